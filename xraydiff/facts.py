@@ -1,0 +1,508 @@
+"""Every type that two rooms share: values without behaviour, frozen, slotted, keyword-only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+from xraydiff.paths import ImagePath
+
+# --- what an image holds --------------------------------------------------------------------------------------------
+
+
+class FileType(StrEnum):
+    """Kinds of entry (OCI image-spec, layer.md, "File Types"); a hard link is a further name of a regular file."""
+
+    FILE = "file"
+    DIRECTORY = "dir"
+    SYMLINK = "symlink"
+    CHARACTER = "char"
+    BLOCK = "block"
+    FIFO = "fifo"
+    SOCKET = "socket"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """Stored bytes of a file: `length` bytes at `offset` of the uncompressed layer, standing at `position` in the file."""
+
+    position: int
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """One inode as the last layer that touched it left it. Modes hold permission bits only (0o7777 at most)."""
+
+    type: FileType
+    mode: int
+    uid: int
+    gid: int
+    size: int = 0
+    mtime: int = 0
+    """Seconds since the epoch, as stored; never compared."""
+    target: str = ""
+    """Of a symlink: its text as stored, not normalised."""
+    device: tuple[int, int] | None = None
+    """Major and minor number of a device."""
+    xattrs: tuple[tuple[str, bytes], ...] = ()
+    """Extended attributes, sorted by name."""
+    layer: int = -1
+    """Index of the layer that holds the content; -1 for an implied directory."""
+    offset: int = 0
+    """Where the content starts in the uncompressed layer; meaningless where `extents` is given."""
+    extents: tuple[Extent, ...] | None = None
+    """Of a sparse file: its stored parts; everything else reads as zeros."""
+    inode: int = 0
+    """Equal for the hard links of one file within an image, else unique; 0 only for implied directories."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """OS, architecture and variant, with the words of GOOS and GOARCH (OCI image-spec, image-index.md)."""
+
+    os: str = ""
+    architecture: str = ""
+    variant: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Healthcheck:
+    """HEALTHCHECK of Docker's image config; times in nanoseconds, 0 for inherited."""
+
+    test: tuple[str, ...] = ()
+    interval: int = 0
+    timeout: int = 0
+    start_period: int = 0
+    start_interval: int = 0
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """One line of the config's history; opaque text."""
+
+    created_by: str = ""
+    comment: str = ""
+    empty_layer: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageConfig:
+    """The image config (OCI image-spec, config.md) with Docker's additions. `None` means absent, `()` means empty."""
+
+    platform: Platform = Platform()
+    user: str = ""
+    exposed_ports: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] | None = None
+    cmd: tuple[str, ...] | None = None
+    volumes: tuple[str, ...] = ()
+    workdir: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    stop_signal: str = ""
+    healthcheck: Healthcheck | None = None
+    shell: tuple[str, ...] | None = None
+    onbuild: tuple[str, ...] = ()
+    diff_ids: tuple[str, ...] = ()
+    history: tuple[History, ...] = ()
+
+
+class Scope(StrEnum):
+    """What a problem concerns: only `reading` makes a result incomplete."""
+
+    READING = "reading"
+    ANALYSIS = "analysis"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Problem:
+    """Something that could not be read or understood, kept as a value; `fatal` ones of scope reading mean "not whole".
+
+    A note (`complete` stays true) has `fatal` false: a duplicate entry, an archive without end blocks.
+    """
+
+    image: str = ""
+    """`original` or `slim`, or empty where neither."""
+    layer: int = -1
+    path: str = ""
+    offset: int = -1
+    code: str
+    message: str
+    scope: Scope = Scope.READING
+    fatal: bool = True
+
+
+# --- who asks for what ----------------------------------------------------------------------------------------------
+
+
+class NodeKind(StrEnum):
+    """What a node of the walk is."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+    SCRIPT = "script"
+    """An inline script: a command string that another node holds."""
+    CONFIG = "config"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Node:
+    """A place that can hold or receive a reference."""
+
+    kind: NodeKind = NodeKind.FILE
+    path: str
+    """Of a file or directory: its ImagePath in the original, unresolved links allowed. Of an inline script: the path of
+    the file (or the config's name) that holds it. Of a config: `original` or `slim`."""
+    language: str = ""
+    """Of an inline script: the reader's language (`shell`, `python`)."""
+    text: str = ""
+    """Of an inline script: its source."""
+
+
+class EdgeKind(StrEnum):
+    """What a reference says."""
+
+    EXECUTES = "executes"
+    """The target is started as a program."""
+    INTERPRETS = "interprets"
+    """The target interprets the source: PT_INTERP, `#!`."""
+    NEEDS = "needs"
+    """DT_NEEDED, LD_PRELOAD and what the loader takes with them."""
+    LINKS = "links"
+    """A symlink's hop or target."""
+    SOURCES = "sources"
+    """Read into the same interpreter: `.`, `include`, `require_relative`."""
+    IMPORTS = "imports"
+    """A module of the language."""
+    LOADS = "loads"
+    """A library loaded at run time: dlopen, a plugin, a provider, a gconv or NSS module."""
+    NAMES = "names"
+    """A literal."""
+    CONTAINS = "contains"
+    """A directory brings its content, an inline script belongs to its file."""
+    TRUSTS = "trusts"
+    """Certificates."""
+    RUNS_AS = "runs as"
+    """USER, a user or group that a program names."""
+    WORKS_IN = "works in"
+    """WORKDIR, VOLUME, a data or home directory."""
+    COMPANION = "companion"
+
+
+class Firing(StrEnum):
+    """When a reference is followed; readers decide this and nothing else."""
+
+    LOAD = "load"
+    GUARDED = "guarded"
+    DEFERRED = "deferred"
+    NAMED = "named"
+    KEPT_WITH = "kept_with"
+
+
+class When(StrEnum):
+    """When a missing target would be noticed."""
+
+    START = "start"
+    USE = "use"
+    OPERATE = "operate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """One reference as a reader saw it."""
+
+    source: Node
+    target: Node
+    kind: EdgeKind
+    firing: Firing
+    detail: str = ""
+    """The reference as written: a soname, a command word, a literal."""
+    line: int = 0
+    """1-based line of a text, 0 where unknown or binary."""
+    by: str = ""
+    """Name of the reader."""
+    symbol: bool = False
+    """Whether an imported symbol alone is the evidence, without a literal that names the target."""
+
+
+class OwnerKind(StrEnum):
+    """Whose file it is."""
+
+    OS_PACKAGE = "os-package"
+    LANGUAGE_PACKAGE = "language-package"
+    APPLICATION = "application"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Owner:
+    """The owner of a file; `package` is `name` of the package, empty for the application."""
+
+    kind: OwnerKind
+    package: str = ""
+    ecosystem: str = ""
+    """dpkg, apk, rpm, python, node, ruby, java, php, or empty."""
+
+
+class Certainty(IntEnum):
+    """How sure we are that a missing target will be missed; a chain is as certain as its weakest edge."""
+
+    NONE = 0
+    POSSIBLE = 1
+    LIKELY = 2
+    PROVEN = 3
+
+    @property
+    def word(self) -> str:
+        """The name in reports and on the command line."""
+        return self.name.lower()
+
+
+class Severity(IntEnum):
+    """How bad it is if true."""
+
+    INFO = 0
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+    CRITICAL = 4
+
+    @property
+    def word(self) -> str:
+        """The name in reports, policies and on the command line."""
+        return self.name.lower()
+
+
+class Outlook(StrEnum):
+    """What to expect of the slimmed image; `clean` never means that nobody looked."""
+
+    BROKEN = "broken"
+    RISKY = "risky"
+    UNKNOWN = "unknown"
+    CLEAN = "clean"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One step of a chain from a root to what is missing, as text that needs no image."""
+
+    source: str
+    """Path, or `config of original`, or `script in /path`."""
+    target: str
+    kind: EdgeKind
+    firing: Firing
+    certainty: Certainty
+    detail: str = ""
+    line: int = 0
+    source_owner: Owner | None = None
+    target_status: str = ""
+    """kept or removed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One cause and what follows from it."""
+
+    rule: str
+    severity: Severity
+    certainty: Certainty
+    when: When | None = None
+    """None for hygiene, which stops nothing and never counts for the outlook."""
+    subject: str
+    """What it is about: a path, a soname, a user, a config field."""
+    subject_kind: str = "path"
+    message: str
+    count: int = 1
+    evidence: tuple[Evidence, ...] = ()
+    restore: tuple[str, ...] = ()
+    """ImagePaths to put back."""
+    fingerprint: str = ""
+    """Filled in by the rules room: see DESIGN.md section 6."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """A path to put back."""
+
+    path: str
+    kind: FileType
+    bytes: int
+    certainty: Certainty
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    target: str = ""
+    """Of a symlink: its text."""
+    whole: bool = False
+    """Of a directory: whether everything below it is wanted."""
+    findings: tuple[str, ...] = ()
+    """Fingerprints."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a policy decided about one finding and why."""
+
+    fingerprint: str
+    blocked: bool
+    reason: str
+    """The policy line or waiver that decided."""
+    waived: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether a merge may pass."""
+
+    passed: bool
+    complete: bool
+    decisions: tuple[Decision, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Expired or unused waivers, in the policy's order."""
+
+
+# --- what an image is made of, as inventories see it ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Package:
+    """An installed package and the files it owns, by real path."""
+
+    ecosystem: str
+    name: str
+    version: str = ""
+    architecture: str = ""
+    status: str = "installed"
+    location: str = ""
+    """Path of the record that names it: a database, a RECORD, a package.json."""
+    local: bool = False
+    """Installed from a local directory (PEP 610 `file:` URL): application, not library."""
+    files: frozenset[ImagePath] = field(default=frozenset(), compare=False, repr=False)
+    depends: tuple[str, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Certificate:
+    """An X.509 certificate (RFC 5280) inside an image; times are UTC, ISO 8601."""
+
+    path: str
+    sha256: str
+    subject: str = ""
+    not_before: str = ""
+    not_after: str = ""
+    self_signed: bool = False
+    problem: str = ""
+    """Why it does not parse; the fingerprint is kept all the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class PrivateKey:
+    """A private key block; its content is never kept."""
+
+    path: str
+    kind: str
+    """The PEM label (`RSA PRIVATE KEY`) or the store's format."""
+    encrypted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class TrustStore:
+    """A file or directory of trusted certificates."""
+
+    path: str
+    kind: str
+    """bundle, hashed-directory, pkcs12, jks, or link."""
+    count: int = 0
+    """Certificates in it, -1 where a password hides them."""
+
+
+class ToolClass(StrEnum):
+    """Classes of tools that slimming is expected to take."""
+
+    SHELL = "shell"
+    PACKAGE_MANAGER = "package-manager"
+    COMPILER = "compiler"
+    DEBUGGER = "debugger"
+    NETWORK = "network"
+    PRIVILEGE = "privilege"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Tool:
+    """A tool of one class."""
+
+    tool: ToolClass
+    path: str
+    target: str = ""
+    """The real file where `path` is a link (busybox applets)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class User:
+    """A line of /etc/passwd (passwd(5))."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+    shell: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Group:
+    """A line of /etc/group (group(5))."""
+
+    name: str
+    gid: int
+    members: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Privilege:
+    """A mode or attribute that grants something."""
+
+    path: str
+    kind: str
+    """setuid, setgid, sticky, capability, world-writable."""
+    detail: str = ""
+    """Decoded capabilities (capabilities(7) text form), or the octal mode."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Runtime:
+    """A language runtime or C library that was found."""
+
+    language: str
+    """python, node, ruby, php, perl, java, erlang, go, dotnet, glibc, musl, shell."""
+    path: str
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """What one image holds, sorted; made by `inventory.take`."""
+
+    packages: tuple[Package, ...] = ()
+    certificates: tuple[Certificate, ...] = ()
+    private_keys: tuple[PrivateKey, ...] = ()
+    trust_stores: tuple[TrustStore, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    headers: tuple[str, ...] = ()
+    """Directories that hold C headers, outermost only."""
+    homes: tuple[str, ...] = ()
+    """Home directories of /etc/passwd that exist."""
+    temporary: tuple[str, ...] = ()
+    """/tmp, /var/tmp, /run and the like that exist."""
+    users: tuple[User, ...] = ()
+    groups: tuple[Group, ...] = ()
+    privileges: tuple[Privilege, ...] = ()
+    runtimes: tuple[Runtime, ...] = ()
+    package_databases: tuple[str, ...] = ()
+    """Paths of package databases that exist."""
+    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Lines of plug-in inventories, by their name."""

@@ -1,0 +1,1 @@
+"""The document: a detached Report, its JSON, its schema and its text."""

@@ -1,0 +1,129 @@
+"""Report, version 1: everything that a comparison found, detached from the images. docs/report.md explains every key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xraydiff.facts import Finding, Inventory, Outlook, Problem, Suggestion
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSummary:
+    """One of the two images."""
+
+    reference: str
+    digest: str
+    platform: str
+    layers: int
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class RemovedBy:
+    """Removed paths of one class, or of one package."""
+
+    name: str
+    count: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """Counts at a glance."""
+
+    kept: int
+    removed: int
+    added: int
+    changed: int
+    moved: int
+    removed_bytes: int
+    added_bytes: int
+    layers: str
+    """`13 -> 1`."""
+    findings: tuple[tuple[str, int], ...]
+    """Count for each severity, worst first, zeros included."""
+    removed_by_class: tuple[RemovedBy, ...]
+    removed_by_package: tuple[RemovedBy, ...]
+    outlook: Outlook
+    identical: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedChange:
+    """One path that differs, for people and machines."""
+
+    path: str
+    type: str
+    size: int
+    mode: int
+    uid: int
+    gid: int
+    target: str = ""
+    removed_class: str = ""
+    package: str = ""
+    aspects: tuple[str, ...] = ()
+    before: str = ""
+    """Of a changed path: the differing aspects as text, e.g. `mode 0755, owner 0:0`."""
+    after: str = ""
+    moved_to: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedConfigChange:
+    """One config field that differs; values are canonical JSON, None where absent."""
+
+    field: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """What one reader did."""
+
+    reader: str
+    reached: int
+    parsed: int
+    not_understood: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Frozen, detached, picklable; everything that the JSON holds. Sorted throughout."""
+
+    tool: str
+    """`xraydiff VERSION`."""
+    complete: bool
+    problems: tuple[Problem, ...]
+    coverage: tuple[Coverage, ...]
+    rules: tuple[str, ...]
+    original: ImageSummary
+    slim: ImageSummary
+    summary: Summary
+    removed: tuple[ReportedChange, ...]
+    added: tuple[ReportedChange, ...]
+    changed: tuple[ReportedChange, ...]
+    config_changes: tuple[ReportedConfigChange, ...]
+    original_inventory: Inventory
+    """Packages without their file lists."""
+    slim_inventory: Inventory
+    findings: tuple[Finding, ...]
+    suggestions: tuple[Suggestion, ...]
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What `inspect` says of one image (schemas/inspection-1.json)."""
+
+    tool: str
+    complete: bool
+    problems: tuple[Problem, ...]
+    image: ImageSummary
+    config: tuple[tuple[str, str], ...]
+    """Field and canonical JSON, as in config changes."""
+    inventory: Inventory
+    schema_version: int = SCHEMA_VERSION
