@@ -384,6 +384,10 @@ class Package:
     """Installed from a local directory (PEP 610 `file:` URL): application, not library."""
     files: frozenset[ImagePath] = field(default=frozenset(), compare=False, repr=False)
     depends: tuple[str, ...] = field(default=(), compare=False)
+    directories: frozenset[ImagePath] = field(default=frozenset(), compare=False, repr=False)
+    """Directories that its file list names, by real path; most are shared by many packages."""
+    changed: frozenset[ImagePath] = field(default=frozenset(), compare=False, repr=False)
+    """Configuration files among `files` whose bytes are not those that the package brought."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

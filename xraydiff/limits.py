@@ -23,6 +23,8 @@ class Limits:
     """Descriptors visited in one look-up."""
     layers: int = 512
     """overlay2 stops at 128; leave room for other stores."""
+    history: int = 10_000
+    """Lines of a config's history: one for each instruction of a Dockerfile."""
     archive_members: int = 20_000
     """Members of the outer archive: a layout of 512 layers needs a few thousand at most."""
     entries_per_layer: int = 2_000_000
@@ -37,6 +39,16 @@ class Limits:
     """Records of one PAX header; a global header of 100,000 cost tarfile 5.8 GB."""
     sparse_map: int = MIB
     """Bytes of one sparse map: Go caps it so since CVE-2025-58183."""
+    sparse_extents: int = 1_000_000
+    """Stored parts of all sparse files of one layer: each costs a hundred bytes, and real layers have none."""
+    xattr_bytes: int = 64 * MIB
+    """Names and values of all extended attributes of one layer: a label of SELinux has 30 bytes, capabilities 20."""
+    names: int = GIB
+    """Characters of all names and link texts of one image: five million entries of 100 characters need half of it."""
+    resolution_steps: int = 100_000_000
+    """Path components walked while the layers of one image are put together; an entry of a real one needs about ten."""
+    problems: int = 1_000
+    """Problems of one code that are kept; the others are counted in one more."""
     path: int = 4_096
     """PATH_MAX: no kernel opens a longer one."""
     component: int = 255
@@ -65,30 +77,73 @@ class Limits:
     """Program headers; real files have about a dozen."""
     elf_dynamic: int = 65_536
     """Entries of a dynamic table."""
+    elf_needed: int = 4_096
+    """Needed names of one ELF file: browsers built as components have about 400."""
+    elf_needed_bytes: int = 256 * KIB
+    """Bytes of all dynamic strings of one ELF file: four thousand names that overlap in 4 KB would take 16 MB."""
+    elf_notes: int = 1_000
+    """Notes of one ELF file; real ones have about five."""
+    elf_note_bytes: int = MIB
+    """One note segment of an ELF file; a core dump's is larger and no reference."""
     elf_symbols: int = 1_000_000
     """Dynamic symbols; LLVM's library has 60,000."""
+    elf_symbol_bytes: int = 128 * MIB
+    """Bytes of all dynamic symbol names: names that overlap would otherwise cost their square."""
     elf_string: int = 4_096
     """A soname, needed name or interpreter: longer than PATH_MAX cannot be opened."""
+    loader_objects: int = 4_096
+    """Objects of one process: ld.so itself becomes slow long before."""
+    loader_candidates: int = 200_000
+    """Paths tried for one process: a search path of 2,000 directories in each of 4,000 objects would be 30 billion."""
+    loader_steps: int = 20_000_000
+    """Paths tried for all processes of one image: 2,000 programs of 50 libraries need half a million."""
+    loader_cache: int = 16 * MIB
+    """/etc/ld.so.cache: 542 libraries take 35 KB."""
     worker_seconds: int = 10
     """CPU time of the worker for one file."""
     worker_memory: int = GIB
     """Address space of the worker."""
     package_database: int = 64 * MIB
     """A dpkg status or apk installed file: TeX Live's is 0.5 MB."""
+    package_record: int = 16 * MIB
+    """The record of one package (a file list, RECORD, package.json, gemspec): PyTorch's RECORD has 1.5 MB."""
+    package_lines: int = 2_000_000
+    """Lines of one package database or record: more of them would take a gigabyte while they are split."""
+    packages: int = 200_000
+    """Packages of one image and reader: the whole of Debian has 65,000."""
+    start_words: int = 20_000
+    """Words of the start command and its scripts that are looked up to find out whose the application is."""
     rpm_database: int = 512 * MIB
     """An rpm database: a universal base image's is 14 MB."""
     certificate_file: int = 16 * MIB
     """A file that may hold certificates: a full bundle has 0.25 MB."""
     certificates: int = 10_000
     """Certificates of one file: a full bundle holds 150."""
+    certificates_per_image: int = 100_000
+    """Certificates and keys of one image: a Debian with a JRE has 400, each name of a hard link counted."""
+    certificate_bytes: int = GIB
+    """Bytes of all files of one image that are searched for certificates: sparse ones cost an image nothing."""
+    certificate_subject: int = 4_096
+    """Characters of a certificate's subject; real ones stay below 300."""
+    keystore_iterations: int = 5_000_000
+    """Rounds of key derivation for all key stores of one image: OpenSSL's default is 2,048, Java's 10,000."""
     passwd: int = 16 * MIB
     """/etc/passwd, group and the like (CVE-2026-47262)."""
+    users: int = 100_000
+    """Users, or groups, of one image: ids below 60,000 are what useradd gives out."""
     text_line: int = MIB
     """One line of a text database."""
+    command_words: int = 10_000
+    """Words of a start command or health check: a kernel takes 2 MiB of arguments, people write ten."""
     script: int = 2 * MIB
     """A script that is parsed: larger ones are data or minified bundles."""
     script_depth: int = 1_000
     """Nesting of a syntax tree."""
+    script_steps: int = 400_000
+    """Statements, words and look-ups of one shell script: libtool's 11,000 lines take 60,000."""
+    script_chains: int = 2_000
+    """Pipes, here-documents, arrays and function heads of one shell script: a chain of them costs the parser its square
+    in time and memory (10,000 pipes: 1.2 GB), and the largest scripts hold some hundreds."""
     inline_scripts: int = 1_000
     """Command strings followed from one file."""
     edges_per_file: int = 100_000
@@ -99,6 +154,10 @@ class Limits:
     """A file that names more existing files than this is a catalogue (magic tables, contents lists), not a user of them."""
     catalogue_packages: int = 3
     """... when they belong to at least so many packages."""
+    engine_seconds: int = 600
+    """Silence of a Docker Engine: older ones write the whole image to their disk before the first byte comes."""
+    engine_message: int = 64 * KIB
+    """An engine's error answer."""
     policy: int = MIB
     """A policy file."""
     report: int = GIB

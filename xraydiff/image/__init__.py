@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
@@ -14,9 +15,11 @@ __all__ = ["Image", "Layer", "LayerContent"]
 
 
 class LayerContent(Protocol):
-    """The uncompressed bytes of a layer, by offset; never mapped, so a file that shrinks is an error and not a SIGBUS."""
+    """The uncompressed bytes of a layer, by offset; never mapped: a file that shrinks is an error and not a SIGBUS."""
 
-    size: int
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Exactly `length` bytes. Raises `ImageError` where the bytes are not there any more."""
@@ -33,8 +36,10 @@ class Layer(Protocol):
     media_type: str
 
     def operations(self) -> Iterator[Operation]:
-        """What the layer says, in order. Raises `ImageError` on malformed or unverified bytes: digest and diff_id are
-        checked when the iterator is exhausted, which is the only time when its answer may be believed."""
+        """What the layer says, in order; to be believed only once the iterator is exhausted.
+
+        That is when digest and diff_id are checked. Raises `ImageError` on malformed or unverified bytes.
+        """
 
     @property
     def content(self) -> LayerContent:
@@ -43,7 +48,7 @@ class Layer(Protocol):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Image:
-    """An open image. A context manager; closing releases files and spools, after which content raises `ImageClosedError`."""
+    """An open image, a context manager; closed, it holds no file or spool, and content raises `ImageClosedError`."""
 
     reference: str
     """Without the host's directories: `app.tar`, `app.tar#app:1`, `docker:app:1`."""
@@ -55,14 +60,19 @@ class Image:
     """Found while opening; those found while reading layers are the tree's."""
     paths: tuple[str, ...] = ()
     """Host paths that hold it, so that an output never overwrites an input; never printed."""
-    _close: list[object] = field(default_factory=list)
+    config_json: bytes = b""
+    """The config as stored, with the fields that `ImageConfig` does not know."""
+    opened: ExitStack = field(default_factory=ExitStack, repr=False)
+    """Files and spools that the image holds open."""
 
     def close(self) -> None:
         """Release everything; safe to call twice."""
-        raise NotImplementedError
+        self.opened.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()

@@ -39,7 +39,7 @@ class Put:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whiteout:
-    """`.wh.NAME`: removes NAME of lower layers. `name` is the path of the removed entry as stored (directory + NAME)."""
+    """`.wh.NAME`: removes NAME of lower layers. `name` is the path of what is removed, as stored (directory + NAME)."""
 
     name: str
     header: int = 0

@@ -1,10 +1,15 @@
-"""Report, version 1: everything that a comparison found, detached from the images. docs/report.md explains every key."""
+"""Report, version 1: everything that a comparison found, detached from the images; docs/report.md explains its keys."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from xraydiff.errors import UsageError
 from xraydiff.facts import Finding, Inventory, Outlook, Problem, Suggestion
+
+if TYPE_CHECKING:
+    from xraydiff.dependency_graph import Graph
 
 SCHEMA_VERSION = 1
 
@@ -112,7 +117,21 @@ class Report:
     slim_inventory: Inventory
     findings: tuple[Finding, ...]
     suggestions: tuple[Suggestion, ...]
+    moved: tuple[ReportedChange, ...] = ()
+    """By the old path; `moved_to` is the new one."""
     schema_version: int = SCHEMA_VERSION
+
+    def graph(self, fingerprint: str | None = None) -> Graph:
+        """The chains of one finding, or of all, as a `networkx.MultiDiGraph`; a stored report has them too.
+
+        Raises `UsageError` where no finding has that fingerprint.
+        """
+        from xraydiff.dependency_graph import chains_graph
+
+        wanted = [finding for finding in self.findings if fingerprint in (None, finding.fingerprint)]
+        if fingerprint is not None and not wanted:
+            raise UsageError(f"no finding has the fingerprint {fingerprint!a}")
+        return chains_graph(wanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

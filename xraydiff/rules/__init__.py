@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from xraydiff.diff import ImageDiff
-from xraydiff.facts import Finding, ImageConfig, Inventory, Problem, Severity
+from xraydiff.facts import Certainty, Finding, ImageConfig, Inventory, Problem, Severity
 from xraydiff.owners import Owners
+from xraydiff.paths import basename
 from xraydiff.reach import Reach
+from xraydiff.reach.causes import Cause
 from xraydiff.tree import FileTree
 
-__all__ = ["Rule", "Sight", "rule"]
+__all__ = ["Rule", "Sight", "listed", "missed", "rule", "targets"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +31,11 @@ class Sight:
     owners: Owners
     reach: Reach | None
     """None where the images are no pair, or not read whole."""
+    causes: tuple[Cause, ...] = ()
+    """What the walk misses, grouped; every rule family takes those of its own need."""
     problems: tuple[Problem, ...] = ()
+    original_digest: str = ""
+    """Digest of the original's config (the image id)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +54,43 @@ class Rule:
     def family(self) -> str:
         """The letters of the id."""
         return self.id[:3]
+
+
+_LIBRARIES = re.compile(r"^(?:libssl|libcrypto|libc|ld-musl|ld-linux)[.-]")
+
+
+def missed(
+    rule_id: str, cause: Cause, *, severity: Severity, message: str, subject: str = "", grave: bool = False
+) -> Finding:
+    """A finding about a cause: its chain, closure and moment.
+
+    What only a literal in a package's file speaks for is LOW. Of a `grave` need (certificates, TLS) it keeps its
+    severity, unless the asker is a library that names these paths for everybody.
+    """
+    if cause.certainty <= Certainty.POSSIBLE and not (grave and not _LIBRARIES.match(basename(cause.source))):
+        severity = min(severity, Severity.LOW)
+    return Finding(
+        rule=rule_id,
+        severity=severity,
+        certainty=cause.certainty,
+        when=cause.when,
+        subject=subject or cause.first.cause,
+        message=message,
+        count=len(cause.direct),
+        evidence=cause.chain,
+        restore=cause.restore,
+    )
+
+
+def listed(names: tuple[str, ...], most: int = 4) -> str:
+    """`a, b, c and 7 more`."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+
+
+def targets(cause: Cause) -> str:
+    """The direct targets of a cause, by name."""
+    return listed(tuple(dict.fromkeys(basename(one.cause) or one.cause for one in cause.direct)))
 
 
 def rule(id_: str, name: str, severity: Severity) -> Callable[[Callable[[Sight], Iterable[Finding]]], Rule]:

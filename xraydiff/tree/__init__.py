@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from xraydiff.facts import File, Problem
 from xraydiff.paths import ImagePath
+from xraydiff.tree.glob import glob, matches
+from xraydiff.tree.resolve import Resolution
+from xraydiff.tree.squash import squash
+from xraydiff.tree.view import Tree
 
-__all__ = ["FileTree", "Resolution"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolution:
-    """How a path resolves inside the image, as a kernel would find it (path_resolution(7))."""
-
-    requested: ImagePath
-    path: ImagePath | None
-    """The real path: no component of it is a symlink. None where it does not resolve."""
-    file: File | None
-    hops: tuple[ImagePath, ...] = ()
-    """The symlinks walked through, each by its own real path, in order."""
-    error: str = ""
-    """absent, loop, not-a-directory, or empty."""
-    missing: ImagePath | None = None
-    """Where it does not resolve: the first path that is not there."""
+__all__ = ["FileTree", "Resolution", "Tree", "glob", "matches", "squash"]
 
 
 class FileTree(Protocol):
@@ -54,8 +41,9 @@ class FileTree(Protocol):
     def content(self, path: ImagePath, *, limit: int | None = None) -> bytes:
         """The bytes of a regular file by its real path; `b""` for an empty one.
 
-        Raises `LimitExceeded` where the file is larger than `limit` (default `Limits.file`), `ImageError` where it is no
-        regular file, `ImageClosedError` after the image was closed."""
+        Raises `LimitExceeded` where the file is larger than `limit` (default `Limits.file`), `ImageError` where it is
+        no regular file, `ImageClosedError` after the image was closed.
+        """
 
     def read_at(self, path: ImagePath, offset: int, length: int) -> bytes:
         """At most `length` bytes of a regular file from `offset`; short only at its end."""

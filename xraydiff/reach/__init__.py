@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from xraydiff.facts import Certainty, Edge, Evidence, FileType, Node
+from xraydiff.facts import Certainty, Edge, Evidence, FileType, Node, Owner
 from xraydiff.paths import ImagePath
+
+__all__ = ["Followed", "Missing", "Reach", "ReaderCount"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,11 @@ class Missing:
     edge: Edge
     """The last edge of the chain."""
     cause: ImagePath
-    """The first missing path of the chain: what a kept file or config asked for. Equal to `path` for a direct target."""
+    """The first missing path of the chain: what a kept file or config asked for; `path` itself for a direct target."""
+    cause_edge: Edge
+    """The edge that leaves what was kept and asks for `cause`."""
+    owner: Owner
+    """Of the missing path."""
     at_start: bool = False
     """Whether the chain is made of load edges from an image config's start command only."""
     symbol_only: bool = False
@@ -30,8 +36,21 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """One edge that the walk followed, with what the table made of it."""
+
+    edge: Edge
+    certainty: Certainty
+    """Of this edge alone, not of the chain."""
+    standing: str
+    """The row of the table that judged it."""
+    missing: bool
+    """Whether its target is gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderCount:
-    """Files that one reader was given, parsed, and did not understand in part."""
+    """Files that one reader accepted, parsed to the end, and did not understand in part."""
 
     reached: int
     parsed: int
@@ -40,11 +59,11 @@ class ReaderCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """The answer of the walk; every mapping in sorted order."""
+    """The answer of the walk; every collection in sorted order."""
 
     missing: Mapping[ImagePath, Missing]
-    edges: tuple[Edge, ...]
-    """Every edge that was followed, sorted; the table of a benchmark and `why` read them."""
+    followed: tuple[Followed, ...]
+    """Every edge that the table lets count; `why`, the graph and the benchmark read them."""
     active: frozenset[ImagePath]
     """Kept files that load edges reach from the entrypoint."""
     broken_start: tuple[Evidence, ...]
@@ -53,4 +72,6 @@ class Reach:
     """What readers met and could not follow: node, reason, detail."""
     coverage: Mapping[str, ReaderCount]
     files_read: int
+    """Files whose bytes the walk looked at."""
     files_parsed: int
+    """Files among them that a parser of a language read."""

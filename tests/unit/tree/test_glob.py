@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from xraydiff.facts import File, FileType
+from xraydiff.paths import ImagePath, ancestors
+from xraydiff.tree import Tree, glob, matches
+
+DIRECTORY = File(type=FileType.DIRECTORY, mode=0o755, uid=0, gid=0)
+LEAF = File(type=FileType.FILE, mode=0o644, uid=0, gid=0)
+
+
+def tree_of(*leaves: str, links: dict[str, str] | None = None) -> Tree:
+    files = {ImagePath("/"): DIRECTORY}
+    files.update({ImagePath(leaf): LEAF for leaf in leaves})
+    for name, target in (links or {}).items():
+        files[ImagePath(name)] = File(type=FileType.SYMLINK, mode=0o777, uid=0, gid=0, target=target)
+    for path in list(files):
+        for above in ancestors(path):
+            files.setdefault(above, DIRECTORY)
+    return Tree(files)
+
+
+TREE = tree_of(
+    "/etc/conf.d/a.conf",
+    "/etc/conf.d/b.conf",
+    "/etc/conf.d/.hidden.conf",
+    "/etc/conf.d/readme",
+    "/usr/bin/sh",
+    "/usr/bin/[",
+    "/opt/app/x/y/z.py",
+    "/opt/app/z.py",
+    links={"/bin": "usr/bin", "/opt/app/up": "..", "/etc/gone": "nowhere"},
+)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("/", ["/"]),
+        ("/etc/conf.d/*.conf", ["/etc/conf.d/a.conf", "/etc/conf.d/b.conf"]),
+        ("/etc/conf.d/.*", ["/etc/conf.d/.hidden.conf"]),
+        ("/etc/conf.d/[!a].conf", ["/etc/conf.d/b.conf"]),
+        ("/etc/conf.d/?.conf", ["/etc/conf.d/a.conf", "/etc/conf.d/b.conf"]),
+        ("/bin/s?", ["/bin/sh"]),
+        ("/*/sh", ["/bin/sh"]),
+        ("/usr/bin/[[]", ["/usr/bin/["]),
+        ("/etc/g*", ["/etc/gone"]),
+        ("/etc/gone/*", []),
+        ("/opt/**/z.py", ["/opt/app/x/y/z.py", "/opt/app/z.py"]),
+        ("/opt/app/x/**", ["/opt/app/x/y", "/opt/app/x/y/z.py"]),
+        ("/usr/bin/sh/*", []),
+        ("usr/../usr/bin/sh", ["/usr/bin/sh"]),
+        ("/none/*", []),
+    ],
+)
+def test_finds_what_a_shell_finds(pattern: str, found: list[str]) -> None:
+    assert list(glob(TREE, pattern)) == found
+
+
+def test_links_that_lead_back_up_do_not_multiply() -> None:
+    tree = tree_of("/f", links={f"/l{i}": "/" for i in range(300)})
+    started = time.perf_counter()
+    assert glob(tree, "/*/*/*/*/f") == ("/l0/l0/l0/l0/f",)
+    assert time.perf_counter() - started < 2
+
+
+def test_a_pattern_of_stars_is_not_expensive() -> None:
+    tree = tree_of(*(f"/{'a' * 200}{i}" for i in range(200)))
+    started = time.perf_counter()
+    assert glob(tree, "/" + "*a" * 100 + "b") == ()
+    assert not matches("/" + "a/" * 200 + "b", "/" + "**/a/" * 100 + "c")
+    assert time.perf_counter() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern", "fits"),
+    [
+        ("/tmp/x", "/tmp/*", True),
+        ("/tmp/x/y", "/tmp/*", False),
+        ("/tmp/x/y", "/tmp/**", True),
+        ("/tmp", "/tmp/**", False),
+        ("/tmp/.x", "/tmp/*", True),
+        ("/a/b/c/d", "/a/**/d", True),
+        ("/a/d", "/a/**/d", True),
+        ("/a/b", "/a/**/d", False),
+        ("/tmpfile", "/tmp*", True),
+        ("/tmp-evil/x", "/tmp/**", False),
+        ("/a\nb", "/a?b", True),
+        ("/", "/", True),
+        ("/x", "/", False),
+        ("/", "/**", False),
+        ("/etc/x", "/tmp/../etc/x", True),
+        ("/caf\udce9", "/caf?", True),
+    ],
+)
+def test_matches_whole_paths(path: str, pattern: str, fits: object) -> None:
+    assert matches(path, pattern) is fits

@@ -1,0 +1,5 @@
+"""`python -m xraydiff` is the command."""
+
+from xraydiff.cli import main
+
+main()

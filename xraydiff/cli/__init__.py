@@ -1,0 +1,84 @@
+"""The command: the only place that prints or exits."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from enum import IntEnum
+from types import FrameType
+
+from xraydiff.errors import PolicyError, ReportError, UsageError, XraydiffError
+from xraydiff.paths import escaped
+
+__all__ = ["Exit", "main"]
+
+
+class Exit(IntEnum):
+    """Exit codes; docs/guide.md lists them."""
+
+    OK = 0
+    BLOCKED = 1
+    USAGE = 2
+    NOT_READ = 3
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+def main() -> None:
+    """Run the command with `sys.argv` and exit; every error of this package becomes one line on stderr."""
+    signal.signal(signal.SIGTERM, _terminated)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command and return its exit code."""
+    from xraydiff.cli.app import app
+    from xraydiff.cli.output import quiet_stdout
+
+    try:
+        code = app(args=arguments, prog_name="xraydiff", standalone_mode=False)
+        sys.stdout.flush()
+    except XraydiffError as error:
+        _say(str(error))
+        return _exit_code(error)
+    except BrokenPipeError:
+        quiet_stdout()
+        return Exit.NOT_READ
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return Exit.INTERRUPTED
+    except OSError as error:
+        _say(error.strerror or "input or output failed")
+        return Exit.NOT_READ
+    except Exception as error:
+        return _click_exit(error)
+    return code if isinstance(code, int) else Exit.OK
+
+
+def _click_exit(error: Exception) -> int:
+    """Typer's own exceptions carry their exit code and say themselves what is wrong; anything else is a bug."""
+    import click
+
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, click.exceptions.Abort):
+        return Exit.INTERRUPTED
+    if isinstance(error, click.ClickException):
+        error.show()
+        return Exit.USAGE
+    raise error
+
+
+def _exit_code(error: XraydiffError) -> Exit:
+    return Exit.USAGE if isinstance(error, UsageError | PolicyError | ReportError) else Exit.NOT_READ
+
+
+def _say(message: str) -> None:
+    """One line on stderr; names inside were escaped where they were put in, stray control characters are here."""
+    text = "".join(char if char.isprintable() else escaped(char) for char in message)
+    print(f"xraydiff: {text}", file=sys.stderr)
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> None:
+    """SIGTERM unwinds like an exception, so that spools, temporary files and workers are gone afterwards."""
+    raise SystemExit(Exit.TERMINATED)

@@ -1,0 +1,388 @@
+"""The commands and their options; each is a few lines around a function of the library."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xraydiff.cli import Exit
+from xraydiff.cli.output import colour_wanted, note, progress, write
+from xraydiff.errors import UsageError
+from xraydiff.facts import Certainty, Problem, Scope, Severity
+from xraydiff.image import Image
+from xraydiff.limits import DEFAULT
+from xraydiff.paths import escaped
+from xraydiff.report.document import Report
+from xraydiff.version import VERSION
+
+app = typer.Typer(
+    name="xraydiff",
+    help="Compare a container image with its slimmed twin, without running either.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+policy_app = typer.Typer(help="The policy of the gate.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(policy_app, name="policy")
+
+
+class SeverityName(StrEnum):
+    """Words of `Severity` for options."""
+
+    INFO = "info"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class CertaintyName(StrEnum):
+    """Words of `Certainty` for options."""
+
+    PROVEN = "proven"
+    LIKELY = "likely"
+    POSSIBLE = "possible"
+
+
+class ReportFormat(StrEnum):
+    """How a report is shown."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+class InspectFormat(StrEnum):
+    """How an inspection is shown."""
+
+    TEXT = "text"
+    JSON = "json"
+    DOT = "dot"
+    GRAPHML = "graphml"
+
+
+class SuggestFormat(StrEnum):
+    """How suggestions are shown."""
+
+    PATHS = "paths"
+    MINT = "mint"
+
+
+class FilesFormat(StrEnum):
+    """How a listing is shown."""
+
+    TSV = "tsv"
+
+
+Original = Annotated[str, typer.Argument(metavar="ORIGINAL", help="The original image: a path, docker:NAME, or -.")]
+Slim = Annotated[str, typer.Argument(metavar="SLIM", help="The slimmed image.")]
+ImageArgument = Annotated[
+    str, typer.Argument(metavar="IMAGE", help="An image: a path, PATH#NAME:TAG, docker:NAME, or -.")
+]
+Platform = Annotated[
+    str | None, typer.Option("--platform", envvar="XRAYDIFF_PLATFORM", help="os/architecture[/variant] to choose.")
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", envvar="XRAYDIFF_OUTPUT", help="Write to this file, whole or not at all."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", envvar="XRAYDIFF_QUIET", help="No progress bar, no notes.")]
+Incomplete = Annotated[
+    bool,
+    typer.Option(
+        "--allow-incomplete", envvar="XRAYDIFF_ALLOW_INCOMPLETE", help="Exit 0 although an image was not read whole."
+    ),
+]
+
+
+def _version(*, asked: bool) -> None:
+    if asked:
+        typer.echo(f"xraydiff {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version_asked: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=lambda asked: _version(asked=asked), help="Show it.")
+    ] = False,
+) -> None:
+    """Compare a container image with its slimmed twin, without running either."""
+
+
+@app.command()
+def compare(
+    original: Original,
+    slim: Slim,
+    output_format: Annotated[ReportFormat, typer.Option("--format", envvar="XRAYDIFF_FORMAT")] = ReportFormat.TEXT,
+    output: Output = None,
+    fail_on: Annotated[
+        SeverityName | None,
+        typer.Option(
+            "--fail-on", envvar="XRAYDIFF_FAIL_ON", help="Exit 1 on this severity at certainty likely or more."
+        ),
+    ] = None,
+    platform: Platform = None,
+    allow_incomplete: Incomplete = False,
+    quiet: Quiet = False,
+) -> int:
+    """Say what slimming took, added and changed, and what of it will be missed."""
+    report, inputs = _compared(original, slim, platform, quiet=quiet)
+    write(_rendered(report, output_format, output), output, inputs=inputs)
+    if not report.complete:
+        return _incomplete(report, allowed=allow_incomplete)
+    return Exit.BLOCKED if fail_on is not None and _reaches(report, Severity[fail_on.name]) else Exit.OK
+
+
+@app.command()
+def inspect(
+    image: ImageArgument,
+    output_format: Annotated[InspectFormat, typer.Option("--format", envvar="XRAYDIFF_FORMAT")] = InspectFormat.TEXT,
+    output: Output = None,
+    platform: Platform = None,
+    allow_incomplete: Incomplete = False,
+    quiet: Quiet = False,
+) -> int:
+    """Say what one image holds: packages, certificates, tools, users, privileges, runtimes."""
+    from xraydiff import pipeline
+    from xraydiff.image.sources import open_image
+    from xraydiff.report.codec import dump_inspection
+    from xraydiff.report.text import render_inspection
+
+    with progress(quiet=quiet) as bar, open_image(image, platform=platform, progress=bar) as opened:
+        if output_format in (InspectFormat.DOT, InspectFormat.GRAPHML):
+            write(_graph_text(opened, output_format), output, inputs=opened.paths)
+            return Exit.OK
+        seen = pipeline.inspect(opened, progress=bar)
+        text = dump_inspection(seen) if output_format is InspectFormat.JSON else render_inspection(seen)
+        write(text, output, inputs=opened.paths)
+    if not seen.complete:
+        _list_problems(seen.problems)
+        return Exit.OK if allow_incomplete else Exit.NOT_READ
+    return Exit.OK
+
+
+@app.command()
+def files(
+    image: ImageArgument,
+    output_format: Annotated[FilesFormat, typer.Option("--format", envvar="XRAYDIFF_FORMAT")] = FilesFormat.TSV,
+    digests: Annotated[
+        bool, typer.Option("--digests", envvar="XRAYDIFF_DIGESTS", help="SHA-256 of every file.")
+    ] = False,
+    output: Output = None,
+    platform: Platform = None,
+    allow_incomplete: Incomplete = False,
+    quiet: Quiet = False,
+) -> int:
+    """List the files of an image, squashed: path, type, mode, size, sha256 or link target."""
+    from xraydiff.image.sources import open_image
+    from xraydiff.tree.listing import listing
+    from xraydiff.tree.squash import squash
+
+    del output_format  # there is one format so far
+    with progress(quiet=quiet) as bar, open_image(image, platform=platform, progress=bar) as opened:
+        tree = squash(opened)
+        write("".join(f"{line}\n" for line in listing(tree, digests=digests)), output, inputs=opened.paths)
+        problems = (*opened.problems, *tree.problems)
+        if not tree.complete:
+            _list_problems(problems)
+    return Exit.OK if tree.complete or allow_incomplete else Exit.NOT_READ
+
+
+@app.command()
+def suggest(
+    original: Original,
+    slim: Slim,
+    output_format: Annotated[SuggestFormat, typer.Option("--format", envvar="XRAYDIFF_FORMAT")] = SuggestFormat.PATHS,
+    certainty: Annotated[
+        CertaintyName, typer.Option("--certainty", envvar="XRAYDIFF_CERTAINTY")
+    ] = CertaintyName.LIKELY,
+    budget: Annotated[
+        int | None, typer.Option("--budget", min=0, envvar="XRAYDIFF_BUDGET", help="Give back at most so many bytes.")
+    ] = None,
+    output: Output = None,
+    platform: Platform = None,
+    allow_incomplete: Incomplete = False,
+    quiet: Quiet = False,
+) -> int:
+    """Print the smallest set of paths to put back: one a line, or as flags for the minifier."""
+    from xraydiff.suggestions import as_flags, as_paths, choose
+
+    report, inputs = _compared(original, slim, platform, quiet=quiet)
+    chosen = choose(report.suggestions, Certainty[certainty.name], budget)
+    lines, notes = (as_paths(chosen), ()) if output_format is SuggestFormat.PATHS else as_flags(chosen)
+    write("".join(f"{line}\n" for line in lines), output, inputs=inputs)
+    for line in notes:
+        note(line)
+    if chosen.left_out and not quiet:
+        note(f"{len(chosen.left_out)} paths as certain are left out by the budget")
+    return Exit.OK if report.complete else _incomplete(report, allowed=allow_incomplete)
+
+
+@app.command()
+def why(
+    original: Original,
+    slim: Slim,
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A path of the original.")],
+    platform: Platform = None,
+    quiet: Quiet = False,
+) -> int:
+    """Say who asks for a path, with every chain, and what alone holds it."""
+    from xraydiff import pipeline
+    from xraydiff.report.text import render_why
+
+    with progress(quiet=quiet) as bar, pipeline.compare(original, slim, platform=platform, progress=bar) as comparison:
+        write(render_why(comparison.explain(path)), None)
+        return Exit.OK if comparison.report.complete else _incomplete(comparison.report, allowed=False)
+
+
+@app.command()
+def report(
+    stored: Annotated[Path, typer.Argument(metavar="REPORT", help="A report that compare wrote with --format json.")],
+    output_format: Annotated[ReportFormat, typer.Option("--format", envvar="XRAYDIFF_FORMAT")] = ReportFormat.TEXT,
+    output: Output = None,
+) -> int:
+    """Show a stored report again, as text or for a merge request."""
+    loaded = _stored(stored)
+    write(_rendered(loaded, output_format, output), output, inputs=[str(stored)])
+    return Exit.OK if loaded.complete else Exit.NOT_READ
+
+
+@app.command()
+def gate(
+    first: Annotated[str, typer.Argument(metavar="ORIGINAL|REPORT", help="The original image, or a stored report.")],
+    slim: Annotated[str | None, typer.Argument(metavar="[SLIM]", help="The slimmed image.")] = None,
+    policy: Annotated[Path | None, typer.Option("--policy", envvar="XRAYDIFF_POLICY", help="A policy file.")] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option("--baseline", envvar="XRAYDIFF_BASELINE", help="A report whose findings are accepted."),
+    ] = None,
+    platform: Platform = None,
+    quiet: Quiet = False,
+) -> int:
+    """Say whether the merge may pass: exit 0, 1 when blocked, 3 when an image was not read whole."""
+    from xraydiff.plugins import load
+    from xraydiff.policy import evaluate, load_policy
+    from xraydiff.report.text import render_verdict
+
+    known = tuple(rule.id for rule in load().rules)
+    chosen = load_policy(policy, known_rules=known)
+    accepted = _stored(baseline) if baseline is not None else None
+    judged = _stored(Path(first)) if slim is None else _compared(first, slim, platform, quiet=quiet)[0]
+    verdict = evaluate(judged, chosen, today=datetime.datetime.now(tz=datetime.UTC).date(), baseline=accepted)
+    write(render_verdict(judged, verdict), None)
+    if not judged.complete:
+        return _incomplete(judged, allowed=False)
+    return Exit.OK if verdict.passed else Exit.BLOCKED
+
+
+@policy_app.command("show")
+def policy_show() -> int:
+    """Print the built-in policy, as a file to start from."""
+    from xraydiff.policy import builtin_policy_text
+
+    write(builtin_policy_text(), None)
+    return Exit.OK
+
+
+@app.command()
+def rules() -> int:
+    """List the rules: id, usual severity, what it says."""
+    from xraydiff.plugins import load
+
+    lines = (f"{rule.id}  {rule.severity.word:8}  {rule.summary}" for rule in load().rules)
+    write("".join(f"{line}\n" for line in sorted(lines)), None)
+    return Exit.OK
+
+
+@app.command()
+def demo(
+    output_format: Annotated[ReportFormat, typer.Option("--format", envvar="XRAYDIFF_FORMAT")] = ReportFormat.TEXT,
+    output: Output = None,
+) -> int:
+    """Compare a small bundled image with its slimmed twin."""
+    from xraydiff.report.resources import resource_path
+
+    with resource_path("fixtures", "demo", "original.tar.gz") as before:
+        with resource_path("fixtures", "demo", "slim.tar.gz") as after:
+            shown, inputs = _compared(str(before), str(after), None, quiet=True)
+    write(_rendered(shown, output_format, output), output, inputs=inputs)
+    return Exit.OK
+
+
+def _compared(original: str, slim: str, platform: str | None, *, quiet: bool) -> tuple[Report, tuple[str, ...]]:
+    """The report, and the host paths that were read."""
+    from xraydiff import pipeline
+    from xraydiff.image.sources import open_image
+
+    if original == "-" and slim == "-":
+        raise UsageError("only one image can come from standard input")
+    with (
+        progress(quiet=quiet) as bar,
+        open_image(original, platform=platform, progress=bar) as before,
+        open_image(slim, platform=platform, progress=bar) as after,
+        pipeline.compare(before, after, progress=bar) as comparison,
+    ):
+        shown = comparison.report
+        inputs = (*before.paths, *after.paths)
+    if shown.summary.identical and not quiet:
+        note("identical: nothing to compare")
+    return shown, inputs
+
+
+def _rendered(shown: Report, output_format: ReportFormat, output: Path | None) -> str:
+    from xraydiff.report.codec import dump_report
+    from xraydiff.report.markdown import render_markdown
+    from xraydiff.report.text import render_lines
+
+    match output_format:
+        case ReportFormat.JSON:
+            return dump_report(shown)
+        case ReportFormat.MARKDOWN:
+            return render_markdown(shown)
+        case ReportFormat.TEXT:
+            colour = output is None and colour_wanted()
+            return "".join(f"{line.painted() if colour else line.text}\n" for line in render_lines(shown))
+
+
+def _stored(path: Path) -> Report:
+    from xraydiff.report.codec import load_report
+
+    try:
+        if path.stat().st_size > DEFAULT.report:
+            raise UsageError(f"{path.name} is too large to be a report")
+        return load_report(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path.name}: {error.strerror}") from error
+
+
+def _reaches(shown: Report, severity: Severity) -> bool:
+    return any(f.severity >= severity and f.certainty >= Certainty.LIKELY for f in shown.findings)
+
+
+def _incomplete(shown: Report, *, allowed: bool) -> Exit:
+    _list_problems(shown.problems)
+    return Exit.OK if allowed else Exit.NOT_READ
+
+
+def _list_problems(problems: Iterable[Problem]) -> None:
+    """What is missing of an image that was not read whole, one line each."""
+    for problem in sorted(set(problems)):
+        if problem.fatal and problem.scope is Scope.READING:
+            layer = f"layer {problem.layer}" if problem.layer >= 0 else ""
+            place = ": ".join(part for part in (problem.image, layer, escaped(problem.path)) if part)
+            note(f"xraydiff: not read whole: {place}: {problem.message}")
+
+
+def _graph_text(opened: Image, output_format: InspectFormat) -> str:
+    from xraydiff import pipeline
+    from xraydiff.dependency_graph import as_dot, as_graphml
+
+    drawn = pipeline.graph(opened)
+    return as_dot(drawn) if output_format is InspectFormat.DOT else as_graphml(drawn)

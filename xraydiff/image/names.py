@@ -1,0 +1,42 @@
+"""Names of images: `[HOST/]NAME[:TAG][@DIGEST]`, and when two of them are one (distribution's reference grammar)."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["is_name", "normal_name", "same_name", "with_tag"]
+
+_HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]{0,251}[a-zA-Z0-9])?|\[[0-9a-fA-F:]{2,45}\])(?::[0-9]{1,5})?"
+_PART = r"[a-z0-9]++(?:(?:\.|_|__|-++)[a-z0-9]++)*+"
+_NAME = re.compile(
+    rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*+(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?"
+)
+_ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
+_LONGEST = 512
+"""A name has at most 255 characters, a tag 128, a digest 71."""
+
+
+def is_name(text: str) -> bool:
+    """Whether a text is an image's name or id as engines take it, so that it cannot mean anything else in a request."""
+    return len(text) <= _LONGEST and bool(_NAME.fullmatch(text) or _ID.fullmatch(text))
+
+
+def with_tag(name: str) -> str:
+    """A name with the tag `latest` where it has neither tag nor digest."""
+    return name if "@" in name or ":" in name.rpartition("/")[2] else f"{name}:latest"
+
+
+def normal_name(name: str) -> str:
+    """The one spelling of a name: `app` is `docker.io/library/app:latest` as it is for Docker."""
+    tagged = with_tag(name)
+    host, slash, _ = tagged.partition("/")
+    if not slash or not ("." in host or ":" in host or host == "localhost"):
+        tagged = f"docker.io/{tagged}"
+    if tagged.startswith("docker.io/") and tagged.count("/") == 1:
+        tagged = tagged.replace("/", "/library/", 1)
+    return tagged
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two names are the same image, as far as names can tell."""
+    return one == other or normal_name(one) == normal_name(other)

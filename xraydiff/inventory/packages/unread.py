@@ -1,0 +1,42 @@
+"""Package databases of which this package only knows that they are there: never a silent "no packages"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xraydiff.facts import Problem, Scope
+from xraydiff.inventory.packages.reading import Reading
+from xraydiff.paths import ImagePath
+from xraydiff.tree import FileTree
+
+_RPM_HOMES = ("/var/lib/rpm", "/usr/lib/sysimage/rpm", "/usr/share/rpm")
+_RPM_FILES = ("rpmdb.sqlite", "Packages.db", "Packages")
+_OTHERS = (("/var/lib/pacman/local", "pacman"), ("/var/db/pkg", "portage"), ("/nix/var/nix/db/db.sqlite", "nix"))
+
+
+def read(tree: FileTree) -> Reading:
+    """The databases that exist, each with one problem of scope analysis."""
+    databases = dict(_databases(tree))
+    problems = tuple(
+        Problem(
+            path=path,
+            code="rpmdb-unreadable" if kind == "rpm" else "package-database-unreadable",
+            message=f"packages of {kind} are not read: its files count as the operating system's",
+            scope=Scope.ANALYSIS,
+            fatal=False,
+        )
+        for path, kind in sorted(databases.items())
+    )
+    return Reading(databases=tuple(sorted(databases)), problems=problems)
+
+
+def _databases(tree: FileTree) -> Iterator[tuple[ImagePath, str]]:
+    for home in _RPM_HOMES:
+        for name in _RPM_FILES:
+            found = tree.resolve(f"{home}/{name}").path
+            if found is not None:
+                yield found, "rpm"
+    for path, kind in _OTHERS:
+        found = tree.resolve(path).path
+        if found is not None:
+            yield found, kind

@@ -1,0 +1,241 @@
+"""The one module that knows the order: open, squash, diff, inventory, owners, walk, rules, suggestions, report."""
+
+from __future__ import annotations
+
+import os  # noqa: TID251  only for the type os.PathLike of a reference
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from xraydiff import plugins
+from xraydiff.comparison import Comparison, Seen
+from xraydiff.dependency_graph import image_graph
+from xraydiff.diff import ImageDiff, compare_trees, count_bytes, count_files
+from xraydiff.errors import ImageError
+from xraydiff.facts import Certainty, Inventory, Problem, Runtime, Scope
+from xraydiff.image import Image
+from xraydiff.image.sources import open_image
+from xraydiff.inventory.classes import classify
+from xraydiff.inventory.take import take
+from xraydiff.limits import DEFAULT, Limits
+from xraydiff.owners import Owners, find_owners
+from xraydiff.reach import Reach
+from xraydiff.reach.causes import causes
+from xraydiff.reach.walk import walk
+from xraydiff.references import Context
+from xraydiff.report.assemble import Labels, assemble, assemble_inspection, whole
+from xraydiff.report.document import Inspection, Report
+from xraydiff.rules import Sight
+from xraydiff.rules.outlook import outlook
+from xraydiff.rules.running import findings
+from xraydiff.start import environment, search_path, working_directory
+from xraydiff.suggestions import Suggestions, choose, propose
+from xraydiff.tree.squash import squash
+from xraydiff.tree.view import Tree
+
+if TYPE_CHECKING:
+    from xraydiff.dependency_graph import Graph
+
+Reference = str | os.PathLike[str] | Image
+Progress = Callable[[str, int, int], None]
+"""Called with what is read, bytes done and bytes in all."""
+
+_NEED_A_READER = frozenset({"python", "node", "ruby", "php", "perl", "java", "erlang", "dotnet"})
+
+
+def compare(
+    original: Reference,
+    slim: Reference,
+    *,
+    platform: str | None = None,
+    limits: Limits = DEFAULT,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare an image with its slimmed twin, running neither.
+
+    Takes references, paths or open images, and closes only what it opened. Raises `ImageError` where one of them cannot
+    be read at all, `PluginError` where an installed plug-in fails; an image that was not read whole gives a report whose
+    `complete` is false.
+    """
+    with ExitStack() as opened:
+        images = (
+            _opened(original, opened, platform, limits, progress),
+            _opened(slim, opened, platform, limits, progress),
+        )
+        report, seen = _judge(_look(images, limits, progress), plugins.load(), limits)
+        return Comparison(report, seen, opened.pop_all())
+
+
+def inspect(
+    image: Reference, *, platform: str | None = None, limits: Limits = DEFAULT, progress: Progress | None = None
+) -> Inspection:
+    """What one image holds: its config and inventory. Raises `ImageError` where it cannot be read at all."""
+    with ExitStack() as opened:
+        one = _opened(image, opened, platform, limits, progress)
+        tree = squash(one, limits=limits, progress=_named(one, progress))
+        inventory, problems = take(tree, one.config, limits=limits, inventories=plugins.load().inventories)
+        found = (*one.problems, *tree.problems, *problems)
+        counts = (count_files(tree), count_bytes(tree))
+        return assemble_inspection(one, one.config, inventory, problems=found, counts=counts)
+
+
+def graph(image: Reference, *, packages: bool = False, platform: str | None = None, limits: Limits = DEFAULT) -> Graph:
+    """The dependency graph of a whole image as a `networkx.MultiDiGraph`; raises like `inspect`.
+
+    Raises `ImageError` also where the image is not read whole: a graph has no place to say so.
+    """
+    with ExitStack() as opened:
+        one = _opened(image, opened, platform, limits, None)
+        tree = squash(one, limits=limits)
+        problem = next((p for p in (*one.problems, *tree.problems) if p.fatal and p.scope is Scope.READING), None)
+        if problem is not None:
+            raise ImageError(f"not read whole: {problem.message}", image=one.reference, path=problem.path or None)
+        inventory, _ = take(tree, one.config, limits=limits)
+        return image_graph(tree, one.config, inventory, packages=packages, limits=limits)
+
+
+def suggest(report: Report, *, certainty: Certainty = Certainty.LIKELY, budget: int | None = None) -> Suggestions:
+    """The smallest set of paths to put back; with a `budget` in bytes, the findings that fit, most certain first."""
+    return choose(report.suggestions, certainty, budget)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pair:
+    images: tuple[Image, Image]
+    trees: tuple[Tree, Tree]
+    diff: ImageDiff
+    inventories: tuple[Inventory, Inventory]
+    owners: Owners
+    problems: tuple[Problem, ...]
+
+
+def _look(images: tuple[Image, Image], limits: Limits, progress: Progress | None) -> _Pair:
+    """Everything that is seen of the two images, each for itself and side by side."""
+    original, slim = images
+    trees = (
+        squash(original, limits=limits, progress=_named(original, progress)),
+        squash(slim, limits=limits, progress=_named(slim, progress)),
+    )
+    extra = plugins.load().inventories
+    before, old_problems = take(trees[0], original.config, limits=limits, inventories=extra)
+    after, new_problems = take(trees[1], slim.config, limits=limits, inventories=extra)
+    return _Pair(
+        images=images,
+        trees=trees,
+        diff=compare_trees(
+            *trees,
+            original.config,
+            slim.config,
+            layers=(len(original.layers), len(slim.layers)),
+            digests=(original.digest, slim.digest),
+            limits=limits,
+        ),
+        inventories=(before, after),
+        owners=find_owners(trees[0], before.packages, original.config, runtimes=before.runtimes, limits=limits),
+        problems=(
+            *_of("original", (*original.problems, *trees[0].problems, *old_problems)),
+            *_of("slim", (*slim.problems, *trees[1].problems, *new_problems)),
+        ),
+    )
+
+
+def _judge(pair: _Pair, active: plugins.Plugins, limits: Limits) -> tuple[Report, Seen]:
+    """What of the difference will be missed, and what to put back."""
+    complete = whole(pair.problems)
+    silent = tuple(_without_reader(pair.inventories[1].runtimes, {reader.language for reader in active.readers}))
+    walked = complete and not pair.diff.identical and not pair.diff.not_a_pair
+    reach = _walk(pair, active, limits) if walked else None
+    sight = Sight(
+        original=pair.trees[0],
+        slim=pair.trees[1],
+        original_config=pair.images[0].config,
+        slim_config=pair.images[1].config,
+        diff=pair.diff,
+        original_inventory=pair.inventories[0],
+        slim_inventory=pair.inventories[1],
+        owners=pair.owners,
+        reach=reach,
+        causes=causes(reach) if reach else (),
+        problems=pair.problems,
+        original_digest=pair.images[0].digest,
+    )
+    found = findings(active.rules, sight) if not pair.diff.identical else ()
+    understood = (reach is not None and not silent) or pair.diff.identical
+    report = assemble(
+        pair.images,
+        pair.diff,
+        pair.inventories,
+        labels=_labels(pair),
+        problems=(*pair.problems, *silent),
+        findings=found,
+        suggestions=propose(reach, pair.trees[0], found) if reach else (),
+        reach=reach,
+        rules=[rule.id for rule in active.rules],
+        outlook=outlook(found, complete=complete, understood=understood),
+        complete=complete,
+    )
+    configs = (pair.images[0].config, pair.images[1].config)
+    return report, Seen(
+        original=pair.trees[0],
+        slim=pair.trees[1],
+        configs=configs,
+        owners=pair.owners,
+        reach=reach,
+        inventories=pair.inventories,
+        changed=tuple(change.path for change in pair.diff.changed),
+    )
+
+
+def _walk(pair: _Pair, active: plugins.Plugins, limits: Limits) -> Reach:
+    config = pair.images[0].config
+    context = Context(
+        original=pair.trees[0],
+        config=config,
+        env=environment(config),
+        path=search_path(config),
+        cwd=working_directory(config),
+        limits=limits,
+    )
+    configs = (config, pair.images[1].config)
+    return walk(pair.trees[0], pair.trees[1], configs, owners=pair.owners, readers=active.readers, context=context)
+
+
+def _labels(pair: _Pair) -> Labels:
+    owners = pair.owners
+    return Labels(
+        removed_class=lambda path, file: classify(path, file, owners.owner(path).kind).value,
+        package=lambda path: owners.owner(path).package,
+    )
+
+
+def _without_reader(runtimes: Iterable[Runtime], languages: set[str]) -> Iterable[Problem]:
+    """`clean` never means that nobody looked: a language that nobody reads is said."""
+    for language in sorted({runtime.language for runtime in runtimes} & (_NEED_A_READER - languages)):
+        path = min(runtime.path for runtime in runtimes if runtime.language == language)
+        yield Problem(
+            image="slim",
+            path=path,
+            code="no-reader",
+            message=f"a {language} runtime is there, and nothing reads what its programs import",
+            scope=Scope.ANALYSIS,
+            fatal=False,
+        )
+
+
+def _of(image: str, problems: Iterable[Problem]) -> Iterable[Problem]:
+    return (replace(problem, image=image) for problem in problems)
+
+
+def _named(image: Image, progress: Progress | None) -> Callable[[int, int], None] | None:
+    if progress is None:
+        return None
+    return lambda done, total: progress(image.reference, done, total)
+
+
+def _opened(
+    reference: Reference, opened: ExitStack, platform: str | None, limits: Limits, progress: Progress | None
+) -> Image:
+    if isinstance(reference, Image):
+        return reference
+    return opened.enter_context(open_image(reference, platform=platform, limits=limits, progress=progress))

@@ -1,0 +1,170 @@
+"""Readers, inventories and rules that are in force: ours first, then those of installed packages, sorted by name.
+
+A plug-in that does not import, has the wrong shape or takes a name that is taken stops the run: a gate that runs
+without a rule that it was told to have would be a false pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TypeVar
+
+from xraydiff.errors import PluginError
+from xraydiff.inventory import Inventory
+from xraydiff.references import Depth, Reader
+from xraydiff.references.config import ConfigReader
+from xraydiff.references.elf import ElfReader
+from xraydiff.references.elf_capabilities import ElfCapabilitiesReader
+from xraydiff.references.literals import LiteralsReader
+from xraydiff.references.shebang import ShebangReader
+from xraydiff.references.shell import ShellReader
+from xraydiff.rules import (
+    Rule,
+    application,
+    certificates,
+    config,
+    data,
+    directories,
+    elf,
+    image,
+    links,
+    modules,
+    packages,
+    privileges,
+    scripts,
+    shells,
+    state,
+    tls,
+    users,
+)
+
+T = TypeVar("T")
+
+READERS, INVENTORIES, RULES = "xraydiff.references", "xraydiff.inventory", "xraydiff.rules"
+
+
+OUR_READERS: tuple[type[Reader], ...] = (
+    ConfigReader,
+    ElfReader,
+    ElfCapabilitiesReader,
+    ShebangReader,
+    ShellReader,
+    LiteralsReader,
+)
+
+OUR_RULES: tuple[Rule, ...] = (
+    application.application_file_missing,
+    certificates.certificates_missing,
+    certificates.certificates_gone,
+    certificates.private_key_baked_in,
+    config.healthcheck_lost,
+    config.start_changed,
+    config.config_changed,
+    data.data_missing,
+    directories.directory_missing,
+    directories.temporary_directory_gone,
+    elf.missing_library,
+    elf.missing_plugin,
+    elf.libraries_gone,
+    image.not_a_pair,
+    image.start_broken,
+    image.layers,
+    image.other_source,
+    links.dangling_link,
+    modules.module_missing,
+    packages.package_database_gone,
+    privileges.world_writable,
+    privileges.privilege_gained,
+    privileges.privilege_lost,
+    privileges.owner_changed,
+    privileges.privilege_tools_gone,
+    scripts.command_missing,
+    shells.shell_missing,
+    shells.shells_gone,
+    state.host_facts_baked_in,
+    state.runtime_state_baked_in,
+    state.data_changed_by_the_run,
+    state.credentials_baked_in,
+    tls.tls_missing,
+    tls.tls_gone,
+    users.identity_missing,
+    users.start_user_unknown,
+    users.users_changed,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plugins:
+    """Everything that a comparison runs."""
+
+    readers: tuple[Reader, ...]
+    inventories: tuple[Inventory, ...]
+    rules: tuple[Rule, ...]
+
+
+def load() -> Plugins:
+    """Ours and those of installed packages. Raises `PluginError` that names the culprit."""
+    return Plugins(
+        readers=_joined(tuple(reader() for reader in OUR_READERS), READERS, _as_reader, lambda reader: reader.name),
+        inventories=_joined((), INVENTORIES, _as_inventory, lambda inventory: inventory.name),
+        rules=_joined(OUR_RULES, RULES, _as_rule, lambda rule: rule.id),
+    )
+
+
+def _joined(
+    ours: tuple[T, ...], group: str, convert: Callable[[object, str], T], name: Callable[[T], str]
+) -> tuple[T, ...]:
+    found: list[T] = []
+    taken = {name(one) for one in ours}
+    for point in sorted(metadata.entry_points(group=group), key=lambda point: (point.name, point.value)):
+        plugin = convert(_loaded(point), _label(point))
+        if name(plugin) in taken:
+            raise PluginError(f"plug-in {_label(point)}: the name {name(plugin)!r} is taken")
+        taken.add(name(plugin))
+        found.append(plugin)
+    return ours + tuple(sorted(found, key=name))
+
+
+def _label(point: metadata.EntryPoint) -> str:
+    package = point.dist.name if point.dist is not None else "?"
+    return f"{point.name} of {package} ({point.value})"
+
+
+def _loaded(point: metadata.EntryPoint) -> object:
+    try:
+        loaded: object = point.load()
+        return loaded() if isinstance(loaded, type) else loaded
+    except Exception as error:
+        raise PluginError(f"plug-in {_label(point)} does not load: {type(error).__name__}: {error}") from error
+
+
+def _as_reader(loaded: object, label: str) -> Reader:
+    if not _has(loaded, "name", "language", "depth") or not _calls(loaded, "accepts", "read"):
+        raise PluginError(f"plug-in {label} is no reader: it lacks name, language, depth, accepts or read")
+    reader: Reader = loaded  # type: ignore[assignment]  # checked member by member just above
+    if reader.depth not in (Depth.HEADERS, Depth.FULL):
+        raise PluginError(f"plug-in {label}: depth must be {Depth.HEADERS!r} or {Depth.FULL!r}")
+    return reader
+
+
+def _as_inventory(loaded: object, label: str) -> Inventory:
+    if not _has(loaded, "name") or not _calls(loaded, "take"):
+        raise PluginError(f"plug-in {label} is no inventory: it lacks name or take")
+    inventory: Inventory = loaded  # type: ignore[assignment]  # checked member by member just above
+    return inventory
+
+
+def _as_rule(loaded: object, label: str) -> Rule:
+    if not isinstance(loaded, Rule):
+        raise PluginError(f"plug-in {label} is no rule: use the decorator xraydiff.rules.rule")
+    return loaded
+
+
+def _has(loaded: object, *names: str) -> bool:
+    return all(isinstance(getattr(loaded, name, None), str) for name in names)
+
+
+def _calls(loaded: object, *names: str) -> bool:
+    return all(callable(getattr(loaded, name, None)) for name in names)

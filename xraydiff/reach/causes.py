@@ -1,0 +1,148 @@
+"""One cause for what is missed together: the same source, kind of need, and missing directory or package."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from xraydiff.facts import Certainty, EdgeKind, Evidence, FileType, NodeKind, OwnerKind, When
+from xraydiff.paths import ImagePath, basename, parent
+from xraydiff.reach import Missing, Reach
+
+
+class Need(StrEnum):
+    """What kind of thing is missed; each has its family of rules."""
+
+    LIBRARY = "ELF"
+    TLS = "TLS"
+    CERTIFICATE = "CRT"
+    SHELL = "SHL"
+    COMMAND = "SCR"
+    MODULE = "MOD"
+    APPLICATION = "APP"
+    DATA = "DAT"
+    IDENTITY = "USR"
+    DIRECTORY = "DIR"
+
+
+SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "busybox", "fish", "tcsh", "csh", "rbash"})
+_TLS = re.compile(r"^lib(?:ssl|crypto|gnutls|wolfssl|mbedtls|nss3)[.-]|^libssl3?\.so|^libcrypto3?\.so")
+_CERTIFICATES = re.compile(
+    r"/(?:ca-certificates|ca-bundle|tls-ca-bundle|cacert|cert|cacerts|ca-bundle\.trust)\.(?:crt|pem|p12|jks)$"
+    r"|/cacerts$|/[0-9a-f]{8}\.[0-9]+$|^/etc/ssl/certs(?:/|$)|^/usr/share/ca-certificates(?:/|$)|^/etc/pki/(?:tls|ca-trust)/"
+    r"|/ssl/cert\.pem$"
+)
+_LIBRARY = re.compile(r"\.so(?:\.[0-9]+)*$|\.node$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Missing paths that one source asks for in one way, with everything that they need in turn."""
+
+    need: Need
+    source: str
+    """Who asks: the last kept place of the chain, as text."""
+    direct: tuple[Missing, ...]
+    """What the source itself asks for, most certain first."""
+    restore: tuple[ImagePath, ...]
+    """All of it with its closure, sorted."""
+    certainty: Certainty
+    when: When
+
+    @property
+    def chain(self) -> tuple[Evidence, ...]:
+        """The best chain, up to the first missing path."""
+        return self.direct[0].chain
+
+    @property
+    def first(self) -> Missing:
+        """The most certain direct target."""
+        return self.direct[0]
+
+
+def causes(reach: Reach) -> tuple[Cause, ...]:
+    """All missing paths, grouped; sorted by need, source and first path."""
+    groups: dict[tuple[str, str, str, int], list[Missing]] = {}
+    closure: dict[ImagePath, list[Missing]] = {}
+    for missing in reach.missing.values():
+        closure.setdefault(missing.cause, []).append(missing)
+    for path, members in closure.items():
+        top = reach.missing.get(path, members[0])
+        need = need_of(top)
+        groups.setdefault((need.value, _source(top), _subject(top), top.certainty), []).append(top)
+    found = [_cause(Need(key[0]), key[1], tops, closure) for key, tops in groups.items()]
+    return tuple(sorted(found, key=lambda cause: (cause.need, cause.source, cause.first.path)))
+
+
+def need_of(missing: Missing) -> Need:
+    """The kind of need, by what the edge says and what lies at its target."""
+    edge, path = missing.cause_edge, missing.cause
+    name = basename(path)
+    if edge.kind is EdgeKind.RUNS_AS:
+        return Need.IDENTITY
+    if edge.kind is EdgeKind.TRUSTS or _CERTIFICATES.search(path):
+        return Need.CERTIFICATE
+    if _TLS.match(name) or "/ossl-modules/" in path or "/engines-" in path:
+        return Need.TLS
+    if edge.kind in (EdgeKind.NEEDS, EdgeKind.LOADS) or (edge.kind is EdgeKind.INTERPRETS and ".so" in name):
+        return Need.LIBRARY
+    if edge.kind in (EdgeKind.EXECUTES, EdgeKind.INTERPRETS):
+        return Need.SHELL if name in SHELLS else Need.COMMAND
+    if edge.kind is EdgeKind.IMPORTS:
+        return Need.MODULE
+    if edge.kind is EdgeKind.SOURCES:
+        return Need.COMMAND
+    return _need_by_target(missing, path, name)
+
+
+def _need_by_target(missing: Missing, path: ImagePath, name: str) -> Need:
+    if missing.type is FileType.DIRECTORY:
+        return Need.DIRECTORY
+    if missing.owner.kind is OwnerKind.APPLICATION:
+        return Need.APPLICATION
+    if _LIBRARY.search(name):
+        return Need.LIBRARY
+    if parent(path).endswith(("/bin", "/sbin")):
+        return Need.SHELL if name in SHELLS else Need.COMMAND
+    return Need.DATA
+
+
+def _source(missing: Missing) -> str:
+    source = missing.cause_edge.source
+    if source.kind is NodeKind.CONFIG:
+        return f"config of {source.path}"
+    return source.path if source.path.startswith("/") else f"config of {source.path}"
+
+
+def _subject(missing: Missing) -> str:
+    """Commands of one script are one cause; else what lies in one package, or one directory of the application, is."""
+    if missing.cause_edge.kind in (EdgeKind.EXECUTES, EdgeKind.SOURCES):
+        return ""
+    return missing.owner.package or parent(missing.cause)
+
+
+def _cause(need: Need, source: str, tops: list[Missing], closure: dict[ImagePath, list[Missing]]) -> Cause:
+    tops.sort(key=lambda one: (-one.certainty, len(one.chain), one.path))
+    restore = {member.path for top in tops for member in closure[top.cause]}
+    return Cause(
+        need=need,
+        source=source,
+        direct=tuple(tops),
+        restore=tuple(sorted(restore)),
+        certainty=tops[0].certainty,
+        when=_when(tops),
+    )
+
+
+def _when(tops: Iterable[Missing]) -> When:
+    moments = {_moment(top) for top in tops}
+    return next(moment for moment in When if moment in moments)
+
+
+def _moment(missing: Missing) -> When:
+    if missing.at_start:
+        return When.START
+    first = missing.chain[0]
+    return When.OPERATE if first.detail == "HEALTHCHECK" else When.USE

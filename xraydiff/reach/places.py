@@ -1,0 +1,136 @@
+"""The application's own files, asked for by place: below WORKDIR, beside the start command, in a named directory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from xraydiff.facts import Edge, EdgeKind, File, FileType, Firing, Node, NodeKind, OwnerKind
+from xraydiff.limits import Limits
+from xraydiff.owners import Owners
+from xraydiff.paths import ImagePath, basename, parent
+from xraydiff.reach.presence import Presence, engine_provides
+from xraydiff.tree import FileTree
+
+SYSTEM_ROOTS = frozenset(
+    {
+        "/",
+        "/bin",
+        "/boot",
+        "/etc",
+        "/home",
+        "/lib",
+        "/lib64",
+        "/media",
+        "/mnt",
+        "/opt",
+        "/root",
+        "/run",
+        "/sbin",
+        "/srv",
+    }
+    | {"/tmp", "/usr", "/usr/bin", "/usr/lib", "/usr/lib64", "/usr/libexec", "/usr/local", "/usr/local/bin"}  # noqa: S108  names
+    | {"/usr/local/etc", "/usr/local/lib", "/usr/local/sbin", "/usr/local/share", "/usr/sbin", "/usr/share"}
+    | {"/var", "/var/cache", "/var/lib", "/var/log", "/var/run", "/var/spool", "/var/tmp", "/var/www"}  # noqa: S108
+)
+"""Directories that belong to the whole system: lying below one says nothing about a file."""
+
+_NEVER = re.compile(
+    r"/(?:docs?|man|info|examples?|tests?|__tests__|testing|spec|benchmarks?|__pycache__|\.git|\.cache|\.github|\.hg|\.svn)/"
+    r"|(?:^|/)(?:README|LICEN[CS]E|COPYING|CHANGE(?:S|LOG)|AUTHORS|NOTICE|CONTRIBUTING|Dockerfile|\.dockerignore|\.gitignore)[^/]*$"
+    r"|\.(?:pyi|pyc|pyo|map|md|rst|d\.ts|orig|rej|swp|log|pid|tmp|bak|o|a|la|h|c|hpp|cpp|cc)$"
+    r"|(?:^|/)(?:conftest\.py|test_[^/]*\.py|[^/]*_test\.(?:py|go|js|ts|rb))$",
+    re.IGNORECASE,
+)
+
+
+def never_counts(path: str) -> bool:
+    """Documentation, tests, type stubs, source maps, sources of compiled programs and caches: no run asks for them."""
+    return _NEVER.search(path) is not None
+
+
+class Places:
+    """Which removed application files a directory stands for; asked by directory, answered from one index."""
+
+    def __init__(
+        self, original: FileTree, owners: Owners, presence: Presence, *, user: int = 0, limits: Limits
+    ) -> None:
+        self._original = original
+        self._owners = owners
+        self._presence = presence
+        self._user = user
+        self._limits = limits
+        self._gone: dict[ImagePath, list[ImagePath]] = {}
+        for path, file in original.files.items():
+            if file.type is not FileType.DIRECTORY and not presence.kept(path):
+                self._gone.setdefault(parent(path), []).append(path)
+
+    def content(self, source: Node, directory: ImagePath, *, detail: str) -> Iterator[Edge]:
+        """Edges from a node that names a directory to the removed application files below it."""
+        if directory in SYSTEM_ROOTS or engine_provides(directory):
+            return
+        for count, path in enumerate(self._own_below(directory)):
+            if count >= self._limits.directory_targets:
+                return
+            yield _contains(source, path, detail)
+
+    def siblings(self, source: Node, kept: ImagePath) -> Iterator[Edge]:
+        """Edges from a kept application file to removed ones with its suffix in its own directory."""
+        folder, suffix = parent(kept), _suffix(kept)
+        if folder in SYSTEM_ROOTS or not suffix:
+            return
+        for path in self._gone.get(folder, ()):
+            if _suffix(path) == suffix and self._own(path, basename(path)):
+                yield _contains(source, path, f"*{suffix} beside it")
+
+    def commands(self, source: Node, folders: Iterable[ImagePath]) -> Iterator[Edge]:
+        """Edges to the application's removed programs in PATH: no run starts them, operators do."""
+        for folder in folders:
+            real = self._original.resolve(folder).path
+            for path in self._gone.get(real, ()) if real is not None else ():
+                file = self._original.resolve(path).file
+                if file is not None and file.mode & 0o111 and self._own(path, basename(path)):
+                    yield Edge(
+                        source=source,
+                        target=Node(path=path),
+                        kind=EdgeKind.EXECUTES,
+                        firing=Firing.KEPT_WITH,
+                        detail="PATH",
+                        by="places",
+                    )
+
+    def _own_below(self, directory: ImagePath) -> Iterator[ImagePath]:
+        state = self._is_state(directory)
+        for path in self._original.below(directory):
+            if self._presence.kept(path) or not self._wanted_type(path):
+                continue
+            # What the directory's own name says does not count: `docs` may be what the application serves.
+            below = "/" if state else path[len(directory) :]
+            if self._own(path, below):
+                yield path
+
+    def _is_state(self, directory: ImagePath) -> bool:
+        """A data directory that belongs to the user whom the image runs as counts whole: logs and locks are its data."""
+        file = self._original.files[directory]
+        return self._user != 0 and file.uid == self._user
+
+    def _wanted_type(self, path: ImagePath) -> bool:
+        file = self._original.files[path]
+        return file.type in (FileType.FILE, FileType.SYMLINK) or self._is_empty_directory(path, file)
+
+    def _is_empty_directory(self, path: ImagePath, file: File) -> bool:
+        return file.type is FileType.DIRECTORY and not self._original.children(path)
+
+    def _own(self, path: ImagePath, name: str) -> bool:
+        return not never_counts(name) and self._owners.owner(path).kind is OwnerKind.APPLICATION
+
+
+def _suffix(path: str) -> str:
+    stem, dot, suffix = basename(path).rpartition(".")
+    return dot + suffix if stem else ""
+
+
+def _contains(source: Node, path: ImagePath, detail: str) -> Edge:
+    target = Node(kind=NodeKind.FILE, path=path)
+    kind, firing = EdgeKind.CONTAINS, Firing.KEPT_WITH
+    return Edge(source=source, target=target, kind=kind, firing=firing, detail=detail, by="places")

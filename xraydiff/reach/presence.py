@@ -1,0 +1,67 @@
+"""Which of the paths that a reference needs are gone from slim, by slim's own links."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xraydiff.errors import LimitExceeded
+from xraydiff.facts import File
+from xraydiff.paths import ImagePath, is_below
+from xraydiff.tree import FileTree
+
+ENGINE_PATHS = frozenset({"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/.dockerenv"})
+ENGINE_TREES = ("/dev", "/proc", "/sys")
+
+
+def engine_provides(path: str) -> bool:
+    """Whether a container engine puts this path into every container, whatever the image holds."""
+    return path in ENGINE_PATHS or any(path == tree or is_below(path, tree) for tree in ENGINE_TREES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A target as the original resolves it."""
+
+    path: ImagePath
+    """Real path in the original."""
+    file: File
+    gone: tuple[tuple[ImagePath, File], ...]
+    """Links on the way and the target itself, as far as slim lacks them; empty where slim resolves the target."""
+
+
+class Presence:
+    """Answers for one pair of trees, remembered by path."""
+
+    def __init__(self, original: FileTree, slim: FileTree) -> None:
+        self._original = original
+        self._slim = slim
+        self._known: dict[str, Target | None] = {}
+
+    def target(self, path: str) -> Target | None:
+        """How a path of a reference fares; None where the original does not resolve it or the engine provides it."""
+        if path not in self._known:
+            try:
+                self._known[path] = self._look_up(path)
+            except LimitExceeded:  # links made to be followed for ever lead nowhere
+                self._known[path] = None
+        return self._known[path]
+
+    def kept(self, path: ImagePath) -> bool:
+        """Whether slim has a real path of the original under the same name and type."""
+        mine, theirs = self._original.files.get(path), self._slim.files.get(path)
+        return mine is not None and theirs is not None and mine.type is theirs.type
+
+    def _look_up(self, path: str) -> Target | None:
+        if engine_provides(path):
+            return None
+        found = self._original.resolve(path)
+        if found.path is None or found.file is None or engine_provides(found.path):
+            return None
+        theirs = self._slim.resolve(path)
+        if theirs.file is not None and theirs.file.type is found.file.type:
+            return Target(path=found.path, file=found.file, gone=())
+        gone = [(hop, self._original.files[hop]) for hop in found.hops if hop not in self._slim.files]
+        if not self.kept(found.path):
+            gone.append((found.path, found.file))
+        # Slim can hold both ends and yet not resolve the name: a link of the original became a directory there.
+        return Target(path=found.path, file=found.file, gone=tuple(gone) or ((found.requested, found.file),))

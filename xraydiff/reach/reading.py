@@ -1,0 +1,113 @@
+"""What the walk reads: each file at most once, by the readers that its standing allows; counts and gaps on the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from xraydiff.errors import ImageError
+from xraydiff.facts import Edge, FileType, ImageConfig, Node, NodeKind
+from xraydiff.paths import ImagePath
+from xraydiff.reach import ReaderCount
+from xraydiff.references import Context, Depth, Gap, Reader, Subject
+from xraydiff.tree import FileTree
+
+
+class Reading:
+    """Edges of nodes, remembered; reading a node again at a greater depth adds what the first reading left out."""
+
+    def __init__(
+        self,
+        readers: Sequence[Reader],
+        context: Context,
+        slim: FileTree,
+        configs: dict[str, ImageConfig],
+    ) -> None:
+        self._readers = readers
+        self._context = context
+        self._slim = slim
+        self._configs = configs
+        self._known: dict[tuple[Node, str], tuple[Edge, ...]] = {}
+        self.unfollowed: set[tuple[Node, str, str]] = set()
+        self.files_read: set[ImagePath] = set()
+        self.files_parsed: set[ImagePath] = set()
+        self._reached: Counter[str] = Counter()
+        self._failed: Counter[str] = Counter()
+        self._partly: Counter[str] = Counter()
+
+    def edges(self, node: Node, path: ImagePath, *, full: bool) -> tuple[Edge, ...]:
+        """The references of a node whose file has this real path; headers and literals only unless `full`."""
+        depth = Depth.FULL if full else Depth.HEADERS
+        key = (node, depth)
+        if key not in self._known:
+            self._known[key] = tuple(self._read(node, path, full=full))
+        return self._known[key]
+
+    def coverage(self) -> dict[str, ReaderCount]:
+        """What each reader did, by its name."""
+        return {
+            reader.name: ReaderCount(
+                reached=self._reached[reader.name],
+                parsed=self._reached[reader.name] - self._failed[reader.name],
+                not_understood=self._partly[reader.name],
+            )
+            for reader in sorted(self._readers, key=lambda reader: reader.name)
+        }
+
+    def _read(self, node: Node, path: ImagePath, *, full: bool) -> list[Edge]:
+        subject = self._subject(node, path)
+        if subject is None:
+            return []
+        edges: list[Edge] = []
+        for reader in self._readers:
+            if (full or reader.depth == Depth.HEADERS) and reader.accepts(subject):
+                edges.extend(self._run(reader, subject))
+        return edges
+
+    def _run(self, reader: Reader, subject: Subject) -> list[Edge]:
+        self._reached[reader.name] += 1
+        if reader.depth == Depth.FULL and subject.file is not None:
+            self.files_parsed.add(subject.path)
+        edges: list[Edge] = []
+        gaps: list[Gap] = []
+        for item in reader.read(subject, self._context):
+            if isinstance(item, Gap):
+                gaps.append(item)
+            elif len(edges) < self._context.limits.edges_per_file:
+                edges.append(item if item.by else replace(item, by=reader.name))
+            else:
+                gaps.append(Gap(node=subject.node, reason="too-many-references"))
+                break
+        self.unfollowed.update((gap.node, gap.reason, gap.detail) for gap in gaps)
+        self._partly[reader.name] += bool(gaps)
+        self._failed[reader.name] += any(gap.reason in _NOT_READ for gap in gaps)
+        return edges
+
+    def _subject(self, node: Node, path: ImagePath) -> Subject | None:
+        if node.kind is NodeKind.CONFIG:
+            config = self._configs[node.path]
+            return Subject(node=node, path=path, file=None, tree=self._context.original, data=b"", config=config)
+        if node.kind is NodeKind.SCRIPT:
+            data = node.text.encode("utf-8", "surrogateescape")
+            return Subject(node=node, path=path, file=None, tree=self._context.original, data=data)
+        if node.kind is NodeKind.DIRECTORY:
+            return None
+        return self._file_subject(node, path)
+
+    def _file_subject(self, node: Node, path: ImagePath) -> Subject | None:
+        kept = self._slim.files.get(path)
+        tree = self._slim if kept is not None and kept.type is FileType.FILE else self._context.original
+        file = tree.files.get(path)
+        if file is None or file.type is not FileType.FILE or not file.size:
+            return None
+        self.files_read.add(path)
+        try:
+            data = tree.content(path, limit=self._context.limits.elf)
+        except ImageError as error:
+            self.unfollowed.add((node, "too-large", error.message))
+            return None
+        return Subject(node=node, path=path, file=file, tree=tree, data=data)
+
+
+_NOT_READ = frozenset({"too-large", "too-deep", "malformed", "not-text"})

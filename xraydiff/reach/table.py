@@ -1,0 +1,103 @@
+"""The certainty table, firing x standing of the source: the one place where evidence becomes a judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from xraydiff.facts import Certainty, Edge, EdgeKind, Firing
+
+
+class Standing(StrEnum):
+    """What the file that an edge leaves is to the image; the rows of the table."""
+
+    CONFIG = "config"
+    APPLICATION = "application"
+    EXECUTED = "executed script"
+    """A script that exec edges reach from an image config, whoever owns it."""
+    ACTIVE_PACKAGE = "active package file"
+    """Kept, and reached from the start command by load edges."""
+    KEPT_PACKAGE = "kept package file"
+    """Kept by an include flag, or because it was only looked at."""
+    RESTORED_APPLICATION = "restored application file"
+    """It never ran: nothing speaks against its branches."""
+    RESTORED_LANGUAGE = "restored language package file"
+    RESTORED_OS = "restored OS package file"
+
+
+_PROVEN, _LIKELY, _POSSIBLE, _NONE = Certainty.PROVEN, Certainty.LIKELY, Certainty.POSSIBLE, Certainty.NONE
+
+# PROVEN in the restored rows means "as certain as the way to it": a chain is as certain as its weakest edge.
+TABLE: Final[Mapping[Standing, Mapping[Firing, Certainty]]] = {
+    Standing.CONFIG: {
+        Firing.LOAD: _PROVEN,
+        Firing.GUARDED: _LIKELY,
+        Firing.DEFERRED: _LIKELY,
+        Firing.NAMED: _PROVEN,
+        Firing.KEPT_WITH: _LIKELY,
+    },
+    Standing.APPLICATION: {
+        Firing.LOAD: _PROVEN,
+        Firing.GUARDED: _LIKELY,
+        Firing.DEFERRED: _LIKELY,
+        Firing.NAMED: _LIKELY,
+        Firing.KEPT_WITH: _LIKELY,
+    },
+    Standing.EXECUTED: {
+        Firing.LOAD: _PROVEN,
+        Firing.GUARDED: _LIKELY,
+        Firing.DEFERRED: _LIKELY,
+        Firing.NAMED: _LIKELY,
+        Firing.KEPT_WITH: _LIKELY,
+    },
+    Standing.ACTIVE_PACKAGE: {
+        Firing.LOAD: _PROVEN,
+        Firing.GUARDED: _NONE,
+        Firing.DEFERRED: _NONE,
+        Firing.NAMED: _POSSIBLE,
+        Firing.KEPT_WITH: _POSSIBLE,
+    },
+    Standing.KEPT_PACKAGE: {
+        Firing.LOAD: _POSSIBLE,
+        Firing.GUARDED: _NONE,
+        Firing.DEFERRED: _NONE,
+        Firing.NAMED: _POSSIBLE,
+        Firing.KEPT_WITH: _POSSIBLE,
+    },
+    Standing.RESTORED_APPLICATION: {
+        Firing.LOAD: _PROVEN,
+        Firing.GUARDED: _LIKELY,
+        Firing.DEFERRED: _LIKELY,
+        Firing.NAMED: _LIKELY,
+        Firing.KEPT_WITH: _LIKELY,
+    },
+    Standing.RESTORED_LANGUAGE: {
+        Firing.LOAD: _PROVEN,
+        Firing.GUARDED: _LIKELY,
+        Firing.DEFERRED: _LIKELY,
+        Firing.NAMED: _POSSIBLE,
+        Firing.KEPT_WITH: _POSSIBLE,
+    },
+    Standing.RESTORED_OS: {
+        Firing.LOAD: _PROVEN,
+        Firing.GUARDED: _LIKELY,
+        Firing.DEFERRED: _POSSIBLE,
+        Firing.NAMED: _POSSIBLE,
+        Firing.KEPT_WITH: _POSSIBLE,
+    },
+}
+
+PACKAGE_ROWS: Final = frozenset({Standing.ACTIVE_PACKAGE, Standing.KEPT_PACKAGE})
+LOADER_KINDS: Final = frozenset({EdgeKind.NEEDS, EdgeKind.INTERPRETS, EdgeKind.LINKS})
+"""Load edges that a kept package file cannot have survived without: the loader follows them before any code runs."""
+
+
+def certainty_of(edge: Edge, standing: Standing, *, catalogue: bool = False) -> Certainty:
+    """How sure one edge is. Of a catalogue (a file that merely lists others) every literal is POSSIBLE at most."""
+    certainty = TABLE[standing][edge.firing]
+    if standing in PACKAGE_ROWS and edge.firing is Firing.LOAD and edge.kind not in LOADER_KINDS:
+        return Certainty.NONE
+    if catalogue and edge.firing is Firing.NAMED:
+        return min(certainty, Certainty.POSSIBLE)
+    return certainty

@@ -1,0 +1,365 @@
+"""One best-first walk on (certainty, length, bytes of the path), like Dijkstra's: each node keeps its best chain."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from xraydiff.facts import (
+    Certainty,
+    Edge,
+    EdgeKind,
+    Evidence,
+    FileType,
+    Firing,
+    ImageConfig,
+    Node,
+    NodeKind,
+    OwnerKind,
+)
+from xraydiff.owners import Owners
+from xraydiff.paths import ROOT, ImagePath, encoded, image_path
+from xraydiff.reach import Followed, Missing, Reach
+from xraydiff.reach.places import Places
+from xraydiff.reach.presence import Presence, Target, engine_provides
+from xraydiff.reach.reading import Reading
+from xraydiff.reach.table import PACKAGE_ROWS, Standing, certainty_of
+from xraydiff.references import Context, Reader
+from xraydiff.tree import FileTree
+
+_EXEC = frozenset({EdgeKind.EXECUTES, EdgeKind.SOURCES, EdgeKind.CONTAINS, EdgeKind.INTERPRETS, EdgeKind.LINKS})
+_RESTORED = {
+    OwnerKind.APPLICATION: Standing.RESTORED_APPLICATION,
+    OwnerKind.LANGUAGE_PACKAGE: Standing.RESTORED_LANGUAGE,
+    OwnerKind.OS_PACKAGE: Standing.RESTORED_OS,
+}
+_BREAKING = frozenset({EdgeKind.EXECUTES, EdgeKind.INTERPRETS, EdgeKind.NEEDS, EdgeKind.SOURCES})
+_START = frozenset({"ENTRYPOINT", "CMD"})
+CONFIGS = (Node(kind=NodeKind.CONFIG, path="original"), Node(kind=NodeKind.CONFIG, path="slim"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """How the walk came to a node: the best chain's last edge, and the node before it."""
+
+    certainty: Certainty
+    length: int
+    before: Node | None = None
+    edge: Edge | None = None
+    judged: Certainty = Certainty.PROVEN
+
+
+def walk(
+    original: FileTree,
+    slim: FileTree,
+    configs: tuple[ImageConfig, ImageConfig],
+    *,
+    owners: Owners,
+    readers: Sequence[Reader],
+    context: Context,
+) -> Reach:
+    """Walk from the configs and every file of slim; pure, deterministic, reads only what it reaches."""
+    presence = Presence(original, slim)
+    reading = Reading(readers, context, slim, {"original": configs[0], "slim": configs[1]})
+    return _Walk(original, slim, owners=owners, presence=presence, reading=reading, context=context).run()
+
+
+class _Walk:
+    def __init__(
+        self,
+        original: FileTree,
+        slim: FileTree,
+        *,
+        owners: Owners,
+        presence: Presence,
+        reading: Reading,
+        context: Context,
+    ) -> None:
+        self._original = original
+        self._slim = slim
+        self._owners = owners
+        self._presence = presence
+        self._reading = reading
+        self._places = Places(original, owners, presence, user=user_of(context), limits=context.limits)
+        self._limits = context.limits
+        self._context = context
+        self._executed: set[ImagePath] = set()
+        self._active: set[ImagePath] = set()
+        self._best: dict[Node, _Step] = {}
+        self._heap: list[tuple[int, int, bytes, int, Node]] = []
+        self._count = 0
+        self._missing: dict[ImagePath, Node] = {}
+        self._types: dict[ImagePath, FileType] = {}
+        self._followed: dict[tuple[Edge, bool], Followed] = {}
+        self._expanded: set[Node] = set()
+
+    def run(self) -> Reach:
+        self._executed = self._scripts_of_configs()
+        self._active, breaks = self._activity()
+        for node in CONFIGS:
+            self._offer(node, _Step(certainty=Certainty.PROVEN, length=0))
+        for path, file in self._slim.files.items():
+            if file.type is FileType.FILE and not engine_provides(path):
+                self._offer(Node(path=path), _Step(certainty=Certainty.PROVEN, length=0))
+        while self._heap:
+            node = heapq.heappop(self._heap)[-1]
+            if node not in self._expanded:
+                self._expanded.add(node)
+                self._expand(node)
+        return self._answer(breaks)
+
+    # --- the walk itself --------------------------------------------------------------------------------------------
+
+    def _offer(self, node: Node, step: _Step) -> None:
+        known = self._best.get(node)
+        if known is not None and (known.certainty, -known.length) >= (step.certainty, -step.length):
+            return
+        self._best[node] = step
+        self._count += 1
+        heapq.heappush(self._heap, (-step.certainty, step.length, encoded(node.path), self._count, node))
+
+    def _expand(self, node: Node) -> None:
+        standing = self._standing(node)
+        edges = self._edges(node, standing)
+        catalogue = self._is_catalogue(edges)
+        for edge in edges:
+            judged = certainty_of(edge, standing, catalogue=catalogue)
+            if judged is not Certainty.NONE:
+                self._follow(node, edge, judged, standing)
+        if node == CONFIGS[0]:
+            for edge in self._places.commands(node, self._context.path):
+                self._follow(node, edge, Certainty.POSSIBLE, standing)
+
+    def _follow(self, node: Node, edge: Edge, judged: Certainty, standing: Standing) -> None:
+        here = self._best[node]
+        step = _Step(
+            certainty=min(here.certainty, judged),
+            length=here.length + 1,
+            before=node,
+            edge=edge,
+            judged=judged,
+        )
+        if edge.target.kind is NodeKind.SCRIPT:
+            self._offer(edge.target, step)
+            return
+        target = self._presence.target(edge.target.path)
+        if target is None or (not target.gone and target.file.type is FileType.FILE):
+            self._note(edge, judged, standing, missing=False)
+            return
+        if target.gone and not _made_by_the_engine(edge, target):
+            self._note(edge, judged, standing, missing=True)
+            self._miss(edge, target, step)
+        if target.file.type is FileType.DIRECTORY and standing not in PACKAGE_ROWS:
+            self._enter(edge, target.path, node, standing)
+
+    def _miss(self, edge: Edge, target: Target, step: _Step) -> None:
+        for path, file in target.gone:
+            kind = NodeKind.DIRECTORY if file.type is FileType.DIRECTORY else NodeKind.FILE
+            missing = Node(kind=kind, path=path, language=edge.target.language if path == target.path else "")
+            self._types[path] = file.type
+            self._offer(missing, step)
+            known = self._missing.get(path)
+            if known is None or self._rank(missing) > self._rank(known):
+                self._missing[path] = missing
+
+    def _rank(self, node: Node) -> tuple[int, int]:
+        step = self._best[node]
+        return (step.certainty, -step.length)
+
+    def _enter(self, edge: Edge, directory: ImagePath, node: Node, standing: Standing) -> None:
+        """A directory that application code or a config names stands for the application's files in it."""
+        if edge.kind in (EdgeKind.NAMES, EdgeKind.WORKS_IN, EdgeKind.CONTAINS, EdgeKind.SOURCES, EdgeKind.LOADS):
+            for inner in self._places.content(node, directory, detail=edge.detail or directory):
+                judged = min(certainty_of(inner, standing), Certainty.LIKELY)
+                self._follow(node, inner, judged, standing)
+
+    def _note(self, edge: Edge, judged: Certainty, standing: Standing, *, missing: bool) -> None:
+        self._followed[edge, missing] = Followed(edge=edge, certainty=judged, standing=standing.value, missing=missing)
+
+    def _edges(self, node: Node, standing: Standing) -> list[Edge]:
+        path = ImagePath(node.path) if node.path.startswith("/") else ROOT
+        edges = list(self._reading.edges(node, path, full=standing not in PACKAGE_ROWS))
+        if standing is Standing.APPLICATION and node.kind is NodeKind.FILE:
+            edges.extend(self._places.siblings(node, path))
+        return edges
+
+    def _is_catalogue(self, edges: Sequence[Edge]) -> bool:
+        named = {edge.target.path for edge in edges if edge.firing is Firing.NAMED}
+        if len(named) <= self._limits.catalogue_files:
+            return False
+        owners = (self._owners.owner(image_path(path)) for path in named)
+        packages = {owner.package for owner in owners if owner.kind is not OwnerKind.APPLICATION}
+        return len(packages) >= self._limits.catalogue_packages
+
+    # --- what a node is ---------------------------------------------------------------------------------------------
+
+    def _standing(self, node: Node) -> Standing:
+        if node.kind is NodeKind.CONFIG:
+            return Standing.CONFIG
+        if node.kind is NodeKind.SCRIPT and node.path in ("original", "slim"):
+            return Standing.EXECUTED
+        path = ImagePath(node.path)
+        if path in self._executed:
+            return Standing.EXECUTED
+        kind = self._owners.owner(path).kind
+        if self._slim.files.get(path) is not None:
+            if kind is OwnerKind.APPLICATION:
+                return Standing.APPLICATION
+            return Standing.ACTIVE_PACKAGE if path in self._active else Standing.KEPT_PACKAGE
+        return _RESTORED[kind]
+
+    def _scripts_of_configs(self) -> set[ImagePath]:
+        """Real paths of the scripts that exec edges reach from an image config."""
+        todo: list[tuple[Node, ImagePath]] = [(node, ROOT) for node in CONFIGS]
+        seen: set[Node] = set(CONFIGS)
+        scripts: set[ImagePath] = set()
+        while todo:
+            node, path = todo.pop()
+            for edge in self._reading.edges(node, path, full=True):
+                if edge.kind not in _EXEC:
+                    continue
+                for reached, real in self._script_targets(edge):
+                    if reached not in seen:
+                        seen.add(reached)
+                        todo.append((reached, real))
+                        if reached.kind is NodeKind.FILE:
+                            scripts.add(real)
+        return scripts
+
+    def _script_targets(self, edge: Edge) -> Iterator[tuple[Node, ImagePath]]:
+        if edge.target.kind is NodeKind.SCRIPT:
+            yield edge.target, ImagePath(edge.target.path) if edge.target.path.startswith("/") else ROOT
+            return
+        found = self._original.resolve(edge.target.path)
+        if found.path is None or found.file is None or found.file.type is not FileType.FILE:
+            return
+        tree = self._slim if found.path in self._slim.files else self._original
+        language = edge.target.language
+        if language or tree.read_at(found.path, 0, 2) == b"#!":
+            yield Node(path=found.path, language=language), found.path
+
+    # --- the answer -------------------------------------------------------------------------------------------------
+
+    def _answer(self, breaks: set[ImagePath]) -> Reach:
+        missing = {path: self._as_missing(path, node) for path, node in sorted(self._missing.items())}
+        broken = [missing[path] for path in breaks if path in missing]
+        first = min(broken, key=lambda one: (len(one.chain), one.path), default=None)
+        followed = sorted(
+            self._followed.values(), key=lambda one: (one.edge.source, one.edge.target, one.edge.kind, one.edge.line)
+        )
+        return Reach(
+            missing=missing,
+            followed=tuple(followed),
+            active=frozenset(self._active),
+            broken_start=first.chain if first else (),
+            unfollowed=tuple(sorted(self._reading.unfollowed)),
+            coverage=self._reading.coverage(),
+            files_read=len(self._reading.files_read),
+            files_parsed=len(self._reading.files_parsed),
+        )
+
+    def _steps(self, node: Node) -> list[tuple[Node, _Step]]:
+        """The chain to a node, root first: each node with the step that led to it."""
+        chain: list[tuple[Node, _Step]] = []
+        at: Node | None = node
+        while at is not None:
+            step = self._best[at]
+            chain.append((at, step))
+            at = step.before
+        return chain[::-1]
+
+    def _as_missing(self, path: ImagePath, node: Node) -> Missing:
+        chain = [(at, step.edge, step.judged) for at, step in self._steps(node) if step.edge is not None]
+        at, edge, _ = next((link for link in chain if link[0].path in self._missing), chain[-1])
+        edges = [edge for _, edge, _ in chain]
+        return Missing(
+            path=path,
+            type=self._types[path],
+            certainty=self._best[node].certainty,
+            chain=tuple(self._evidence(*link) for link in chain),
+            edge=edges[-1],
+            cause=ImagePath(at.path),
+            cause_edge=edge,
+            owner=self._owners.owner(path),
+            at_start=edges[0].detail in _START and all(one.firing is Firing.LOAD for one in edges),
+            symbol_only=any(one.symbol for one in edges),
+        )
+
+    def _evidence(self, at: Node, edge: Edge, judged: Certainty) -> Evidence:
+        kept = at.kind is NodeKind.SCRIPT or at.path not in self._missing
+        return Evidence(
+            source=described(edge.source),
+            target=described(at),
+            kind=edge.kind,
+            firing=edge.firing,
+            certainty=judged,
+            detail=edge.detail,
+            line=edge.line,
+            source_owner=self._owners.owner(ImagePath(edge.source.path)) if edge.source.path.startswith("/") else None,
+            target_status="kept" if kept else "removed",
+        )
+
+    def _activity(self) -> tuple[set[ImagePath], set[ImagePath]]:
+        """Kept files that load edges reach from slim's start command, and what such edges ask for in vain."""
+        active: set[ImagePath] = set()
+        breaks: set[ImagePath] = set()
+        todo: list[Node] = [CONFIGS[1]]
+        seen: set[Node] = set(todo)
+        while todo:
+            node = todo.pop()
+            path = ImagePath(node.path) if node.path.startswith("/") else ROOT
+            full = self._standing(node) not in PACKAGE_ROWS
+            for edge in self._reading.edges(node, path, full=full):
+                if edge.firing is not Firing.LOAD or (node.kind is NodeKind.CONFIG and edge.detail not in _START):
+                    continue
+                reached = self._activated(edge, active, breaks)
+                if reached is not None and reached not in seen:
+                    seen.add(reached)
+                    todo.append(reached)
+        return active, breaks
+
+    def _activated(self, edge: Edge, active: set[ImagePath], breaks: set[ImagePath]) -> Node | None:
+        if edge.target.kind is NodeKind.SCRIPT:
+            return edge.target
+        target = self._presence.target(edge.target.path)
+        if target is None:
+            return None
+        if edge.kind in _BREAKING:
+            breaks.update(path for path, _ in target.gone)
+        if target.gone or target.file.type is not FileType.FILE:
+            return None
+        active.add(target.path)
+        return Node(path=target.path, language=edge.target.language)
+
+
+def user_of(context: Context) -> int:
+    """The number of the user whom the image runs as, 0 where it names none that the original defines."""
+    name = context.config.user.partition(":")[0]
+    if name.isdecimal():
+        return int(name)
+    passwd = context.original.resolve("/etc/passwd")
+    if not name or passwd.path is None or passwd.file is None or passwd.file.type is not FileType.FILE:
+        return 0
+    for line in context.original.content(passwd.path, limit=context.limits.passwd).splitlines():
+        fields = line.decode("utf-8", "surrogateescape").split(":")
+        if len(fields) > 3 and fields[0] == name and fields[2].isdecimal():
+            return int(fields[2])
+    return 0
+
+
+def described(node: Node) -> str:
+    """A node as text for a chain: a path, `config of slim`, `script in /x`."""
+    if node.kind is NodeKind.CONFIG:
+        return f"config of {node.path}"
+    if node.kind is NodeKind.SCRIPT:
+        holder = node.path if node.path.startswith("/") else f"config of {node.path}"
+        return f"script in {holder}"
+    return node.path
+
+
+def _made_by_the_engine(edge: Edge, target: Target) -> bool:
+    """WORKDIR and volumes are made anew by the engine, owned by root: only another owner or mode is lost with them."""
+    if edge.kind is not EdgeKind.WORKS_IN or edge.source.kind is not NodeKind.CONFIG:
+        return False
+    return (target.file.uid, target.file.gid) == (0, 0) and target.file.mode & 0o7777 == 0o755

@@ -1,0 +1,167 @@
+"""Paths that stand as literals in texts and read-only data, as far as the original has something there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, NodeKind
+from xraydiff.paths import ImagePath, components, decoded, encoded, is_below, parent
+from xraydiff.references import Context, Depth, Gap, Subject
+
+_BEFORE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./~$}-")
+"""A slash after one of these goes on with a word: a URL, a relative name, a variable."""
+_RELATIVE = re.compile(
+    rb"(?<![A-Za-z0-9_./~$}:\-])/?[A-Za-z0-9_+@-]{1,100}(?:/[A-Za-z0-9_.+@-]{1,100}){0,10}\.[A-Za-z0-9]{1,10}(?![A-Za-z0-9_/])"
+)
+_SERVICE = re.compile(rb"://[A-Za-z0-9.-]{1,253}:([a-z][a-z0-9-]{1,30})(?![A-Za-z0-9_.@:-])")
+_COMMENT = re.compile(rb"^[ \t]*(?:#|;|//|<!--|--)[^\n]*$", re.MULTILINE)
+_LISTS = frozenset(
+    (
+        "/etc/ld.so.cache",
+        "/etc/mime.types",
+        "/etc/services",
+        "/etc/protocols",
+        "/etc/passwd",
+        "/etc/group",
+        "/etc/shadow",
+    )
+)
+_LIST_TREES = (
+    *("/var/lib/dpkg", "/lib/apk", "/usr/lib/apk", "/var/lib/rpm", "/usr/lib/sysimage", "/var/lib/apt", "/var/cache"),
+    *("/usr/share/doc", "/usr/share/man", "/usr/share/info", "/usr/share/locale", "/usr/share/zoneinfo"),
+)
+_PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"\x89PNG", b"GIF8", b"\xff\xd8\xff")
+_SCRIPT = re.compile(rb"#![^\n]*\b(?:sh|bash|dash|ash|ksh|zsh)\b")
+_PROSE = re.compile(
+    r"\.(?:md|rst|html?|css|svg|txt|pem|crt|key|pyc|pyo|map|po|mo|gmo|h|hpp|pod)$|/(?:RECORD|METADATA|SOURCES\.txt)$"
+)
+_CONFIG_SUFFIX = re.compile(r"\.(?:conf|cfg|cnf|ini|ya?ml|toml|json|properties|xml|env|rc)$")
+_SNIFF = 8192
+
+
+class LiteralsReader:
+    """Absolute paths of texts and binaries, and in configs names relative to a directory that the config itself names."""
+
+    name = "literals"
+    language = ""
+    depth = Depth.HEADERS
+
+    def accepts(self, subject: Subject) -> bool:
+        """Every file that is no list of others, no prose, no packed data; shell scripts have a reader of their own."""
+        if subject.node.kind is NodeKind.SCRIPT:
+            return subject.node.language != "shell"
+        if subject.node.kind is not NodeKind.FILE or not subject.data or subject.node.language == "shell":
+            return False
+        path, data = subject.path, subject.data
+        if path in _LISTS or any(is_below(path, tree) for tree in _LIST_TREES) or _PROSE.search(path):
+            return False
+        return not data.startswith(_PACKED) and not _SCRIPT.match(data, 0, 128)
+
+    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+        """An edge for each distinct literal that the original resolves, in the order of the file."""
+        data = subject.data
+        text = b"\0" not in data[:_SNIFF]
+        if text:
+            data = _COMMENT.sub(_blank, data)
+        named: list[ImagePath] = []
+        for literal, start in _distinct(data, _absolute(context)):
+            edge = self._edge(subject, context, literal, start if text else -1)
+            if edge is not None:
+                yield edge
+                named.append(ImagePath(edge.target.path))
+        if text and self._is_config(subject):
+            yield from self._relative(subject, context, data, named)
+        yield from self._services(subject, context, data, text=text)
+
+    def _edge(self, subject: Subject, context: Context, literal: str, start: int) -> Edge | None:
+        parts = components(literal)
+        path = _existing(ImagePath("/" + "/".join(parts)), context)
+        if path is None:
+            return None
+        found = context.original.resolve(path)
+        directory = found.file is not None and found.file.type is FileType.DIRECTORY
+        if path == subject.path or (directory and len(parts) < 2):
+            return None
+        line = subject.data.count(b"\n", 0, start) + 1 if start >= 0 else 0
+        kind = NodeKind.DIRECTORY if directory else NodeKind.FILE
+        return _names(subject, Node(kind=kind, path=path), literal, line)
+
+    def _services(self, subject: Subject, context: Context, data: bytes, *, text: bool) -> Iterator[Edge]:
+        """`http://host:service` is looked up in services(5)."""
+        services = _service_names(context)
+        for match in _SERVICE.finditer(data):
+            if match[1] in services:
+                line = data.count(b"\n", 0, match.start()) + 1 if text else 0
+                yield _names(subject, Node(path="/etc/services"), decoded(match[0]), line)
+                return
+
+    def _is_config(self, subject: Subject) -> bool:
+        return is_below(subject.path, "/etc") or _CONFIG_SUFFIX.search(subject.path) is not None
+
+    def _relative(self, subject: Subject, context: Context, data: bytes, named: list[ImagePath]) -> Iterator[Edge]:
+        """`root /srv/www;` and `error_page 404 /404.html;` together name /srv/www/404.html."""
+        tree = context.original
+        roots = [path for path in named if _is_directory(context, path) and path.count("/") >= 2]
+        roots.append(parent(subject.path))
+        for literal, start in _distinct(data, _RELATIVE):
+            for root in dict.fromkeys(roots):
+                path = ImagePath(f"{root}/{literal.lstrip('/')}")
+                found = tree.resolve(path)
+                if found.file is not None and found.file.type is FileType.FILE and found.path != subject.path:
+                    line = data.count(b"\n", 0, start) + 1
+                    yield _names(subject, Node(path=path), literal, line)
+
+
+def _names(subject: Subject, target: Node, literal: str, line: int) -> Edge:
+    kind, firing = EdgeKind.NAMES, Firing.NAMED
+    return Edge(source=subject.node, target=target, kind=kind, firing=firing, detail=literal, line=line, by="literals")
+
+
+def _distinct(data: bytes, pattern: re.Pattern[bytes]) -> Iterator[tuple[str, int]]:
+    seen: set[bytes] = set()
+    for match in pattern.finditer(data):
+        start = match.start()
+        if match[0] not in seen and not (start and data[start - 1] in _BEFORE):
+            seen.add(match[0])
+            yield decoded(match[0]), start
+
+
+def _existing(path: ImagePath, context: Context) -> ImagePath | None:
+    """The path, or what is left without a full stop or the tail of `host:/path,option`, where the original has it."""
+    for cut in (path, path.rstrip(".,:"), path.partition(":")[0], path.partition(",")[0], path.rpartition("=")[0]):
+        if len(cut) > 1 and context.original.resolve(cut).file is not None:
+            return ImagePath(cut)
+    return None
+
+
+def _is_directory(context: Context, path: ImagePath) -> bool:
+    file = context.original.resolve(path).file
+    return file is not None and file.type is FileType.DIRECTORY
+
+
+def _absolute(context: Context) -> re.Pattern[bytes]:
+    """Absolute paths that start with a name of the root directory: others are made up, or a URL's."""
+    known = context.memo.get("literals.absolute")
+    if not isinstance(known, re.Pattern):
+        tops = b"|".join(re.escape(encoded(name)) for name in context.original.children(ImagePath("/"))) or b"(?!)"
+        known = re.compile(rb"/(?:" + tops + rb")(?:/[A-Za-z0-9_.+@~:,=-]{1,255})*(?![A-Za-z0-9_.+@~-])/?")
+        context.memo["literals.absolute"] = known
+    return known
+
+
+def _service_names(context: Context) -> frozenset[bytes]:
+    known = context.memo.get("literals.services")
+    if not isinstance(known, frozenset):
+        found = context.original.resolve("/etc/services")
+        size = found.file.size if found.file is not None and found.file.type is FileType.FILE else 0
+        data = b""
+        if found.path is not None and 0 < size <= context.limits.passwd:
+            data = context.original.content(found.path)
+        known = frozenset(line.split()[0] for line in data.splitlines() if line.strip() and not line.startswith(b"#"))
+        context.memo["literals.services"] = known
+    return known
+
+
+def _blank(match: re.Match[bytes]) -> bytes:
+    return b" " * len(match[0])

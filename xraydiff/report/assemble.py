@@ -1,0 +1,201 @@
+"""From what the rooms found to the document: counts, classes, differences as text, everything sorted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from xraydiff.diff import Aspect, Change, ImageDiff
+from xraydiff.facts import File, FileType, Finding, ImageConfig, Inventory, Outlook, Problem, Severity, Suggestion
+from xraydiff.image import Image
+from xraydiff.image.config import canonical
+from xraydiff.paths import ImagePath
+from xraydiff.reach import Reach
+from xraydiff.report.document import (
+    Coverage,
+    ImageSummary,
+    Inspection,
+    RemovedBy,
+    Report,
+    ReportedChange,
+    ReportedConfigChange,
+    Summary,
+)
+from xraydiff.version import VERSION
+
+TOOL = f"xraydiff {VERSION}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """What is said of a removed path besides what the tree knows."""
+
+    removed_class: Callable[[ImagePath, File], str]
+    package: Callable[[ImagePath], str]
+
+
+def assemble(
+    images: tuple[Image, Image],
+    diff: ImageDiff,
+    inventories: tuple[Inventory, Inventory],
+    *,
+    labels: Labels,
+    problems: Iterable[Problem],
+    findings: Sequence[Finding],
+    suggestions: Sequence[Suggestion],
+    reach: Reach | None,
+    rules: Sequence[str],
+    outlook: Outlook,
+    complete: bool,
+) -> Report:
+    """The report of one comparison."""
+    removed = tuple(_gone(change, labels) for change in diff.removed)
+    return Report(
+        tool=TOOL,
+        complete=complete,
+        problems=tuple(sorted(set(problems))),
+        coverage=_coverage(reach),
+        rules=tuple(sorted(rules)),
+        original=_image(images[0], diff.files[0], diff.bytes[0]),
+        slim=_image(images[1], diff.files[1], diff.bytes[1]),
+        summary=_summary(diff, removed, findings, outlook),
+        removed=removed,
+        added=tuple(_reported(change, change.after) for change in diff.added),
+        changed=tuple(_changed(change) for change in diff.changed),
+        moved=tuple(replace(_gone(change, labels), moved_to=change.moved_to or "") for change in diff.moved),
+        config_changes=tuple(
+            ReportedConfigChange(field=change.field, before=change.before, after=change.after) for change in diff.config
+        ),
+        original_inventory=without_file_lists(inventories[0]),
+        slim_inventory=without_file_lists(inventories[1]),
+        findings=tuple(findings),
+        suggestions=tuple(suggestions),
+    )
+
+
+def assemble_inspection(
+    image: Image, config: ImageConfig, inventory: Inventory, *, problems: Iterable[Problem], counts: tuple[int, int]
+) -> Inspection:
+    """What `inspect` says of one image."""
+    found = tuple(sorted(set(problems)))
+    return Inspection(
+        tool=TOOL,
+        complete=whole(found),
+        problems=found,
+        image=_image(image, *counts),
+        config=canonical(config),
+        inventory=without_file_lists(inventory),
+    )
+
+
+def whole(problems: Iterable[Problem]) -> bool:
+    """Whether everything was read: only fatal problems of scope reading say otherwise."""
+    return not any(problem.fatal and problem.scope.value == "reading" for problem in problems)
+
+
+def without_file_lists(inventory: Inventory) -> Inventory:
+    """Packages without the files that they own: a report does not repeat the package database."""
+    packages = tuple(replace(package, files=frozenset(), directories=frozenset(), changed=frozenset()) for package in inventory.packages)
+    return replace(inventory, packages=packages)
+
+
+def _image(image: Image, files: int, size: int) -> ImageSummary:
+    return ImageSummary(
+        reference=image.reference,
+        digest=image.digest,
+        platform=str(image.config.platform),
+        layers=len(image.layers),
+        files=files,
+        bytes=size,
+    )
+
+
+def _coverage(reach: Reach | None) -> tuple[Coverage, ...]:
+    if reach is None:
+        return ()
+    return tuple(
+        Coverage(reader=name, reached=count.reached, parsed=count.parsed, not_understood=count.not_understood)
+        for name, count in sorted(reach.coverage.items())
+    )
+
+
+def _summary(
+    diff: ImageDiff, removed: Sequence[ReportedChange], findings: Sequence[Finding], outlook: Outlook
+) -> Summary:
+    counts = Counter(finding.severity for finding in findings)
+    return Summary(
+        kept=len(diff.kept),
+        removed=len(diff.removed),
+        added=len(diff.added),
+        changed=len(diff.changed),
+        moved=len(diff.moved),
+        removed_bytes=_bytes(change.before for change in diff.removed),
+        added_bytes=_bytes(change.after for change in diff.added),
+        layers=f"{diff.layers[0]} -> {diff.layers[1]}",
+        findings=tuple((severity.word, counts[severity]) for severity in sorted(Severity, reverse=True)),
+        removed_by_class=_by(removed, lambda change: change.removed_class),
+        removed_by_package=_by(removed, lambda change: change.package),
+        outlook=outlook,
+        identical=diff.identical,
+    )
+
+
+def _bytes(files: Iterable[File | None]) -> int:
+    """Bytes of regular files, each hard-linked one once."""
+    sizes = {(file.layer, file.inode): file.size for file in files if file is not None and file.type is FileType.FILE}
+    return sum(sizes.values())
+
+
+def _by(removed: Sequence[ReportedChange], name: Callable[[ReportedChange], str]) -> tuple[RemovedBy, ...]:
+    counts: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    for change in removed:
+        if name(change):
+            counts[name(change)] += 1
+            sizes[name(change)] += change.size
+    return tuple(RemovedBy(name=key, count=counts[key], bytes=sizes[key]) for key in sorted(counts))
+
+
+def _gone(change: Change, labels: Labels) -> ReportedChange:
+    file = change.before
+    if file is None:
+        return _reported(change, None)
+    named = _reported(change, file)
+    return replace(named, removed_class=labels.removed_class(change.path, file), package=labels.package(change.path))
+
+
+def _reported(change: Change, file: File | None) -> ReportedChange:
+    file = file or File(type=FileType.FILE, mode=0, uid=0, gid=0)
+    return ReportedChange(
+        path=change.path,
+        type=file.type.value,
+        size=file.size,
+        mode=file.mode,
+        uid=file.uid,
+        gid=file.gid,
+        target=file.target,
+        aspects=tuple(aspect.value for aspect in change.aspects),
+    )
+
+
+def _changed(change: Change) -> ReportedChange:
+    return replace(
+        _reported(change, change.after),
+        before=_differing(change.before, change.aspects),
+        after=_differing(change.after, change.aspects),
+    )
+
+
+def _differing(file: File | None, aspects: Sequence[Aspect]) -> str:
+    if file is None:
+        return ""
+    words = {
+        Aspect.CONTENT: f"{file.size} bytes",
+        Aspect.MODE: f"mode {file.mode:04o}",
+        Aspect.OWNER: f"owner {file.uid}:{file.gid}",
+        Aspect.XATTR: "xattrs " + (", ".join(name for name, _ in file.xattrs) or "none"),
+        Aspect.TYPE: file.type.value,
+        Aspect.TARGET: f"-> {file.target}",
+    }
+    return "; ".join(words[aspect] for aspect in aspects)

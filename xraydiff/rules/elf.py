@@ -1,0 +1,55 @@
+"""ELF: shared libraries, program interpreters and plug-ins loaded by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from xraydiff.facts import Certainty, EdgeKind, Finding, Severity
+from xraydiff.paths import basename
+from xraydiff.reach.causes import Need
+from xraydiff.rules import Sight, listed, missed, rule, targets
+
+_LIBRARY = re.compile(r"^lib[^/]*\.so(?:\.[0-9]+)*$")
+_TLS = re.compile(r"^lib(?:ssl|crypto)[.-]")
+
+
+@rule("ELF001", "missing-library", Severity.HIGH)
+def missing_library(sight: Sight) -> Iterator[Finding]:
+    """A program or library that stays, or comes back, needs a shared library that is gone."""
+    for cause in sight.causes:
+        if cause.need is Need.LIBRARY and cause.first.cause_edge.kind in (EdgeKind.NEEDS, EdgeKind.INTERPRETS):
+            severity = Severity.CRITICAL if cause.first.at_start else Severity.HIGH
+            message = f"{cause.source} needs {targets(cause)}, which is gone"
+            yield missed("ELF001", cause, severity=severity, message=message)
+
+
+@rule("ELF002", "missing-plugin", Severity.HIGH)
+def missing_plugin(sight: Sight) -> Iterator[Finding]:
+    """A library that is loaded by name at run time is gone."""
+    for cause in sight.causes:
+        if cause.need is Need.LIBRARY and cause.first.cause_edge.kind not in (EdgeKind.NEEDS, EdgeKind.INTERPRETS):
+            message = f"{cause.source} loads {targets(cause)} by name, which is gone"
+            yield missed("ELF002", cause, severity=Severity.HIGH, message=message)
+
+
+@rule("ELF003", "libraries-gone", Severity.INFO)
+def libraries_gone(sight: Sight) -> Iterator[Finding]:
+    """Shared libraries are gone and nothing left asks for them."""
+    asked = {path for cause in sight.causes for path in cause.restore}
+    names = {
+        basename(change.path)
+        for change in sight.diff.removed
+        if change.path not in asked and _LIBRARY.match(basename(change.path)) and not _TLS.match(basename(change.path))
+    }
+    if names:
+        shown = tuple(sorted(names))
+        yield Finding(
+            rule="ELF003",
+            severity=Severity.INFO,
+            certainty=Certainty.PROVEN,
+            subject="shared libraries",
+            subject_kind="group",
+            message=f"{len(shown)} shared libraries are gone; nothing left asks for them: {listed(shown)}",
+            count=len(shown),
+        )

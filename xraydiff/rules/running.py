@@ -1,0 +1,72 @@
+"""Running the rules: every finding gets its fingerprint, equal ones become one, the worst come first."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from xraydiff.errors import PluginError, XraydiffError
+from xraydiff.facts import Finding, OwnerKind
+from xraydiff.paths import basename, encoded
+from xraydiff.rules import Rule, Sight
+
+_DIGITS = re.compile(r"[0-9]+")
+_SONAME = re.compile(r"^(.+\.so)(?:\.[0-9.]+)?$")
+
+
+def findings(rules: Sequence[Rule], sight: Sight) -> tuple[Finding, ...]:
+    """What all rules find, worst first. Raises `PluginError` where a rule raises."""
+    merged: dict[str, Finding] = {}
+    for rule in rules:
+        for found in _checked(rule, sight):
+            marked = replace(found, fingerprint=fingerprint(found))
+            known = merged.get(marked.fingerprint)
+            merged[marked.fingerprint] = _joined(known, marked) if known else marked
+    return tuple(sorted(merged.values(), key=_order))
+
+
+def fingerprint(finding: Finding) -> str:
+    """16 hex digits that a rebuild with newer packages keeps: rule, kind and name of the subject, first own node.
+
+    Version digits of a package's path and of a soname are replaced by `*`; sizes, digests, layers and other findings
+    never count.
+    """
+    subject = finding.subject
+    if finding.subject_kind == "path":
+        soname = _SONAME.match(basename(subject))
+        subject = soname[1] if soname else _DIGITS.sub("*", subject)
+    first = next(
+        (
+            step.source
+            for step in finding.evidence
+            if step.source_owner is not None and step.source_owner.kind is OwnerKind.APPLICATION
+        ),
+        "",
+    )
+    text = f"{finding.rule}\0{finding.subject_kind}\0{subject}\0{first}"
+    return hashlib.sha256(encoded(text)).hexdigest()[:16]
+
+
+def _checked(rule: Rule, sight: Sight) -> list[Finding]:
+    try:
+        return list(rule.check(sight))
+    except XraydiffError:
+        raise
+    except Exception as error:
+        raise PluginError(f"rule {rule.id} raised {type(error).__name__}: {error}") from error
+
+
+def _joined(one: Finding, other: Finding) -> Finding:
+    """Equal fingerprints are one finding: the worse of the two, with the paths of both."""
+    worse = min(one, other, key=_order)
+    return replace(
+        worse,
+        count=one.count + other.count,
+        restore=tuple(sorted({*one.restore, *other.restore})),
+    )
+
+
+def _order(finding: Finding) -> tuple[int, int, str, str, str]:
+    return -finding.severity, -finding.certainty, finding.rule, finding.subject, finding.message

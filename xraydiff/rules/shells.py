@@ -1,0 +1,43 @@
+"""SHL: shells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xraydiff.facts import Certainty, Finding, Severity, ToolClass
+from xraydiff.paths import basename
+from xraydiff.reach.causes import Need
+from xraydiff.rules import Sight, listed, missed, rule, targets
+
+
+@rule("SHL001", "shell-missing", Severity.HIGH)
+def shell_missing(sight: Sight) -> Iterator[Finding]:
+    """A script or command string that stays, or comes back, needs a shell that is gone."""
+    for cause in sight.causes:
+        if cause.need is Need.SHELL:
+            severity = Severity.CRITICAL if cause.first.at_start else Severity.HIGH
+            yield missed("SHL001", cause, severity=severity, message=f"{cause.source} runs {targets(cause)}, gone")
+
+
+@rule("SHL002", "shells-gone", Severity.INFO)
+def shells_gone(sight: Sight) -> Iterator[Finding]:
+    """Shells are gone: nobody can open one in the container, and nothing left is known to need one."""
+    asked = {path for cause in sight.causes for path in cause.restore}
+    left = {tool.path for tool in sight.slim_inventory.tools if tool.tool is ToolClass.SHELL}
+    gone = [
+        tool
+        for tool in sight.original_inventory.tools
+        if tool.tool is ToolClass.SHELL and tool.path not in left and tool.path not in asked
+    ]
+    if gone:
+        names = tuple(sorted({basename(tool.path) for tool in gone}))
+        rest = f"left: {listed(tuple(sorted({basename(path) for path in left})))}" if left else "no shell is left"
+        yield Finding(
+            rule="SHL002",
+            severity=Severity.INFO,
+            certainty=Certainty.PROVEN,
+            subject="shells",
+            subject_kind="group",
+            message=f"shells are gone: {listed(names, 8)}; {rest}",
+            count=len(names),
+        )

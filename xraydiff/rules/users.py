@@ -1,0 +1,64 @@
+"""USR: users and groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xraydiff.facts import Certainty, Finding, Severity, When
+from xraydiff.reach.causes import Need
+from xraydiff.rules import Sight, listed, missed, rule, targets
+
+
+@rule("USR001", "identity-missing", Severity.HIGH)
+def identity_missing(sight: Sight) -> Iterator[Finding]:
+    """Something names a user or group, and the file that defines it is gone."""
+    for cause in sight.causes:
+        if cause.need is Need.IDENTITY:
+            severity = Severity.CRITICAL if cause.first.at_start else Severity.HIGH
+            message = f"{cause.source} names a user or group, and {targets(cause)} is gone"
+            yield missed("USR001", cause, severity=severity, message=message)
+
+
+@rule("USR002", "start-user-unknown", Severity.CRITICAL)
+def start_user_unknown(sight: Sight) -> Iterator[Finding]:
+    """The image's USER is a name that the slim image does not define, so no container starts."""
+    user, _, group = sight.slim_config.user.partition(":")
+    users = {entry.name for entry in sight.slim_inventory.users}
+    groups = {entry.name for entry in sight.slim_inventory.groups}
+    had_user = any(entry.name == user for entry in sight.original_inventory.users)
+    had_group = any(entry.name == group for entry in sight.original_inventory.groups)
+    for name, lost in ((user, had_user and user not in users), (group, had_group and group not in groups)):
+        if lost:
+            file = "/etc/passwd" if name == user else "/etc/group"
+            yield Finding(
+                rule="USR002",
+                severity=Severity.CRITICAL,
+                certainty=Certainty.PROVEN,
+                when=When.START,
+                subject=name,
+                subject_kind="user",
+                message=f"USER is {sight.slim_config.user}, and the slim {file} does not define {name}",
+                restore=(file,),
+            )
+
+
+@rule("USR003", "users-changed", Severity.INFO)
+def users_changed(sight: Sight) -> Iterator[Finding]:
+    """Users, groups or home directories of the original are gone, and nothing left is known to name them."""
+    gone = {
+        "users": {user.name for user in sight.original_inventory.users} - {u.name for u in sight.slim_inventory.users},
+        "groups": {one.name for one in sight.original_inventory.groups} - {g.name for g in sight.slim_inventory.groups},
+        "home directories": set(sight.original_inventory.homes) - set(sight.slim_inventory.homes),
+    }
+    for what, names in gone.items():
+        if names:
+            shown = tuple(sorted(names))
+            yield Finding(
+                rule="USR003",
+                severity=Severity.INFO,
+                certainty=Certainty.PROVEN,
+                subject=what,
+                subject_kind="group",
+                message=f"{what} gone: {listed(shown, 6)}",
+                count=len(shown),
+            )
