@@ -125,7 +125,7 @@ class Limits:
     """Bytes of all files of one image that are searched for certificates: sparse ones cost an image nothing."""
     certificate_subject: int = 4_096
     """Characters of a certificate's subject; real ones stay below 300."""
-    keystore_iterations: int = 5_000_000
+    keystore_iterations: int = 2_000_000
     """Rounds of key derivation for all key stores of one image: OpenSSL's default is 2,048, Java's 10,000."""
     passwd: int = 16 * MIB
     """/etc/passwd, group and the like (CVE-2026-47262)."""

@@ -601,6 +601,14 @@ def test_archive_with_many_members() -> None:
     assert "docker export" in str(error)
 
 
+def test_a_flood_of_notes_is_counted() -> None:
+    unknown = [special(f"odd{index}", b"Z") for index in range(30)]
+    with opened(docker_archive(extra=tuple(unknown)), limits=Limits(problems=10)) as image:
+        assert len(image.problems) == 11
+        assert image.problems[-1].message == "archive: 20 more of these"
+        assert {(problem.code, problem.fatal) for problem in image.problems} == {("unknown-entry-type", True)}
+
+
 def test_layer_bounds() -> None:
     large = tar_of(("zeros", bytes(200 * KIB)))
     for layer in (large, gzip.compress(large)):

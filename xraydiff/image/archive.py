@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections import Counter
 from collections.abc import Iterator
 
 from xraydiff.errors import ImageError, LimitExceeded
@@ -28,10 +29,13 @@ class Archive:
         self._members: dict[str, list[Member]] = {}
         self._regions: dict[int, Region] = {}
         self.problems: list[Problem] = []
+        notes: Counter[tuple[str, bool]] = Counter()
         try:
             for member in read_members(content, limits=limits):
                 if isinstance(member, Note):
-                    self.problems.append(_problem(member))
+                    notes[member.code, member.fatal] += 1
+                    if notes[member.code, member.fatal] <= limits.problems:
+                        self.problems.append(_problem(member))
                 else:
                     self._add(member)
         except LimitExceeded:
@@ -44,6 +48,10 @@ class Archive:
                 message = "neither an image archive nor an OCI layout: not a tar file"
                 raise ImageError(message, code="not-an-image") from error
             raise
+        for (code, fatal), count in sorted(notes.items()):
+            if count > limits.problems:
+                message = f"archive: {count - limits.problems} more of these"
+                self.problems.append(Problem(code=code, message=message, fatal=fatal))
 
     def __contains__(self, name: str) -> bool:
         return name in self._members

@@ -122,7 +122,6 @@ STATE_TREES = (
     "/usr/share/man",
     "/usr/share/mime",
     "/usr/share/terminfo",
-    "/usr/share/zoneinfo",
     "/var/backups",
     "/var/cache",
     "/var/lib/apt",

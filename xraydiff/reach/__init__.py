@@ -31,6 +31,8 @@ class Missing:
     """Of the missing path."""
     at_start: bool = False
     """Whether the chain is made of load edges from an image config's start command only."""
+    for_health: bool = False
+    """Whether the chain begins with HEALTHCHECK, or with a file that only HEALTHCHECK reaches."""
     symbol_only: bool = False
     """Whether an edge of the chain rests on an imported symbol alone."""
 

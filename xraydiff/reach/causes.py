@@ -120,12 +120,15 @@ def _subject(missing: Missing) -> str:
     """Commands of one script are one cause; else what lies in one package, or one directory of the application, is."""
     if missing.cause_edge.kind in (EdgeKind.EXECUTES, EdgeKind.SOURCES):
         return ""
+    if missing.cause_edge.kind is EdgeKind.CONTAINS:
+        return missing.cause_edge.detail
     return missing.owner.package or parent(missing.cause)
 
 
 def _cause(need: Need, source: str, tops: list[Missing], closure: dict[ImagePath, list[Missing]]) -> Cause:
     tops.sort(key=lambda one: (-one.certainty, len(one.chain), one.path))
-    restore = {member.path for top in tops for member in closure[top.cause]}
+    least = min(tops[0].certainty, Certainty.LIKELY)
+    restore = {member.path for top in tops for member in closure[top.cause] if member.certainty >= least}
     return Cause(
         need=need,
         source=source,
@@ -144,5 +147,4 @@ def _when(tops: Iterable[Missing]) -> When:
 def _moment(missing: Missing) -> When:
     if missing.at_start:
         return When.START
-    first = missing.chain[0]
-    return When.OPERATE if first.detail == "HEALTHCHECK" else When.USE
+    return When.OPERATE if missing.for_health or missing.chain[0].detail == "PATH" else When.USE

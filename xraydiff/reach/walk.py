@@ -35,6 +35,7 @@ _RESTORED = {
     OwnerKind.OS_PACKAGE: Standing.RESTORED_OS,
 }
 _BREAKING = frozenset({EdgeKind.EXECUTES, EdgeKind.INTERPRETS, EdgeKind.NEEDS, EdgeKind.SOURCES})
+_HEALTH = frozenset({"HEALTHCHECK"})
 _START = frozenset({"ENTRYPOINT", "CMD"})
 CONFIGS = (Node(kind=NodeKind.CONFIG, path="original"), Node(kind=NodeKind.CONFIG, path="slim"))
 
@@ -86,6 +87,7 @@ class _Walk:
         self._context = context
         self._executed: set[ImagePath] = set()
         self._active: set[ImagePath] = set()
+        self._checking: set[ImagePath] = set()
         self._best: dict[Node, _Step] = {}
         self._heap: list[tuple[int, int, bytes, int, Node]] = []
         self._count = 0
@@ -96,7 +98,8 @@ class _Walk:
 
     def run(self) -> Reach:
         self._executed = self._scripts_of_configs()
-        self._active, breaks = self._activity()
+        self._active, breaks = self._activity(_START)
+        self._checking, _ = self._activity(_HEALTH)
         for node in CONFIGS:
             self._offer(node, _Step(certainty=Certainty.PROVEN, length=0))
         for path, file in self._slim.files.items():
@@ -147,11 +150,24 @@ class _Walk:
         if target is None or (not target.gone and target.file.type is FileType.FILE):
             self._note(edge, judged, standing, missing=False)
             return
-        if target.gone and not _made_by_the_engine(edge, target):
+        if target.gone and self._is_asked_for(edge, target):
             self._note(edge, judged, standing, missing=True)
             self._miss(edge, target, step)
         if target.file.type is FileType.DIRECTORY and standing not in PACKAGE_ROWS:
             self._enter(edge, target.path, node, standing)
+
+    def _is_asked_for(self, edge: Edge, target: Target) -> bool:
+        """Whether the target itself will be missed.
+
+        A directory with content comes back with what is wanted of it; only a program that works in it, and so needs its
+        owner and mode, asks for the directory. WORKDIR and volumes are made anew by the engine, owned by root.
+        """
+        if target.file.type is not FileType.DIRECTORY:
+            return True
+        if edge.kind is not EdgeKind.WORKS_IN:
+            return not self._original.children(target.path)
+        usual = (target.file.uid, target.file.gid, target.file.mode) == (0, 0, 0o755)
+        return not (usual and edge.source.kind is NodeKind.CONFIG)
 
     def _miss(self, edge: Edge, target: Target, step: _Step) -> None:
         for path, file in target.gone:
@@ -279,12 +295,22 @@ class _Walk:
             certainty=self._best[node].certainty,
             chain=tuple(self._evidence(*link) for link in chain),
             edge=edges[-1],
-            cause=ImagePath(at.path),
+            cause=self._cause(at, edge),
             cause_edge=edge,
             owner=self._owners.owner(path),
-            at_start=edges[0].detail in _START and all(one.firing is Firing.LOAD for one in edges),
+            at_start=self._begins(edges[0], self._active, _START) and all(one.firing is Firing.LOAD for one in edges),
+            for_health=self._begins(edges[0], self._checking - self._active, _HEALTH),
             symbol_only=any(one.symbol for one in edges),
         )
+
+    def _cause(self, at: Node, edge: Edge) -> ImagePath:
+        """A link and what it leads to are one cause, named by the real target where that is gone too."""
+        target = self._presence.target(edge.target.path)
+        return target.path if target is not None and target.path in self._missing else ImagePath(at.path)
+
+    def _begins(self, edge: Edge, reached: set[ImagePath], fields: frozenset[str]) -> bool:
+        """Whether a chain begins in one of these fields of a config, or in a file that they reach."""
+        return edge.detail in fields if edge.source.kind is NodeKind.CONFIG else edge.source.path in reached
 
     def _evidence(self, at: Node, edge: Edge, judged: Certainty) -> Evidence:
         kept = at.kind is NodeKind.SCRIPT or at.path not in self._missing
@@ -300,18 +326,18 @@ class _Walk:
             target_status="kept" if kept else "removed",
         )
 
-    def _activity(self) -> tuple[set[ImagePath], set[ImagePath]]:
-        """Kept files that load edges reach from slim's start command, and what such edges ask for in vain."""
+    def _activity(self, fields: frozenset[str]) -> tuple[set[ImagePath], set[ImagePath]]:
+        """Kept files that load edges reach from these fields of the configs, and what such edges ask for in vain."""
         active: set[ImagePath] = set()
         breaks: set[ImagePath] = set()
-        todo: list[Node] = [CONFIGS[1]]
+        todo: list[Node] = [CONFIGS[1] if fields is _START else CONFIGS[0]]
         seen: set[Node] = set(todo)
         while todo:
             node = todo.pop()
             path = ImagePath(node.path) if node.path.startswith("/") else ROOT
             full = self._standing(node) not in PACKAGE_ROWS
             for edge in self._reading.edges(node, path, full=full):
-                if edge.firing is not Firing.LOAD or (node.kind is NodeKind.CONFIG and edge.detail not in _START):
+                if edge.firing is not Firing.LOAD or (node.kind is NodeKind.CONFIG and edge.detail not in fields):
                     continue
                 reached = self._activated(edge, active, breaks)
                 if reached is not None and reached not in seen:
@@ -356,10 +382,3 @@ def described(node: Node) -> str:
         holder = node.path if node.path.startswith("/") else f"config of {node.path}"
         return f"script in {holder}"
     return node.path
-
-
-def _made_by_the_engine(edge: Edge, target: Target) -> bool:
-    """WORKDIR and volumes are made anew by the engine, owned by root: only another owner or mode is lost with them."""
-    if edge.kind is not EdgeKind.WORKS_IN or edge.source.kind is not NodeKind.CONFIG:
-        return False
-    return (target.file.uid, target.file.gid) == (0, 0) and target.file.mode & 0o7777 == 0o755

@@ -158,7 +158,8 @@ def _service_names(context: Context) -> frozenset[bytes]:
         data = b""
         if found.path is not None and 0 < size <= context.limits.passwd:
             data = context.original.content(found.path)
-        known = frozenset(line.split()[0] for line in data.splitlines() if line.strip() and not line.startswith(b"#"))
+        rows = (line.partition(b"#")[0].split() for line in data.splitlines())
+        known = frozenset(name for row in rows for name in row if b"/" not in name)
         context.memo["literals.services"] = known
     return known
 

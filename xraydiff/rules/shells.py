@@ -21,23 +21,20 @@ def shell_missing(sight: Sight) -> Iterator[Finding]:
 
 @rule("SHL002", "shells-gone", Severity.INFO)
 def shells_gone(sight: Sight) -> Iterator[Finding]:
-    """Shells are gone: nobody can open one in the container, and nothing left is known to need one."""
-    asked = {path for cause in sight.causes for path in cause.restore}
+    """Shells are gone: nobody can open one in the container."""
     left = {tool.path for tool in sight.slim_inventory.tools if tool.tool is ToolClass.SHELL}
-    gone = [
-        tool
-        for tool in sight.original_inventory.tools
-        if tool.tool is ToolClass.SHELL and tool.path not in left and tool.path not in asked
-    ]
+    gone = [t.path for t in sight.original_inventory.tools if t.tool is ToolClass.SHELL and t.path not in left]
     if gone:
-        names = tuple(sorted({basename(tool.path) for tool in gone}))
+        names = tuple(sorted({basename(path) for path in gone}))
         rest = f"left: {listed(tuple(sorted({basename(path) for path in left})))}" if left else "no shell is left"
+        restored = {path for cause in sight.causes for path in cause.restore}
+        asked = tuple(sorted({basename(path) for path in gone if path in restored}))
         yield Finding(
             rule="SHL002",
             severity=Severity.INFO,
             certainty=Certainty.PROVEN,
             subject="shells",
             subject_kind="group",
-            message=f"shells are gone: {listed(names, 8)}; {rest}",
+            message=f"shells are gone: {listed(names, 8)}; {rest}" + (f"; asked for: {listed(asked)}" if asked else ""),
             count=len(names),
         )

@@ -41,7 +41,7 @@ def test_every_field_of_docker_and_oci() -> None:
         rootfs={"type": "layers", "diff_ids": [DIGEST]},
         history=[{"created_by": "RUN x", "comment": "c", "empty_layer": True}, {}],
     )
-    assert config == ImageConfig(
+    assert config == ImageConfig(  # noqa: S604  a field of the config
         platform=Platform(os="linux", architecture="arm", variant="v7"),
         user="app:app",
         exposed_ports=("53/udp", "80/tcp"),
@@ -53,7 +53,7 @@ def test_every_field_of_docker_and_oci() -> None:
         labels=(("a", "1"), ("b", "2")),
         stop_signal="SIGTERM",
         healthcheck=Healthcheck(test=("CMD", "true"), interval=5, timeout=4, start_period=3, retries=2),
-        shell=("/bin/bash", "-c"),  # noqa: S604  a field of the config
+        shell=("/bin/bash", "-c"),
         onbuild=("RUN true",),
         diff_ids=(DIGEST,),
         history=(History(created_by="RUN x", comment="c", empty_layer=True), History()),

@@ -1,0 +1,110 @@
+"""Graphs: whole images, pairs, chains; written as DOT and GraphML and read back by other parsers."""
+
+from __future__ import annotations
+
+import io
+
+import networkx as nx
+import pydot
+import pytest
+
+from xraydiff.dependency_graph import as_dot, as_graphml, chains_graph
+from xraydiff.facts import Certainty, EdgeKind, Evidence, Finding, Firing, Severity
+from xraydiff.paths import escaped
+from xraydiff.pipeline import compare, graph
+from xraydiff.testing import ImageBuilder, elf
+
+HOSTILE = ['/a"b', "/a\nb", "/a\\b", "/a<b>&amp;", "/a;label=x]", "/\udcff", "/a\u202eb", "/{rank=same}", "/a->b", "/é"]
+
+
+def image() -> ImageBuilder:
+    builder = ImageBuilder().config(cmd=["/bin/app"]).file("/lib/ld.so", elf(soname="ld.so"), mode=0o755)
+    builder.file("/bin/app", elf(needed=["liba.so"], interpreter="/lib/ld.so", executable=True), mode=0o755)
+    builder.file("/lib/liba.so.1", elf(soname="liba.so")).symlink("/lib/liba.so", "liba.so.1")
+    builder.file("/etc/passwd", "root:x:0:0::/root:/bin/sh\n").file(
+        "/bin/sh", elf(interpreter="/lib/ld.so", executable=True), mode=0o755
+    )
+    return builder
+
+
+def test_an_image_graph_has_files_sonames_and_users() -> None:
+    drawn = graph(image().image())
+    assert drawn.has_edge("/bin/app", "soname:liba.so", key="needs")
+    assert drawn.has_edge("soname:liba.so", "/lib/liba.so", key="links")
+    assert drawn.has_edge("/lib/liba.so", "/lib/liba.so.1", key="links")
+    assert drawn.has_edge("/bin/app", "/lib/ld.so", key="interprets")
+    assert drawn.has_edge("user:root", "/bin/sh", key="needs")
+    assert all(isinstance(value, str | int) for _, data in drawn.nodes(data=True) for value in data.values())
+
+
+def test_a_comparison_graph_tells_what_became_of_each_node() -> None:
+    slim = ImageBuilder().config(cmd=["/bin/app"]).file("/lib/ld.so", elf(soname="ld.so"), mode=0o755)
+    slim.file("/bin/app", elf(needed=["liba.so"], interpreter="/lib/ld.so", executable=True), mode=0o755)
+    with compare(image().image(), slim.image()) as comparison:
+        drawn = comparison.graph()
+    assert drawn.nodes["/bin/app"]["status"] == "kept"
+    assert drawn.nodes["/lib/liba.so.1"]["status"] == "removed"
+
+
+def test_the_chains_of_a_stored_report() -> None:
+    step = Evidence(
+        source="/bin/app",
+        target="/lib/liba.so",
+        kind=EdgeKind.NEEDS,
+        firing=Firing.LOAD,
+        certainty=Certainty.PROVEN,
+        target_status="removed",
+    )
+    finding = Finding(
+        rule="ELF001", severity=Severity.HIGH, certainty=Certainty.PROVEN, subject="x", message="m", evidence=(step,)
+    )
+    drawn = chains_graph([finding])
+    assert drawn.nodes["/lib/liba.so"]["status"] == "removed"
+    assert drawn.edges["/bin/app", "/lib/liba.so", "needs"]["firing"] == "load"
+
+
+def hostile_graph() -> nx.MultiDiGraph[str]:
+    drawn: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+    for name in HOSTILE:
+        drawn.add_node(name, status=name)
+        drawn.add_edge("/root", name, key="needs", detail=name)
+    return drawn
+
+
+@pytest.mark.filterwarnings("ignore")  # the parser's own deprecations
+def test_dot_is_read_back_by_a_parser() -> None:
+    (read,) = pydot.graph_from_dot_data(as_dot(hostile_graph()))
+    names = {node.get_name() for node in read.get_nodes()}
+    assert names == {'"' + escaped(name).replace('"', '\\"') + '"' for name in [*HOSTILE, "/root"]}
+    assert len(read.get_edges()) == len(HOSTILE)
+
+
+def test_graphml_is_read_back_by_a_parser() -> None:
+    read = nx.read_graphml(io.BytesIO(as_graphml(hostile_graph()).encode()), force_multigraph=True)
+    assert set(read) == {escaped(name) for name in [*HOSTILE, "/root"]}
+    assert read.number_of_edges() == len(HOSTILE)
+
+
+@pytest.mark.parametrize("write", [as_dot, as_graphml])
+def test_the_same_graph_gives_the_same_bytes_whatever_the_order(write: object) -> None:
+    backwards: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+    for name in reversed(HOSTILE):
+        backwards.add_edge("/root", name, key="needs", detail=name)
+        backwards.nodes[name]["status"] = name
+    assert callable(write)
+    assert write(backwards) == write(hostile_graph())
+
+
+def test_why_tells_every_asker_and_what_alone_holds_a_path() -> None:
+    slim = ImageBuilder().config(cmd=["/bin/app"]).file("/lib/ld.so", elf(soname="ld.so"), mode=0o755)
+    slim.file("/bin/app", elf(needed=["liba.so"], interpreter="/lib/ld.so", executable=True), mode=0o755)
+    original = image().file("/bin/two", elf(needed=["liba.so"], interpreter="/lib/ld.so", executable=True), mode=0o755)
+    slim.file("/bin/two", elf(needed=["liba.so"], interpreter="/lib/ld.so", executable=True), mode=0o755)
+    with compare(original.image(), slim.image()) as comparison:
+        asked = comparison.explain("/lib/liba.so")
+        nobody = comparison.explain("/etc/passwd")
+        absent = comparison.explain("/never")
+    assert asked.status == "removed"
+    assert {chain[-1].source for chain in asked.chains} == {"/bin/app", "/bin/two"}
+    assert nobody.chains == ()
+    assert absent.status == "absent"

@@ -1,0 +1,68 @@
+"""Choosing and writing suggestions; no image is needed for that."""
+
+from __future__ import annotations
+
+import shlex
+
+from xraydiff.facts import Certainty, FileType, Suggestion
+from xraydiff.suggestions import Suggestions, as_flags, as_paths, choose
+
+
+def one(path: str, size: int = 1, certainty: Certainty = Certainty.LIKELY, **kw: object) -> Suggestion:
+    kind = kw.pop("kind", FileType.FILE)
+    return Suggestion(path=path, kind=kind, bytes=size, certainty=certainty, **kw)  # type: ignore[arg-type]  # shorthand
+
+
+def test_certainty_is_a_floor() -> None:
+    items = (one("/a", certainty=Certainty.PROVEN), one("/b"), one("/c", certainty=Certainty.POSSIBLE))
+    assert [item.path for item in choose(items, Certainty.PROVEN).items] == ["/a"]
+    assert [item.path for item in choose(items, Certainty.LIKELY).items] == ["/a", "/b"]
+    assert [item.path for item in choose(items, Certainty.POSSIBLE).items] == ["/a", "/b", "/c"]
+
+
+def test_a_budget_takes_whole_findings_the_most_certain_and_smallest_first() -> None:
+    items = (
+        one("/a", 50, findings=("f1",)),
+        one("/b", 60, findings=("f1",)),
+        one("/c", 80, findings=("f2",)),
+        one("/d", 90, Certainty.PROVEN, findings=("f3",)),
+    )
+    chosen = choose(items, Certainty.LIKELY, budget=175)
+    assert [item.path for item in chosen.items] == ["/c", "/d"]
+    assert [item.path for item in chosen.left_out] == ["/a", "/b"]
+    assert chosen.bytes == 170
+
+
+def test_a_directory_with_content_is_no_line_unless_all_of_it_is_wanted() -> None:
+    items = (
+        one("/data", 0, kind=FileType.DIRECTORY),
+        one("/data/x"),
+        one("/empty", 0, kind=FileType.DIRECTORY, whole=True),
+    )
+    assert as_paths(choose(items, Certainty.LIKELY)) == ("/data/x", "/empty")
+
+
+def test_what_lies_below_a_whole_directory_is_not_repeated() -> None:
+    items = (one("/w", 0, kind=FileType.DIRECTORY, whole=True), one("/w/x"), one("/wx"))
+    assert as_paths(choose(items, Certainty.LIKELY)) == ("/w", "/wx")
+
+
+def test_paths_are_escaped_one_a_line() -> None:
+    assert as_paths(choose([one("/a\nb\\c\udcff")], Certainty.LIKELY)) == ("/a\\x0ab\\\\c\\xff",)
+
+
+def test_flags_are_quoted_for_a_shell() -> None:
+    flags, notes = as_flags(choose([one("/a b$(x)"), one("/plain")], Certainty.LIKELY))
+    assert [shlex.split(flag) for flag in flags] == [["--include-path", "/a b$(x)"], ["--include-path", "/plain"]]
+    assert notes == ()
+
+
+def test_paths_that_the_minifier_cannot_name_are_left_out_with_their_directory() -> None:
+    flags, notes = as_flags(choose([one("/dir/a:b"), one("/dir/c\nd")], Certainty.LIKELY))
+    assert flags == ()
+    assert all("/dir" in note for note in notes)
+    assert len(notes) == 2
+
+
+def test_an_empty_choice() -> None:
+    assert choose([], Certainty.LIKELY) == Suggestions(items=(), certainty=Certainty.LIKELY)
