@@ -13,6 +13,8 @@ import json
 import os  # noqa: TID251  writes to and reads from the pipes of the child
 import resource
 import select
+import signal
+import site
 import struct
 import subprocess  # noqa: TID251  starts this very module and nothing of an image
 import sys
@@ -76,7 +78,7 @@ class Worker:
 
         `type`, `machine`, `build_id`, `notes` (`owner`, `type`, `description`), `version_needs` and
         `version_definitions` (`name`, `versions`), `hardening` (`pie`, `relro`: none, partial or full, `nx`, `canary`,
-        `fortify`: the checked functions that it imports). A file that is no whole ELF file is a problem `elf-malformed`.
+        `fortify`: the checked functions that it imports). What is no whole ELF file is a problem `elf-malformed`.
         """
         if len(data) > self._limits.elf:
             return _problem("limit-exceeded", path, f"larger than {self._limits.elf} bytes")
@@ -97,6 +99,10 @@ class Worker:
             except (OSError, EOFError, ValueError) as error:
                 status = self._stop(patience=1.0)
                 return _crashed(path, f"{task}: {_how(status) or error}", status=status)
+            except BaseException:
+                # An answer that nobody waited for must not be taken for that of the next request.
+                self._stop(patience=0)
+                raise
         answer = _json_object(raw)
         failure = answer.get("problem") if answer else "an answer that is not understood"
         if failure is None:
@@ -118,7 +124,6 @@ class Worker:
         return _receive(process.stdout, size, deadline)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        package = str(Path(__file__).resolve().parent.parent)
         bounds = [str(bound) for bound in (self._limits.worker_memory, self._limits.worker_seconds)]
         self._process = process = subprocess.Popen(  # noqa: S603  our own interpreter, our own module
             [sys.executable, "-P", "-m", "xraydiff.worker", *bounds],
@@ -127,7 +132,7 @@ class Worker:
             stderr=subprocess.DEVNULL,
             bufsize=0,
             cwd="/",
-            env={"PYTHONPATH": package, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"},
+            env=_environment(),
         )
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
@@ -149,6 +154,15 @@ class Worker:
         if process.stdout is not None:
             process.stdout.close()
         return process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of ours but where this package lies, and that only where the interpreter would not look by itself."""
+    fixed = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"}
+    package = str(Path(__file__).resolve().parent.parent)
+    if package in (*site.getsitepackages(), site.getusersitepackages()):
+        return fixed
+    return {**fixed, "PYTHONPATH": package}
 
 
 def _send(pipe: IO[bytes], parts: Iterable[bytes], deadline: float) -> None:
@@ -185,12 +199,8 @@ def _how(status: int) -> str:
 
 def _crashed(path: str, message: str, *, status: int = 0) -> Problem:
     """A crash; the signal that ends a process for its CPU time makes it a timeout."""
-    code = "analyzer-timeout" if -status in _CPU_SIGNALS else "analyzer-crashed"
+    code = "analyzer-timeout" if -status == signal.SIGXCPU else "analyzer-crashed"
     return _problem(code, path, message)
-
-
-_CPU_SIGNALS = frozenset({24})
-"""SIGXCPU."""
 
 
 def _problem(code: str, path: str, message: str) -> Problem:
@@ -258,7 +268,7 @@ def _answer(task: str, source: IO[bytes], size: int) -> dict[str, object]:
 
 
 def _magic(data: bytes) -> str:
-    import pylibmagic  # noqa: F401  makes the library that it carries known to `magic`
+    import pylibmagic  # noqa: F401, I001  must come first: it makes the library that it carries known to `magic`
     import magic
 
     return str(magic.from_buffer(data))
@@ -270,7 +280,6 @@ def _elf(file: io.BytesIO) -> dict[str, object]:
 
     try:
         elf = ELFFile(file)
-        names = _dynamic_symbols(elf)
         build_id, notes = _notes(elf)
         return {
             "type": str(elf.header.e_type),
@@ -279,7 +288,7 @@ def _elf(file: io.BytesIO) -> dict[str, object]:
             "notes": notes,
             "version_needs": _versions(elf, "SHT_GNU_verneed"),
             "version_definitions": _versions(elf, "SHT_GNU_verdef"),
-            "hardening": _hardening(elf, names),
+            "hardening": _hardening(elf, *_dynamic_symbols(elf)),
         }
     except ELFError as error:
         raise _MalformedError(str(error) or "not a whole ELF file") from error
@@ -295,10 +304,12 @@ def _capped(items: Iterable[object], what: str) -> list[object]:
 
 
 def _notes(elf: ELFFile) -> tuple[str, list[object]]:
+    from elftools.elf.segments import NoteSegment
+
     build_id = ""
     notes: list[object] = []
     for segment in elf.iter_segments(type="PT_NOTE"):
-        for note in segment.iter_notes():
+        for note in segment.iter_notes() if isinstance(segment, NoteSegment) else ():
             if len(notes) >= _ITEMS:
                 raise _MalformedError(f"more than {_ITEMS} notes")
             text = note["n_desc"] if isinstance(note["n_desc"], str) else note["n_descdata"].hex()
@@ -310,9 +321,11 @@ def _notes(elf: ELFFile) -> tuple[str, list[object]]:
 
 def _versions(elf: ELFFile, kind: str) -> list[object]:
     """Files or versions with what stands behind them, in the order of the section."""
+    from elftools.elf.gnuversions import GNUVersionSection
+
     found: list[object] = []
     for section in elf.iter_sections(type=kind):
-        for entry, others in section.iter_versions():
+        for entry, others in section.iter_versions() if isinstance(section, GNUVersionSection) else ():
             if len(found) >= _ITEMS:
                 raise _MalformedError(f"more than {_ITEMS} versions")
             names = _capped((other.name for other in others), "versions")
@@ -323,18 +336,28 @@ def _versions(elf: ELFFile, kind: str) -> list[object]:
     return found
 
 
-def _dynamic_symbols(elf: ELFFile) -> frozenset[str]:
-    """Names that the file imports or exports, by its section table, else by its dynamic segment."""
+def _dynamic_symbols(elf: ELFFile) -> tuple[set[str], set[str]]:
+    """All names of dynamic symbols and those that are imported; by the section table, else by the dynamic segment."""
     from elftools.elf.dynamic import DynamicSegment
+    from elftools.elf.sections import SymbolTableSection
 
-    sections = list(elf.iter_sections(type="SHT_DYNSYM"))
-    if sections:
-        return frozenset(str(symbol.name) for section in sections for symbol in section.iter_symbols())
-    segments = [one for one in elf.iter_segments(type="PT_DYNAMIC") if isinstance(one, DynamicSegment)]
-    return frozenset(str(symbol.name) for segment in segments for symbol in segment.iter_symbols())
+    tables = [one for one in elf.iter_sections(type="SHT_DYNSYM") if isinstance(one, SymbolTableSection)]
+    segments = [
+        one
+        for one in elf.iter_segments(type="PT_DYNAMIC")
+        if isinstance(one, DynamicSegment) and any(one.iter_tags("DT_SYMTAB"))
+    ]
+    names: set[str] = set()
+    imported: set[str] = set()
+    for table in tables or segments:
+        for symbol in table.iter_symbols():
+            names.add(str(symbol.name))
+            if symbol.entry.st_shndx == "SHN_UNDEF":
+                imported.add(str(symbol.name))
+    return names, imported
 
 
-def _hardening(elf: ELFFile, names: frozenset[str]) -> dict[str, object]:
+def _hardening(elf: ELFFile, names: set[str], imported: set[str]) -> dict[str, object]:
     segments = {str(segment.header.p_type): segment for segment in elf.iter_segments()}
     flags = _dynamic_flags(elf)
     stack = segments.get("PT_GNU_STACK")
@@ -346,15 +369,20 @@ def _hardening(elf: ELFFile, names: frozenset[str]) -> dict[str, object]:
         "relro": relro,
         "nx": stack is not None and not stack.header.p_flags & 0x1,
         "canary": not names.isdisjoint(("__stack_chk_fail", "__stack_chk_guard", "__intel_security_cookie")),
-        "fortify": sorted(name for name in names if name.startswith("__") and name.endswith("_chk")),
+        "fortify": sorted(name for name in imported if name.startswith("__") and name.endswith("_chk")),
     }
 
 
 def _dynamic_flags(elf: ELFFile) -> dict[str, int]:
+    from elftools.elf.dynamic import DynamicSegment
+
     wanted = ("DT_BIND_NOW", "DT_FLAGS", "DT_FLAGS_1")
+    flags: dict[str, int] = {}
     for segment in elf.iter_segments(type="PT_DYNAMIC"):
-        return {str(tag.entry.d_tag): int(tag.entry.d_val) for tag in segment.iter_tags() if tag.entry.d_tag in wanted}
-    return {}
+        for tag in segment.iter_tags() if isinstance(segment, DynamicSegment) else ():
+            if tag.entry.d_tag in wanted:
+                flags[str(tag.entry.d_tag)] = int(tag.entry.d_val)
+    return flags
 
 
 if __name__ == "__main__":

@@ -52,8 +52,10 @@ _SMALL = 64 << 10
 """Bytes of a file that tells a version which are looked at; the real ones lie in the first few thousand."""
 _LIBC = 4 << 20
 _LIBCS = 4
-"""C libraries whose text is searched for a version: an image has one, seldom two."""
+"""C libraries whose text is searched for a version: an image has one, seldom two, and a hostile one a million."""
 _VERSION = rb"([0-9][0-9A-Za-z.+_~-]{0,31})"
+_NAMES_LISTED = 200_000
+"""Names of directories that are gone through for versions, for the same reason as the bound before."""
 _LIBC_TEXT = re.compile(rb"GNU C Library [^\n]{0,100}?version " + _VERSION + rb"[.,]")
 
 
@@ -74,6 +76,7 @@ class _Sight:
 
     tree: FileTree
     libcs: int = _LIBCS
+    names: int = _NAMES_LISTED
     memo: dict[tuple[ImagePath, bytes], str] = field(default_factory=dict)
     """What patterns found in files; many runtimes lie beside one header."""
 
@@ -205,7 +208,11 @@ def _search(sight: _Sight, path: str, pattern: bytes) -> str:
 def _children(sight: _Sight, folder: str, beginning: str) -> list[str]:
     """Names below a folder that begin so, sorted."""
     real = sight.tree.resolve(folder).path
-    return [name for name in sight.tree.children(real) if name.startswith(beginning)] if real is not None else []
+    if real is None or sight.names <= 0:
+        return []
+    names = sight.tree.children(real)
+    sight.names -= len(names) + 1
+    return [name for name in names if name.startswith(beginning)]
 
 
 def _python(sight: _Sight, one: _Found) -> str:

@@ -81,7 +81,8 @@ def take(
 def _trust_places(config: ImageConfig) -> tuple[str, ...]:
     """Paths that the environment names as trust stores."""
     env, cwd = environment(config), working_directory(config)
-    return tuple(join(cwd, part) for name in _TRUST_VARIABLES for part in env.get(name, "").split(":") if part)
+    parts = (part for name in _TRUST_VARIABLES for part in env.get(name, "").split(":") if part)
+    return tuple(dict.fromkeys(join(cwd, part) for part in parts))
 
 
 def _extra(

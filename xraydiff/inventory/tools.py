@@ -103,16 +103,17 @@ def read_tools(tree: FileTree, config: ImageConfig, *, shells: Iterable[str] = (
     A dangling link and a file that nobody may execute are no tools.
     """
     found: set[Tool] = set()
+    applets = _Applets(tree)
     for folder in _folders(tree, config):
         prefix = "" if folder == "/" else folder
         for name in tree.children(folder):
             kind = tool_class(name)
             if kind is not None:
-                found.update(_tool(tree, ImagePath(f"{prefix}/{name}"), kind))
+                found.update(_tool(tree, applets, ImagePath(f"{prefix}/{name}"), kind))
     for shell in shells:
         place = tree.resolve(shell, follow=False).path
         if place is not None:
-            found.update(_tool(tree, place, ToolClass.SHELL))
+            found.update(_tool(tree, applets, place, ToolClass.SHELL))
     return tuple(sorted(found))
 
 
@@ -126,7 +127,24 @@ def _folders(tree: FileTree, config: ImageConfig) -> Iterator[ImagePath]:
             yield found.path
 
 
-def _tool(tree: FileTree, path: ImagePath, kind: ToolClass) -> Iterator[Tool]:
+class _Applets:
+    """Which hard links are applets of a multi-call program; the names of each inode are gone through once."""
+
+    def __init__(self, tree: FileTree) -> None:
+        self._tree = tree
+        self._programs: dict[int, str] = {}
+
+    def program(self, path: ImagePath, file: File) -> str:
+        """The first name of a multi-call program that a file has; empty for that name itself and where it has none."""
+        program = self._programs.get(file.inode)
+        if program is None:
+            names = self._tree.links(path)
+            program = next((name for name in names if basename(name).startswith(_MULTI_CALL)), "")
+            self._programs[file.inode] = program
+        return program if program != path else ""
+
+
+def _tool(tree: FileTree, applets: _Applets, path: ImagePath, kind: ToolClass) -> Iterator[Tool]:
     file = tree.files.get(path)
     if file is None:
         return
@@ -135,16 +153,8 @@ def _tool(tree: FileTree, path: ImagePath, kind: ToolClass) -> Iterator[Tool]:
         if target.path is not None and target.file is not None and _runs(target.file):
             yield Tool(tool=kind, path=path, target=target.path)
     elif _runs(file):
-        yield Tool(tool=kind, path=path, target=_multi_call(tree, path))
+        yield Tool(tool=kind, path=path, target=applets.program(path, file))
 
 
 def _runs(file: File) -> bool:
     return file.type is FileType.FILE and bool(file.mode & 0o111)
-
-
-def _multi_call(tree: FileTree, path: ImagePath) -> str:
-    """The program that a hard link is an applet of, or an empty string."""
-    for other in tree.links(path):
-        if other != path and basename(other).startswith(_MULTI_CALL):
-            return other
-    return ""

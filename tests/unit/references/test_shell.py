@@ -519,8 +519,8 @@ def test_bounds_give_gaps() -> None:
     deep = _items("(" * 60 + "ls" + ")" * 60 + "\nid", limits=Limits(script_depth=50))
     assert ("too-deep", "") in _gaps(deep)
     assert _seen(deep, "executes") == {"executes load /usr/bin/id"}
-    steps = _items("ls\n" * 1000, limits=Limits(script_steps=500))
+    steps = _items("ls\n" + "{ id; date; }\n" * 100, limits=Limits(script_steps=500))
     assert [reason for reason, _ in _gaps(steps)] == ["too-large"]
-    assert _seen(steps, "executes") == {"executes load /bin/ls"}
+    assert "executes load /bin/ls" in _seen(steps, "executes")
     many = _items("cat /etc/profile.d/*", limits=Limits(directory_targets=2))
     assert ("too-large", "/etc/profile.d/*") in _gaps(many)

@@ -113,6 +113,7 @@ class Commands:
             return []
         started: list[tuple[list[Word], Call]] = []
         firing = call.firing if head.sure else weakened(call.firing)
+        self._lookups.spend(len(head.texts))
         for text in head.texts[:_HEADS]:
             started += self._headed(text, words, call, firing)
         for text in head.texts[_HEADS:]:
@@ -589,6 +590,7 @@ class Commands:
     def mention(self, words: list[Word]) -> None:
         """The paths that arguments name, as far as they are in the original."""
         for word in words:
+            self._lookups.spend(len(word.value.texts))
             for text in word.value.texts:
                 if UNKNOWN not in text and REST not in text and text and "\n" not in text:
                     self._mentioned(plain(text))

@@ -47,9 +47,11 @@ _SOURCED = 32
 """Sourced files that one script is followed into for what they set and define."""
 _CALLS = 8
 """Lists of arguments with which one function is gone through."""
-_CHAINS = re.compile(rb"\|+|\(\s*\)|=\(|<+")
+_CHAINS = re.compile(rb"\|\|?|\(\s*\)|=\(|<")
 """What costs the parser its square where it comes in a chain."""
 _KEYWORDS_SHELL = re.compile(rb"#!.*\b(bash|ksh|zsh)")
+_ERROR_SIBLINGS = 100_000
+"""Children of a node that are looked through for the first error."""
 _ALWAYS = frozenset({":", "true"})
 _NEVER = frozenset({"false"})
 _OWN_WORDS = frozenset({"word", "raw_string", "string", "concatenation", "simple_expansion", "expansion", "number"})
@@ -170,7 +172,8 @@ class _Script:
     # --- statements -------------------------------------------------------------------------------------------------
 
     def _visit(self, node: Syntax, firing: Firing, depth: int) -> None:
-        self._lookups.spend()
+        # Children are paid for before they are made: a statement may have a million.
+        self._lookups.spend(1 + node.child_count)
         if depth > self._context.limits.script_depth:
             self._findings.gap("too-deep")
             return
@@ -273,6 +276,7 @@ class _Script:
         condition, body, rest = _split(node.children, "then")
         branches = [body]
         for clause in rest:
+            self._lookups.spend(clause.child_count)
             branches.append([child for child in clause.children if child.is_named])
         exhaustive = any(clause.type == "else_clause" for clause in rest)
         self._guard(branches, weakened(firing), depth, exhaustive=exhaustive)
@@ -335,6 +339,7 @@ class _Script:
 
     def _item(self, item: Syntax) -> tuple[list[str], list[Syntax]]:
         """Patterns and statements of one arm."""
+        self._lookups.spend(item.child_count)
         at = next((index for index, child in enumerate(item.children) if child.type == ")"), -1)
         texts = [self._words.source.text(child) for child in item.children[: max(at, 0)] if child.is_named]
         return texts, [child for child in item.children[at + 1 :] if child.is_named]
@@ -431,6 +436,7 @@ class _Script:
         after: list[tuple[Syntax, Firing]] = []
         for child in node.named_children:
             if child.type == "heredoc_redirect":
+                self._lookups.spend(child.child_count)
                 for one in child.named_children:
                     if one.type == "heredoc_body":
                         fed = one
@@ -493,8 +499,8 @@ class _Script:
         operands: list[Syntax] = []
         todo = node.named_children[::-1]
         while todo:
-            self._lookups.spend()
             one = todo.pop()
+            self._lookups.spend(1 + one.child_count)
             if one.type.endswith("_expression"):
                 todo.extend(reversed(one.named_children))
             else:
@@ -504,7 +510,7 @@ class _Script:
         self._all([one for one in operands if substitutions(one)], firing, depth)
 
     def _command(self, node: Syntax, firing: Firing, depth: int, fed: Syntax | None = None) -> None:
-        self._lookups.spend()
+        self._lookups.spend(node.child_count)
         if firing is Firing.LOAD and self._variables.get(ENDED) is not None:
             firing = Firing.GUARDED
         assignments: list[Syntax] = []
@@ -588,6 +594,7 @@ class _Script:
             joint = SEPARATOR
         else:
             value = self._words.value(operand) if operand is not None else Value(("",))
+            self._lookups.spend(sum(map(len, value.texts)) >> 6)
             value = Value(tuple(map(plain, value.texts)), value.sure)
             joint = ""
         held = self._variables.get(name)
@@ -623,7 +630,9 @@ def _split(children: list[Syntax], keyword: str) -> tuple[list[Syntax], list[Syn
 def _first_error(root: Syntax, source: Source) -> str:
     """The line of the first thing that does not parse."""
     node = root
-    while True:
+    for _ in range(_CALLS * _CALLS):
+        if node.child_count > _ERROR_SIBLINGS:
+            break
         for child in node.children:
             if child.type == "ERROR" or child.is_missing:
                 return f"line {child.start_point[0] + 1}"
@@ -631,7 +640,8 @@ def _first_error(root: Syntax, source: Source) -> str:
                 node = child
                 break
         else:
-            return f"line {node.start_point[0] + 1}"
+            break
+    return f"line {node.start_point[0] + 1}"
 
 
 _BESIDE = frozenset({"heredoc_body", "file_redirect", "herestring_redirect"})

@@ -106,7 +106,9 @@ class Words:
                 for one in lists:
                     one.extend(words)
             else:
-                lists = [one + _listed(text, sure=many.sure) for one in lists for text in many.texts[:_ALTERNATIVES]][:_ALTERNATIVES]
+                lists = [one + _listed(text, sure=many.sure) for one in lists for text in many.texts[:_ALTERNATIVES]][
+                    :_ALTERNATIVES
+                ]
         return lists
 
     def flat(self, nodes: list[Syntax]) -> Value:
@@ -159,6 +161,7 @@ class Words:
                 yield Word(Value((text,), value.sure), None)
                 continue
             found = () if UNKNOWN in text else self.lookups.glob(join(self.directory, pattern(text)))
+            self.lookups.spend(len(found))
             for path in found:
                 yield Word(Value((path,), sure=False), None)
             if not found:
@@ -185,8 +188,10 @@ class Words:
             return Value((_ansi(text[2:-1]),))
         if level >= _LEVELS:
             return NOTHING_KNOWN
+        self.lookups.spend(1 + node.child_count)
         if kind in ("simple_expansion", "expansion"):
             value = self._parameter(node, text, level)
+            self.lookups.spend(len(value.texts))
             return value if quoted else Value(tuple(map(active, value.texts)), value.sure) if _magic(value) else value
         if kind == "command_substitution":
             return self._substituted(node, level)
@@ -265,7 +270,7 @@ class Words:
             return NOTHING_KNOWN
         if max(map(len, left.texts), default=0) + max(map(len, right.texts), default=0) > _LONGEST:
             return NOTHING_KNOWN
-        self.lookups.spend(len(left.texts) * len(right.texts) + (len(left.texts[0]) + len(right.texts[0])) // 256)
+        self.lookups.spend(len(left.texts) * len(right.texts) + (len(left.texts[0]) + len(right.texts[0])) // 64)
         texts = tuple(first + second for first in left.texts for second in right.texts)
         return Value(texts, left.sure and right.sure)
 
