@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tempfile
 import uuid
@@ -11,32 +10,21 @@ from pathlib import Path
 
 import docker
 import pytest
-from docker.errors import DockerException
 
 from tests.image_archives import ONE, TWO, names
 from xraydiff.errors import ImageError
 from xraydiff.image.sources import open_image
 from xraydiff.image.writer import config_bytes, write_docker_archive
+from xraydiff.pipeline import compare
+from xraydiff.report.codec import dump_report
+from xraydiff.testing import ImageBuilder, elf
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("engine")]
 
 
 def descriptors() -> set[str]:
     """The file descriptors that this process has open."""
     return {path.name for path in Path("/proc/self/fd").iterdir()}
-
-
-@pytest.fixture(scope="session")
-def engine() -> Iterator[docker.DockerClient]:
-    """The engine of the environment; none is a failure only where one was promised."""
-    try:
-        client = docker.from_env()
-    except DockerException as error:
-        if os.environ.get("CI") and os.environ.get("XRAYDIFF_REQUIRE_ENGINE") == "1":
-            pytest.fail(f"no Docker Engine answers: {error}")
-        pytest.skip(f"no Docker Engine answers: {error}")
-    yield client
-    client.close()
 
 
 @pytest.fixture(scope="session")
@@ -108,3 +96,39 @@ def test_nothing_is_left_behind(
         assert list(tmp_path.iterdir()) == []
     assert descriptors() == before
     assert {container.id for container in engine.containers.list(all=True)} == containers
+
+
+@pytest.fixture
+def pair(engine: docker.DockerClient) -> Iterator[tuple[str, str]]:
+    """An image and its slimmed twin in the engine."""
+    run = elf(needed=["liba.so"], interpreter="/lib/ld.so", executable=True)
+    names = (f"xraydiff-pair-{uuid.uuid4().hex[:12]}:original", f"xraydiff-pair-{uuid.uuid4().hex[:12]}:slim")
+    for name, whole in zip(names, (True, False), strict=True):
+        builder = ImageBuilder(name=name).config(
+            cmd=["/app"], healthcheck=["CMD", "/app", "--check"] if whole else None
+        )
+        builder.file("/app", run, mode=0o755).file("/lib/ld.so", elf(soname="ld.so"), mode=0o755)
+        if whole:
+            builder.layer().file("/lib/liba.so", elf(soname="liba.so")).file("/usr/share/doc/a", "x")
+            builder.layer().whiteout("/usr/share/doc/a").directory("/opt/empty").opaque("/opt/empty")
+        engine.images.load(builder.build())
+    yield names
+    for name in names:
+        engine.images.remove(name)
+
+
+def test_the_report_of_an_engine_is_that_of_its_archives(
+    engine: docker.DockerClient, pair: tuple[str, str], tmp_path: Path
+) -> None:
+    saved = []
+    for name in pair:
+        path = tmp_path / f"{name.partition(':')[2]}.tar"
+        with path.open("wb") as out:
+            out.writelines(engine.images.get(name).save(named=name))
+        saved.append(path)
+    with compare(f"docker:{pair[0]}", f"docker:{pair[1]}") as there, compare(*saved) as here:
+        live, stored = dump_report(there.report), dump_report(here.report)
+    for name, path in zip(pair, saved, strict=True):
+        live = live.replace(f"docker:{name}", path.name)
+    assert there.report.findings
+    assert live == stored

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 
 from xraydiff.facts import File, FileType, OwnerKind, ToolClass
-from xraydiff.inventory.tools import TOOLS
+from xraydiff.inventory.tools import tool_class
 from xraydiff.paths import ImagePath
 
 __all__ = ["RemovedClass", "classify"]
@@ -91,8 +90,6 @@ _LIBRARY_ENDINGS = (
 _LIBRARY_FOLDERS = ("/lib/", "/lib64/", "/lib32/", "/usr/lib/", "/usr/lib64/", "/usr/lib32/", "/usr/local/lib/")
 _HOMES = ("/home/", "/root/", "/tmp/", "/var/tmp/", "/run/", "/var/run/")  # noqa: S108  names inside the image
 _DATA = ("/usr/share/", "/usr/local/share/", "/var/lib/", "/srv/", "/var/www/", "/opt/", "/data/", "/var/spool/")
-_VERSION = re.compile(r"-?[0-9]+(?:\.[0-9]+)*\Z")
-_TRIPLET = re.compile(r"[a-z0-9_]+-(?:[a-z]+-)?linux-[a-z0-9]+-(?=.)")
 
 
 def classify(path: ImagePath, file: File, owner: OwnerKind | None = None) -> RemovedClass:
@@ -129,20 +126,10 @@ def _program(path: ImagePath, file: File) -> RemovedClass | None:
     runs = file.type is FileType.SYMLINK or (file.type is FileType.FILE and bool(file.mode & 0o111))
     if not runs or folder.rpartition("/")[2] not in _PROGRAM_FOLDERS:
         return RemovedClass.PRIVILEGED_TOOL if runs and _is_privileged(file) else None
-    tool = _tool(name)
+    tool = tool_class(name)
     if tool is not None:
         return _BY_TOOL[tool]
     return RemovedClass.PRIVILEGED_TOOL if _is_privileged(file) else RemovedClass.TOOL
-
-
-def _tool(name: str) -> ToolClass | None:
-    """The class of a program's name; `x86_64-linux-gnu-gcc-12` is `gcc`."""
-    tool = TOOLS.get(name)
-    if tool is not None:
-        return tool
-    triplet = _TRIPLET.match(name)
-    plain = name[triplet.end() :] if triplet is not None else name
-    return TOOLS.get(_VERSION.sub("", plain, count=1))
 
 
 def _is_privileged(file: File) -> bool:

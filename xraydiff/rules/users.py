@@ -8,6 +8,8 @@ from xraydiff.facts import Certainty, Finding, Severity, When
 from xraydiff.reach.causes import Need
 from xraydiff.rules import Sight, listed, missed, rule, targets
 
+_NOBODY = 65534
+
 
 @rule("USR001", "identity-missing", Severity.HIGH)
 def identity_missing(sight: Sight) -> Iterator[Finding]:
@@ -48,7 +50,7 @@ def users_changed(sight: Sight) -> Iterator[Finding]:
     gone = {
         "users": {user.name for user in sight.original_inventory.users} - {u.name for u in sight.slim_inventory.users},
         "groups": {one.name for one in sight.original_inventory.groups} - {g.name for g in sight.slim_inventory.groups},
-        "home directories": set(sight.original_inventory.homes) - set(sight.slim_inventory.homes),
+        "home directories": _own_homes(sight) - set(sight.slim_inventory.homes),
     }
     for what, names in gone.items():
         if names:
@@ -62,3 +64,14 @@ def users_changed(sight: Sight) -> Iterator[Finding]:
                 message=f"{what} gone: {listed(shown, 6)}",
                 count=len(shown),
             )
+
+
+def _own_homes(sight: Sight) -> set[str]:
+    """Homes of people, of root and of USER: those of system accounts are places such as /usr/games and /var/mail."""
+    name = sight.original_config.user.partition(":")[0]
+    people = {
+        user.home
+        for user in sight.original_inventory.users
+        if user.uid == 0 or 1000 <= user.uid < _NOBODY or user.name == name
+    }
+    return people & set(sight.original_inventory.homes)

@@ -171,7 +171,7 @@ def test_usr001_and_usr002_the_files_that_define_user() -> None:
 
 
 def test_usr003_users_and_homes() -> None:
-    original = start().file("/etc/passwd", PASSWD).directory("/home/app", uid=7)
+    original = start().file("/etc/passwd", PASSWD.replace(":7:7:", ":1007:1007:")).directory("/home/app", uid=1007)
     subjects = {finding.subject for finding in found(original, start(), "USR003")}
     assert {"users", "home directories"} <= subjects
 
