@@ -115,6 +115,10 @@ class Limits:
     """Words of the start command and its scripts that are looked up to find out whose the application is."""
     rpm_database: int = 512 * MIB
     """An rpm database: a universal base image's is 14 MB."""
+    rpm_header_tags: int = 65_535
+    """Tags of one rpm header: rpm's own HEADER_TAGS_MAX."""
+    rpm_steps: int = 50_000_000
+    """Instructions of SQLite's virtual machine for one rpm database: a package takes ten, 200,000 of them two million."""
     certificate_file: int = 16 * MIB
     """A file that may hold certificates: a full bundle has 0.25 MB."""
     certificates: int = 10_000
@@ -135,15 +139,15 @@ class Limits:
     """One line of a text database."""
     command_words: int = 10_000
     """Words of a start command or health check: a kernel takes 2 MiB of arguments, people write ten."""
+    literals: int = 16 * MIB
+    """A kept package file's bytes that are searched for literals: they are POSSIBLE at most, and memory must not grow
+    with a runtime image of 130 MB."""
     script: int = 2 * MIB
     """A script that is parsed: larger ones are data or minified bundles."""
     script_depth: int = 1_000
     """Nesting of a syntax tree."""
     script_steps: int = 400_000
     """Statements, words and look-ups of one shell script: libtool's 11,000 lines take 60,000."""
-    script_chains: int = 2_000
-    """Pipes, here-documents, arrays and function heads of one shell script: a chain of them costs the parser its square
-    in time and memory (10,000 pipes: 1.2 GB), and the largest scripts hold some hundreds."""
     inline_scripts: int = 1_000
     """Command strings followed from one file."""
     edges_per_file: int = 100_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os  # noqa: TID251  only for the type os.PathLike of a reference
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -113,10 +114,11 @@ class _Pair:
 def _look(images: tuple[Image, Image], limits: Limits, progress: Progress | None) -> _Pair:
     """Everything that is seen of the two images, each for itself and side by side."""
     original, slim = images
-    trees = (
-        squash(original, limits=limits, progress=_named(original, progress)),
-        squash(slim, limits=limits, progress=_named(slim, progress)),
-    )
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        # One image is parsed while the other's layers are hashed: hashing leaves the interpreter to others.
+        second = beside.submit(squash, slim, limits=limits, progress=_named(slim, progress))
+        first = squash(original, limits=limits, progress=_named(original, progress))
+        trees = (first, second.result())
     extra = plugins.load().inventories
     before, old_problems = take(trees[0], original.config, limits=limits, inventories=extra)
     after, new_problems = take(trees[1], slim.config, limits=limits, inventories=extra)

@@ -20,6 +20,7 @@ from types import ModuleType
 
 from xraydiff.comparison import Comparison
 from xraydiff.facts import Certainty, Severity
+from xraydiff.paths import ImagePath
 from xraydiff.pipeline import compare
 from xraydiff.reach import Reach
 from xraydiff.suggestions import as_paths, choose
@@ -65,10 +66,15 @@ def main(pairs: Path, built: Path, names: list[str]) -> None:
         if reach is not None:
             count(reach, needed, cells)
         comparison.close()
-    print("\nfiring x standing of the source: distinct missing targets, of them needed")
+    print("\nfiring x standing of the source: certainty, distinct missing targets, of them needed, share; and the same")
+    print("over those whose whole chain counts as likely or more")
     for (standing, firing), cell in sorted(cells.items()):
         share = cell["needed"] / cell["targets"] if cell["targets"] else 0.0
-        print(f"{standing:48} {firing:10} {cell['certainty']:3} {cell['targets']:6} {cell['needed']:6} {share:6.2f}")
+        sure = cell["likely needed"] / cell["likely"] if cell["likely"] else 0.0
+        print(
+            f"{standing:32} {firing:10} {Certainty(cell['certainty']).word:9} {cell['targets']:6} {cell['needed']:6} "
+            f"{share:6.2f} {cell['likely']:6} {cell['likely needed']:6} {sure:6.2f}"
+        )
     print(f"peak RSS {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB")
 
 
@@ -124,6 +130,10 @@ def count(reach: Reach, needed: Needed, cells: dict[tuple[str, str], Counter[str
             continue
         seen.add(key)
         cell = cells.setdefault(key[:2], Counter())
+        known = reach.missing.get(ImagePath(target))
+        if known is not None and known.certainty >= Certainty.LIKELY:
+            cell["likely"] += 1
+            cell["likely needed"] += target in needed
         cell["targets"] += 1
         cell["needed"] += target in needed
         cell["certainty"] = max(cell["certainty"], followed.certainty)

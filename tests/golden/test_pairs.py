@@ -114,7 +114,9 @@ def test_its_graph_is_read_back(comparison: Comparison, tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore")  # the parser's own deprecations
 def test_its_dot_is_read_back(comparison: Comparison) -> None:
     drawn = comparison.report.graph()
-    (read,) = pydot.graph_from_dot_data(as_dot(drawn))
+    graphs = pydot.graph_from_dot_data(as_dot(drawn))
+    assert graphs is not None
+    (read,) = graphs
     assert len(read.get_nodes()) == drawn.number_of_nodes()
     assert len(read.get_edges()) == drawn.number_of_edges()
 

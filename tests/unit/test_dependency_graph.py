@@ -73,7 +73,9 @@ def hostile_graph() -> nx.MultiDiGraph[str]:
 
 @pytest.mark.filterwarnings("ignore")  # the parser's own deprecations
 def test_dot_is_read_back_by_a_parser() -> None:
-    (read,) = pydot.graph_from_dot_data(as_dot(hostile_graph()))
+    graphs = pydot.graph_from_dot_data(as_dot(hostile_graph()))
+    assert graphs is not None
+    (read,) = graphs
     names = {node.get_name() for node in read.get_nodes()}
     assert names == {'"' + escaped(name).replace('"', '\\"') + '"' for name in [*HOSTILE, "/root"]}
     assert len(read.get_edges()) == len(HOSTILE)

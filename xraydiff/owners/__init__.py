@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from xraydiff.facts import FileType, ImageConfig, Owner, OwnerKind, Package, Runtime
-from xraydiff.inventory.packages import unread
+from xraydiff.inventory.packages import rpm, unread
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.owners.local import local_packages
 from xraydiff.owners.places import (
@@ -96,7 +96,7 @@ class ImageOwners:
             self._lists.update(dict.fromkeys(package.changed - STATE_FILES, APPLICATION))
         self._scripts = MaintainerScripts(tree, self._system, limits)
         self._directories = _directories_of(self._system)
-        self._unread = _has_unread_database(tree)
+        self._unread = _has_unread_database(tree, self._system)
         self._gaps = not self._system or any(_is_unlisted(package) for package in self._system)
         self._layered = len({file.layer for file in tree.files.values() if file.layer >= 0}) > 1
         self._named = frozenset(self._start.files)
@@ -258,5 +258,7 @@ def _is_unlisted(package: Package) -> bool:
     return package.ecosystem == "dpkg" and not package.files and not package.directories
 
 
-def _has_unread_database(tree: FileTree) -> bool:
-    return bool(unread.read(tree).databases)
+def _has_unread_database(tree: FileTree, system: Iterable[Package]) -> bool:
+    """Whether a database says less than it should: a kind that nobody reads, or one of rpm that gave no package."""
+    silent = not any(package.ecosystem == "rpm" for package in system)
+    return bool(unread.read(tree).databases) or (silent and bool(rpm.find_databases(tree)))

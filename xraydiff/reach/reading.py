@@ -56,7 +56,7 @@ class Reading:
         }
 
     def _read(self, node: Node, path: ImagePath, *, full: bool) -> list[Edge]:
-        subject = self._subject(node, path)
+        subject = self._subject(node, path, full=full)
         if subject is None:
             return []
         edges: list[Edge] = []
@@ -84,7 +84,7 @@ class Reading:
         self._failed[reader.name] += any(gap.reason in _NOT_READ for gap in gaps)
         return edges
 
-    def _subject(self, node: Node, path: ImagePath) -> Subject | None:
+    def _subject(self, node: Node, path: ImagePath, *, full: bool) -> Subject | None:
         if node.kind is NodeKind.CONFIG:
             config = self._configs[node.path]
             return Subject(node=node, path=path, file=None, tree=self._context.original, data=b"", config=config)
@@ -93,17 +93,22 @@ class Reading:
             return Subject(node=node, path=path, file=None, tree=self._context.original, data=data)
         if node.kind is NodeKind.DIRECTORY:
             return None
-        return self._file_subject(node, path)
+        return self._file_subject(node, path, full=full)
 
-    def _file_subject(self, node: Node, path: ImagePath) -> Subject | None:
+    def _file_subject(self, node: Node, path: ImagePath, *, full: bool) -> Subject | None:
         kept = self._slim.files.get(path)
         tree = self._slim if kept is not None and kept.type is FileType.FILE else self._context.original
         file = tree.files.get(path)
         if file is None or file.type is not FileType.FILE or not file.size:
             return None
         self.files_read.add(path)
+        limits = self._context.limits
         try:
-            data = tree.content(path, limit=self._context.limits.elf)
+            if full or file.size <= limits.literals:
+                data = tree.content(path, limit=limits.elf)
+            else:
+                data = tree.read_at(path, 0, limits.literals)
+                self.unfollowed.add((node, "literals-cut", f"searched {limits.literals} of {file.size} bytes"))
         except ImageError as error:
             self.unfollowed.add((node, "too-large", error.message))
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from xraydiff.elf.format import MAGIC, Elf, ElfError, read_elf
+from xraydiff.elf.format import MAGIC, Elf, ElfError, ElfSource, TreeSource, read_elf
 from xraydiff.elf.loader import Closure, Found, LoadedObject, Loader
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node
@@ -55,7 +55,7 @@ class ElfReader:
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """PT_INTERP, preloaded libraries and DT_NEEDED, in this order."""
         try:
-            elf = read_elf(subject.data, limits=context.limits)
+            elf = read_elf(_source(subject), limits=context.limits)
             yield from (Gap(node=subject.node, reason="elf-inconsistent", detail=oddity) for oddity in elf.oddities)
             yield from _edges(subject, context, elf)
         except ElfError as error:
@@ -175,3 +175,10 @@ def _edge(
     firing: Firing = Firing.LOAD,
 ) -> Edge:
     return Edge(source=subject.node, target=Node(path=path), kind=kind, firing=firing, detail=word, by=ElfReader.name)
+
+
+def _source(subject: Subject) -> ElfSource | bytes:
+    """The bytes at hand, or the file itself where it was too large to be read whole."""
+    if subject.file is None or len(subject.data) == subject.file.size:
+        return subject.data
+    return TreeSource(subject.tree, subject.path)

@@ -80,7 +80,10 @@ def test_crt001_a_literal_bundle_path() -> None:
 def test_crt001_the_default_path_call_of_the_libcrypto_that_is_loaded() -> None:
     run = program("libcrypto.so.3", imports=["SSL_CTX_set_default_verify_paths"])
     crypto = elf(soname="libcrypto.so.3", data=['OPENSSLDIR: "/opt/ssl"'])
-    base = lambda: start(run).file("/usr/lib/libcrypto.so.3", crypto)  # noqa: E731  the pair shares it
+
+    def base() -> ImageBuilder:
+        return start(run).file("/usr/lib/libcrypto.so.3", crypto)
+
     finding = only(base().file("/opt/ssl/cert.pem", bundle()), base(), "CRT001")
     assert finding.restore == ("/opt/ssl/cert.pem",)
 
@@ -88,7 +91,10 @@ def test_crt001_the_default_path_call_of_the_libcrypto_that_is_loaded() -> None:
 def test_crt001_a_server_that_only_makes_a_context_asks_for_nothing() -> None:
     run = program("libcrypto.so.3", imports=["SSL_CTX_new"])
     crypto = elf(soname="libcrypto.so.3", data=['OPENSSLDIR: "/opt/ssl"'])
-    base = lambda: start(run).file("/usr/lib/libcrypto.so.3", crypto)  # noqa: E731  the pair shares it
+
+    def base() -> ImageBuilder:
+        return start(run).file("/usr/lib/libcrypto.so.3", crypto)
+
     loud = [f for f in found(base().file("/opt/ssl/cert.pem", bundle()), base(), "CRT001") if f.severity > Severity.LOW]
     assert loud == []
 

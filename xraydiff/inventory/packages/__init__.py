@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xraydiff.facts import Package, Problem
-from xraydiff.inventory.packages import apk, dpkg, java, node, php, python, ruby, unread
+from xraydiff.inventory.packages import apk, dpkg, java, node, php, python, rpm, ruby, unread
 from xraydiff.inventory.packages.reading import RealPaths
 from xraydiff.inventory.packages.records import find_records
 from xraydiff.limits import DEFAULT, Limits
@@ -25,6 +25,7 @@ def read_packages(
     readings = (
         dpkg.read(tree, paths, limits=limits),
         apk.read(tree, paths, limits=limits),
+        rpm.read(tree, paths, limits=limits),
         unread.read(tree),
         python.read(tree, paths, records.python, limits=limits),
         node.read(tree, records.node, records.node_files, limits=limits),

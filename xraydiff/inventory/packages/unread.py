@@ -9,9 +9,13 @@ from xraydiff.inventory.packages.reading import Reading
 from xraydiff.paths import ImagePath
 from xraydiff.tree import FileTree
 
-_RPM_HOMES = ("/var/lib/rpm", "/usr/lib/sysimage/rpm", "/usr/share/rpm")
-_RPM_FILES = ("rpmdb.sqlite", "Packages.db", "Packages")
-_OTHERS = (("/var/lib/pacman/local", "pacman"), ("/var/db/pkg", "portage"), ("/nix/var/nix/db/db.sqlite", "nix"))
+_DATABASES = (
+    ("/var/lib/pacman/local", "pacman"),
+    ("/var/db/pkg", "portage"),
+    ("/nix/var/nix/db/db.sqlite", "nix"),
+    ("/var/lib/chisel", "chisel"),
+)
+"""The last in Ubuntu images made of slices: a compressed manifest of what each slice brought."""
 
 
 def read(tree: FileTree) -> Reading:
@@ -20,7 +24,7 @@ def read(tree: FileTree) -> Reading:
     problems = tuple(
         Problem(
             path=path,
-            code="rpmdb-unreadable" if kind == "rpm" else "package-database-unreadable",
+            code="package-database-unreadable",
             message=f"packages of {kind} are not read: its files count as the operating system's",
             scope=Scope.ANALYSIS,
             fatal=False,
@@ -31,12 +35,7 @@ def read(tree: FileTree) -> Reading:
 
 
 def _databases(tree: FileTree) -> Iterator[tuple[ImagePath, str]]:
-    for home in _RPM_HOMES:
-        for name in _RPM_FILES:
-            found = tree.resolve(f"{home}/{name}").path
-            if found is not None:
-                yield found, "rpm"
-    for path, kind in _OTHERS:
+    for path, kind in _DATABASES:
         found = tree.resolve(path).path
         if found is not None:
             yield found, kind

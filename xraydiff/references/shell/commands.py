@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from xraydiff.facts import EdgeKind, FileType, Firing, Node
 from xraydiff.paths import ImagePath, basename, join, parent
 from xraydiff.references.shell.findings import Findings, weakened
 from xraydiff.references.shell.lookups import Lookups
+from xraydiff.references.shell.syntax import Syntax
 from xraydiff.references.shell.variables import (
     ARGUMENTS,
     DIRECTORY,
@@ -37,9 +37,6 @@ from xraydiff.references.shell.vocabulary import (
     Wrapper,
 )
 from xraydiff.references.shell.words import Word, Words
-
-if TYPE_CHECKING:
-    from tree_sitter import Node as Syntax
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from xraydiff.paths import basename, decoded, join, parent
+from xraydiff.paths import basename, join, parent
+from xraydiff.references.shell.syntax import Syntax
 from xraydiff.references.shell.variables import (
     ARGUMENTS,
     DIRECTORY,
@@ -26,8 +28,6 @@ from xraydiff.references.shell.variables import (
 from xraydiff.tree.glob import matches
 
 if TYPE_CHECKING:
-    from tree_sitter import Node as Syntax
-
     from xraydiff.references.shell.lookups import Lookups
 
 _LEVELS = 16
@@ -47,8 +47,10 @@ _LISTS = frozenset({"$@", "$*", "${@}", "${*}"})
 _ARRAY = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\[[@*]\](?::-|-)?\}")
 _SAFE = re.compile(r"[^\\*?\[~]*\Z")
 _IN_QUOTES = frozenset({"string", "heredoc_body"})
-_SUBSTITUTIONS = frozenset({"command_substitution", "process_substitution"})
-_NO_EXPANSION = frozenset({"word", "raw_string", "number", "ansi_c_string", "test_operator", "variable_name"})
+BESIDE = frozenset(
+    {"variable_assignment", "variable_append", "file_redirect", "heredoc_redirect", "herestring_redirect"}
+)
+"""What stands in a command beside its words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +69,26 @@ class Word:
         return self.value.texts[0] if len(self.value.texts) == 1 else UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
 class Source:
-    """A script's bytes and whether it is the one being read, not one that it sources."""
+    """A script's text, and whether it is the one being read, not one that it sources."""
 
-    data: bytes
-    own: bool
-    path: str
-    named: bool = True
-    """Whether `$0` is the script's own path: not in a sourced one, not in an inline one."""
+    def __init__(self, data: str, *, own: bool, path: str, named: bool = True) -> None:
+        self.data = data
+        self.own = own
+        self.path = path
+        self.named = named
+        """Whether `$0` is the script's own path: not in an inline one."""
+        self._newlines: list[int] | None = None
 
     def text(self, node: Syntax) -> str:
         """What stands there."""
-        return decoded(self.data[node.start_byte : node.end_byte])
+        return self.data[node.start : node.end]
 
-    def between(self, start: int, end: int) -> str:
-        """What stands from one byte to another."""
-        return decoded(self.data[start:end])
+    def line(self, at: int) -> int:
+        """The line of a character, from 1."""
+        if self._newlines is None:
+            self._newlines = [found.start() for found in re.finditer("\n", self.data)]
+        return bisect_left(self._newlines, at) + 1
 
 
 class Words:
@@ -120,7 +125,7 @@ class Words:
 
     def _many(self, node: Syntax) -> Value | None:
         """The lists that `"$@"` or `"${array[@]}"` may be, or None for any other word."""
-        if node.type not in ("string", "simple_expansion", "expansion"):
+        if node.kind not in ("string", "simple_expansion", "expansion"):
             return None
         text = self.source.text(node).strip('"')
         if text in _LISTS:
@@ -134,7 +139,7 @@ class Words:
     def _fields(self, node: Syntax) -> Iterator[Word]:
         """One word of the source as the shell splits it into fields and matches its patterns."""
         value = self.value(node)
-        splits = node.type in ("simple_expansion", "expansion", "command_substitution")
+        splits = node.kind in ("simple_expansion", "expansion", "command_substitution")
         if splits:
             optional = value is UNSET
             firsts: list[str] = []
@@ -178,24 +183,26 @@ class Words:
 
     def value(self, node: Syntax, *, quoted: bool = False, level: int = 0) -> Value:
         """What one word may be. An unquoted pattern character is marked as such."""
-        kind = node.type
+        kind = node.kind
         text = self.source.text(node)
-        if kind in ("word", "number", "extglob_pattern", "regex", "string_content", "heredoc_content"):
-            return Value((self._literal(text, quoted=quoted or kind in ("string_content", "heredoc_content")),))
+        if kind == "word":
+            return Value((self._literal(text, quoted=quoted),))
         if kind == "raw_string":
             return Value((text[1:-1],))
+        if kind == "raw_heredoc":
+            return Value((text,))
         if kind == "ansi_c_string":
             return Value((_ansi(text[2:-1]),))
         if level >= _LEVELS:
             return NOTHING_KNOWN
-        self.lookups.spend(1 + node.child_count)
+        self.lookups.spend(1 + len(node.children))
         if kind in ("simple_expansion", "expansion"):
             value = self._parameter(node, text, level)
             self.lookups.spend(len(value.texts))
             return value if quoted else Value(tuple(map(active, value.texts)), value.sure) if _magic(value) else value
         if kind == "command_substitution":
             return self._substituted(node, level)
-        if kind in ("string", "concatenation", "translated_string", "command_name", "heredoc_body", "array"):
+        if kind in ("string", "concatenation", "heredoc_body"):
             return self._joined(node, quoted=quoted or kind in _IN_QUOTES, level=level)
         return NOTHING_KNOWN
 
@@ -205,15 +212,15 @@ class Words:
         Empty where the whole of it is unknown.
         """
         text = self.source.text(node)
-        if node.type in ("raw_string", "ansi_c_string", "word", "number"):
+        if node.kind in ("raw_string", "ansi_c_string", "word", "raw_heredoc"):
             return plain(self.value(node).texts[0])
-        parts = _parts(node)
-        if node.type in ("simple_expansion", "expansion", "command_substitution"):
+        parts = node.children
+        if node.kind in ("simple_expansion", "expansion", "command_substitution"):
             parts = []
-        inner = (node.start_byte + 1, node.end_byte - 1) if node.type == "string" else (node.start_byte, node.end_byte)
-        if not parts and node.type in ("string", "heredoc_body"):
-            return _ESCAPED_IN_QUOTES.sub(_unquoted, self.source.between(*inner))
-        if not parts or (len(parts) == 1 and (parts[0].start_byte, parts[0].end_byte) == inner):
+        inner = (node.start + 1, node.end - 1) if node.kind == "string" else (node.start, node.end)
+        if not parts and node.kind in ("string", "heredoc_body"):
+            return _ESCAPED_IN_QUOTES.sub(_unquoted, self.source.data[slice(*inner)])
+        if not parts or (len(parts) == 1 and (parts[0].start, parts[0].end) == inner):
             value = self.value(node)
             return "" if len(value.texts) != 1 or UNKNOWN in value.texts[0] else plain(value.texts[0])
         written: list[str] = []
@@ -242,18 +249,18 @@ class Words:
         """The parts of a word with the text between them, of which the grammar drops blanks."""
         at, end = inner
         for part in parts:
-            if part.start_byte > at:
-                yield self.source.between(at, part.start_byte)
+            if part.start > at:
+                yield self.source.data[at : part.start]
             yield part
-            at = part.end_byte
+            at = part.end
         if at < end:
-            yield self.source.between(at, end)
+            yield self.source.data[at:end]
 
     def _joined(self, node: Syntax, *, quoted: bool, level: int) -> Value:
-        inner = (node.start_byte + 1, node.end_byte - 1) if node.type == "string" else (node.start_byte, node.end_byte)
-        parts = _parts(node)
-        if not parts and node.type == "heredoc_body":
-            return Value((_ESCAPED_IN_QUOTES.sub(_unquoted, self.source.between(*inner)),))
+        inner = (node.start + 1, node.end - 1) if node.kind == "string" else (node.start, node.end)
+        parts = node.children
+        if not parts and node.kind == "heredoc_body":
+            return Value((_ESCAPED_IN_QUOTES.sub(_unquoted, self.source.data[slice(*inner)]),))
         value = Value(("",))
         for piece in self._pieces(node, parts, inner):
             if isinstance(piece, str):
@@ -273,6 +280,10 @@ class Words:
         self.lookups.spend(len(left.texts) * len(right.texts) + (len(left.texts[0]) + len(right.texts[0])) // 64)
         texts = tuple(first + second for first in left.texts for second in right.texts)
         return Value(texts, left.sure and right.sure)
+
+    def appended(self, left: Value, right: Value, joint: str) -> Value:
+        """What a variable holds after `NAME+=...`."""
+        return self._product(self._product(left, Value((joint,))) if joint else left, right)
 
     # --- parameters -------------------------------------------------------------------------------------------------
 
@@ -306,7 +317,7 @@ class Words:
         return Value(known[: self.variables.most], sure=lists.sure and len(known) == len(lists.texts))
 
     def _parameter(self, node: Syntax, text: str, level: int) -> Value:
-        if node.type == "simple_expansion":
+        if node.kind == "simple_expansion":
             return self.variable(text[1:]) or UNSET
         found = _PARAMETER.match(text)
         if not found:
@@ -335,9 +346,8 @@ class Words:
     def _defaulted(self, node: Syntax, offset: int, what: tuple[str, str], held: Value | None, level: int) -> Value:
         """`${X:-word}` and its kin. What the engine sets otherwise at run time cannot be known; the default run is."""
         name, operator = what
-        start, end = node.start_byte + len(self.source.text(node)[:offset].encode("utf-8", "surrogateescape")), 0
-        end = node.end_byte - 1
-        parts = [part for part in node.named_children if part.start_byte >= start]
+        start, end = node.start + offset, node.end - 1
+        parts = [part for part in node.children if part.start >= start]
         default = Value(("",))
         for piece in self._pieces(node, parts, (start, end)):
             if isinstance(piece, str):
@@ -387,10 +397,10 @@ class Words:
         return self._listed(name, operands) if name in ("find", "ls", "echo", "printf", "run-parts") else NOTHING_KNOWN
 
     def _call(self, command: Syntax, level: int) -> tuple[str, list[Value]]:
-        parts = [part for part in command.named_children if part.type != "variable_assignment"]
-        if not parts or parts[0].type != "command_name":
+        parts = [part for part in command.children if part.kind not in BESIDE]
+        if not parts:
             return "", []
-        operands = [self.value(part, level=level + 1) for part in parts[1:] if not part.type.endswith("redirect")]
+        operands = [self.value(part, level=level + 1) for part in parts[1:]]
         name = self.source.text(parts[0])
         if name in ("find", "ls", "echo", "printf", "command", "type", "run-parts"):
             return name, operands
@@ -462,36 +472,22 @@ if TYPE_CHECKING:
     _Change = Callable[[str], str]
 
 
-def substitutions(node: Syntax) -> bool:
-    """Whether commands may stand within a word."""
-    return node.type not in _NO_EXPANSION
-
-
-def _parts(node: Syntax) -> list[Syntax]:
-    parts = node.named_children
-    if node.type == "string":
-        return [part for part in parts if part.type != "string_content"]
-    if node.type == "heredoc_body":
-        return [part for part in parts if part.type != "heredoc_content"]
-    return parts
-
-
 def _commands(node: Syntax) -> Iterator[Syntax]:
     """The simple commands of `$(a && b)`, `$(a; b)`, `$(a | b)`, or too many of them."""
-    for child in node.named_children:
-        if child.type in ("list", "pipeline"):
-            for one in child.named_children:
+    for child in node.children:
+        if child.kind in ("list", "pipeline"):
+            for one in child.children:
                 yield from _plain_command(one)
         else:
             yield from _plain_command(child)
 
 
 def _plain_command(node: Syntax) -> Iterator[Syntax]:
-    if node.type == "redirected_statement" and node.named_children:
-        node = node.named_children[0]
-    if node.type == "command":
+    if node.kind == "redirected_statement" and node.children:
+        node = node.children[0]
+    if node.kind == "command":
         yield node
-    elif node.type != "comment":
+    else:
         # Three are one more than anybody follows.
         yield from (node, node, node)
 

@@ -17,9 +17,6 @@ __all__ = ["BadHeader", "Header", "parse"]
 
 MAGIC: Final = b"\x8e\xad\xe8\x01\x00\x00\x00\x00"
 """What a header begins with in a package file; databases leave it out, but some tools keep it."""
-FIRST_TAG: Final = 1_000
-"""Tags below it describe the header itself: regions, signatures, the table of languages."""
-
 _INTRO = struct.Struct(">II")
 _ENTRY = struct.Struct(">iIiI")
 _INT16, _INT32, _STRING, _STRINGS, _TRANSLATED = 3, 4, 6, 8, 9
@@ -65,18 +62,20 @@ def parse(blob: bytes, limits: Limits) -> Header:
     if not 0 < tags <= limits.rpm_header_tags or data + size > len(blob):
         raise BadHeader(f"says {tags} tags and {size} bytes, has {len(blob)} bytes")
     store = blob[data : data + size]
-    texts: dict[int, str] = {}
-    lists: dict[int, tuple[str, ...]] = {}
-    numbers: dict[int, tuple[int, ...]] = {}
     # Of a tag that stands twice the later counts: what rpm adds to an installed package follows the signed region.
-    for tag, kind, offset, count in _ENTRY.iter_unpack(blob[start + _INTRO.size : data]):
-        if tag in _TEXTS:
-            texts[tag] = _strings(store, tag, kind, offset, 1)[0]
-        elif tag in _LISTS:
-            lists[tag] = _strings(store, tag, kind, offset, count)
-        elif tag in _NUMBERS:
-            numbers[tag] = _integers(store, tag, kind, offset, count)
-    return Header(texts=texts, lists=lists, numbers=numbers)
+    index = {entry[0]: entry for entry in _ENTRY.iter_unpack(blob[start + _INTRO.size : data])}
+    most = limits.package_lines
+    return Header(
+        texts={tag: _strings(store, tag, index[tag][1], index[tag][2], 1)[0] for tag in _TEXTS & index.keys()},
+        lists={tag: _strings(store, *_bounded(index[tag], most)) for tag in _LISTS & index.keys()},
+        numbers={tag: _integers(store, *_bounded(index[tag], most)) for tag in _NUMBERS & index.keys()},
+    )
+
+
+def _bounded(entry: tuple[int, int, int, int], most: int) -> tuple[int, int, int, int]:
+    if entry[3] > most:
+        raise BadHeader(f"tag {entry[0]} has {entry[3]} values")
+    return entry
 
 
 def _strings(store: bytes, tag: int, kind: int, offset: int, count: int) -> tuple[str, ...]:
@@ -85,19 +84,10 @@ def _strings(store: bytes, tag: int, kind: int, offset: int, count: int) -> tupl
     # Each string has its null byte, so more of them than bytes cannot be.
     if not 0 <= offset < len(store) or not 0 < count <= len(store) - offset:
         raise BadHeader(f"tag {tag} points out of the data")
-    if count == 1:
-        end = store.find(b"\0", offset)
-        parts = [store[offset:end]]
-    else:
-        *parts, _ = store[offset:].split(b"\0", count) if count < 1 << 16 else _many(store, offset, count)
-        end = 0 if len(parts) == count else -1
-    if end < 0:
+    *parts, _ = store[offset:].split(b"\0", count)
+    if len(parts) < count:
         raise BadHeader(f"tag {tag} ends without a null byte")
     return tuple(map(decoded, parts))
-
-
-def _many(store: bytes, offset: int, count: int) -> list[bytes]:
-    return store[offset:].split(b"\0", count)
 
 
 def _integers(store: bytes, tag: int, kind: int, offset: int, count: int) -> tuple[int, ...]:

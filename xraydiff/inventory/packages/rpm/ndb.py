@@ -1,4 +1,4 @@
-"""rpm's own format `ndb` (`Packages.db`): pages of slots, each pointing at one package's blob (rpm, lib/backend/ndb)."""
+"""The format `ndb` of rpm (`Packages.db`): pages of slots, each pointing at a package's blob (rpm, lib/backend/ndb)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """rpm's SQLite database (`rpmdb.sqlite`), opened as what it is: a program for a virtual machine from a stranger.
 
-SQLite, "Defense Against The Dark Arts". The bytes are opened in memory, so no file of the image (`-journal`, `-wal`) can
-stand beside them; what the write-ahead log holds is put in first, by "The WAL File Format".
+SQLite, "Defense Against The Dark Arts". The bytes are opened in memory, so no file of the image (`-journal`, `-wal`)
+can stand beside them; what the write-ahead log holds is put in first, by "The WAL File Format".
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
-from xraydiff.inventory.packages.rpm.source import BadDatabase, Blob
-from xraydiff.limits import Limits
+from xraydiff.inventory.packages.rpm.source import BadDatabase, Blob, Source
+from xraydiff.limits import MIB, Limits
 
-__all__ = ["MAGIC", "read", "with_log"]
+__all__ = ["MAGIC", "Log", "log_head", "read"]
 
 MAGIC: Final = b"SQLite format 3\0"
 _HEADER: Final = 100
 _PAGE_SIZES: Final = frozenset(1 << power for power in range(9, 17))
-_LOG = struct.Struct(">IIIIIIII")
+_LOG_HEADER = struct.Struct(">IIIIIIII")
 _FRAME = struct.Struct(">IIIIII")
 _LOG_MAGIC: Final = 0x377F0682
 _LOG_VERSION: Final = 3_007_000
@@ -33,12 +33,13 @@ _STATEMENTS: Final = 256 << 10
 _SCHEMA = "SELECT type, name, rootpage FROM sqlite_master WHERE type IN ('view', 'trigger') OR lower(name) = 'packages'"
 
 
-def read(content: bytes, limits: Limits) -> Iterator[Blob]:
-    """The headers of table Packages, by package number. Raises `BadDatabase`."""
+def read(source: Source, log: bytes = b"") -> Iterator[Blob]:
+    """The headers of table Packages, by package number, with what the write-ahead log adds. Raises `BadDatabase`."""
+    limits = source.limits
     with closing(sqlite3.connect(":memory:")) as database:
         try:
             _protect(database, limits)
-            database.deserialize(_without_log(content))
+            database.deserialize(_content(source, log))
             for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0", "query_only=ON"):
                 database.execute(f"PRAGMA {pragma}").close()
             _check(database)
@@ -85,15 +86,24 @@ def _rows(database: sqlite3.Connection, limits: Limits) -> Iterator[Blob]:
         yield Blob(at=-1, data=blob)
 
 
-def _without_log(content: bytes) -> bytes:
-    """The database in the form that needs no log: a database in memory cannot have one (file format, 1.3.3)."""
+def _content(source: Source, log: bytes) -> bytearray:
+    """The database with its log put in, and in the form that needs none: one in memory cannot have a log (1.3.3)."""
+    content = bytearray(source.size)
+    for offset in range(0, source.size, MIB):
+        content[offset : offset + MIB] = source.read(offset, MIB)
     if len(content) < _HEADER or not content.startswith(MAGIC):
         raise BadDatabase("SQLite: not a database", 0)
-    return content[:18] + b"\1\1" + content[20:]
+    head = log_head(log)
+    if head is not None and _page_size(content) == head.page:
+        _put_in(content, log, head, source.limits)
+    content[18:20] = b"\1\1"
+    return content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Log:
+class Log:
+    """The header of a write-ahead log."""
+
     page: int
     salts: tuple[int, int]
     order: str
@@ -102,48 +112,47 @@ class _Log:
     """The checksum of the log's header, with which that of the first frame goes on."""
 
 
-def with_log(content: bytes, log: bytes, limits: Limits) -> bytes | None:
-    """The database with the committed pages of its write-ahead log; None where the log is none that SQLite would read.
+def _put_in(content: bytearray, log: bytes, head: Log, limits: Limits) -> None:
+    """Write the committed pages of the log into the database.
 
     Frames from before the last checkpoint, and what was never committed, stand in real logs too and are left out.
     """
-    head = _log(log)
-    if head is None or len(content) < _HEADER or _page_size(content) != head.page:
-        return None
-    pages, size = _committed(log, head)
-    if size * head.page > limits.rpm_database:
+    pages, count = _committed(log, head)
+    if not count:
+        return
+    size = count * head.page
+    if size > limits.rpm_database:
         raise BadDatabase(f"SQLite: a log that makes the database larger than {limits.rpm_database} bytes")
-    if not size:
-        return content
-    merged = bytearray(content[: size * head.page].ljust(size * head.page, b"\0"))
+    del content[size:]
+    content.extend(bytes(size - len(content)))
     for number, at in pages.items():
-        if number <= size:
-            merged[(number - 1) * head.page : number * head.page] = log[at : at + head.page]
-    return bytes(merged)
+        if number <= count:
+            content[(number - 1) * head.page : number * head.page] = log[at : at + head.page]
 
 
-def _page_size(content: bytes) -> int:
+def _page_size(content: bytearray) -> int:
     (size,) = struct.unpack_from(">H", content, 16)
     return 65_536 if size == 1 else int(size)
 
 
-def _log(log: bytes) -> _Log | None:
-    if len(log) < _LOG.size:
+def log_head(log: bytes) -> Log | None:
+    """What a write-ahead log begins with; None where SQLite itself would not read it."""
+    if len(log) < _LOG_HEADER.size:
         return None
-    magic, version, page, _, first, second, *sums = _LOG.unpack_from(log)
+    magic, version, page, _, first, second, *sums = _LOG_HEADER.unpack_from(log)
     if magic & ~1 != _LOG_MAGIC or version != _LOG_VERSION or page not in _PAGE_SIZES:
         return None
     order = ">" if magic & 1 else "<"
-    start = _checksum(log[: _LOG.size - 8], order, (0, 0))
-    return _Log(page=page, salts=(first, second), order=order, start=start) if start == tuple(sums) else None
+    start = _checksum(log[: _LOG_HEADER.size - 8], order, (0, 0))
+    return Log(page=page, salts=(first, second), order=order, start=start) if start == tuple(sums) else None
 
 
-def _committed(log: bytes, head: _Log) -> tuple[dict[int, int], int]:
+def _committed(log: bytes, head: Log) -> tuple[dict[int, int], int]:
     """Where the newest committed content of each page stands, and how many pages the database then has."""
     committed: dict[int, int] = {}
     pending: dict[int, int] = {}
     pages, running = 0, head.start
-    for at in range(_LOG.size, len(log) - _FRAME.size - head.page + 1, _FRAME.size + head.page):
+    for at in range(_LOG_HEADER.size, len(log) - _FRAME.size - head.page + 1, _FRAME.size + head.page):
         number, commit, first, second, *sums = _FRAME.unpack_from(log, at)
         if (first, second) != head.salts or not number:
             break
