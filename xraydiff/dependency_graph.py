@@ -42,6 +42,11 @@ if TYPE_CHECKING:
 
 _ROOT = ""
 """Stands before every root when dominators are asked for."""
+_LOOKS: Mapping[str, Mapping[str, str]] = {
+    "removed": {"style": "dashed", "color": "red"},
+    "added": {"color": "blue"},
+    "changed": {"color": "orange"},
+}
 _WORDS: Mapping[EdgeKind, str] = {EdgeKind.LOADS: "needs", EdgeKind.EXECUTES: "needs", EdgeKind.SOURCES: "needs"}
 
 
@@ -208,9 +213,10 @@ def _holders(reach: Reach, path: ImagePath) -> tuple[str, ...]:
 
 def as_dot(graph: Graph) -> str:
     """The graph in the DOT language, names escaped as in a report, sorted; LF at the end."""
-    lines = ["digraph xraydiff {", "  rankdir=LR;"]
+    lines = ["digraph xraydiff {", "  rankdir=LR;", '  node [shape=box, fontname="sans-serif"];']
     for node, data in _nodes(graph):
-        lines.append(f"  {_quoted(node)}{_attributes(data)};")
+        look = _LOOKS.get(str(data.get("status", "")), {})
+        lines.append(f"  {_quoted(node)}{_attributes({**data, **look})};")
     for source, target, key, data in _edges(graph):
         lines.append(f"  {_quoted(source)} -> {_quoted(target)}{_attributes({'label': key, **data})};")
     return "\n".join([*lines, "}"]) + "\n"

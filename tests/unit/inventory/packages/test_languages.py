@@ -111,10 +111,10 @@ def test_composer_lists_its_packages_in_two_forms(make_tree: Make) -> None:
 
 
 def test_a_database_that_nobody_reads_is_a_problem(make_tree: Make) -> None:
-    tree = make_tree({"usr/lib/sysimage/rpm/rpmdb.sqlite": "x", "var/lib/rpm": "-> ../../usr/lib/sysimage/rpm"})
+    tree = make_tree({"var/lib/pacman/local/x-1/desc": "x"})
     packages, databases, problems = read_packages(tree)
     assert packages == ()
-    assert databases == ("/usr/lib/sysimage/rpm/rpmdb.sqlite",)
+    assert databases == ("/var/lib/pacman/local",)
     assert [(problem.code, problem.scope.value, problem.fatal) for problem in problems] == [
-        ("rpmdb-unreadable", "analysis", False)
+        ("package-database-unreadable", "analysis", False)
     ]

@@ -112,7 +112,9 @@ def test_the_newest_form_of_a_folder_counts_and_the_other_is_named(make_tree: Ma
 
 
 def test_a_folder_that_two_names_reach_is_read_once(make_tree: Make) -> None:
-    tree = make_tree({"usr/lib/sysimage/rpm/Packages.db": rpm.ndb([BASH]), "var/lib/rpm": "-> ../../usr/lib/sysimage/rpm"})
+    tree = make_tree(
+        {"usr/lib/sysimage/rpm/Packages.db": rpm.ndb([BASH]), "var/lib/rpm": "-> ../../usr/lib/sysimage/rpm"}
+    )
     packages, databases, problems = read_packages(tree)
     assert ([package.name for package in packages], problems) == (["bash"], ())
     assert databases == ("/usr/lib/sysimage/rpm/Packages.db",)

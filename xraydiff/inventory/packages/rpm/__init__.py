@@ -98,13 +98,14 @@ def _databases_of(tree: FileTree, home: str) -> list[ImagePath]:
 def _packages(database: _Database) -> list[Package]:
     """The packages of one database with their needs by package; what a broken one gave before its fault stays."""
     found: list[tuple[Package, tuple[str, ...]]] = []
+    count = 0
     try:
-        for blob in _blobs(database):
+        for count, blob in enumerate(_blobs(database), 1):  # noqa: B007  counts the headers that are not read too
             one = _header(database, blob)
             if one is not None:
                 _may_go_on(database, len(found))
                 found.append((_package(database, one), _requires(database, one)))
-        if not found:
+        if not count:
             database.problems.add(database.path, BAD, "holds no package")
     except BadDatabase as error:
         place = f" (at byte {error.offset})" if error.offset >= 0 else ""

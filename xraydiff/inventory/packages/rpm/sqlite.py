@@ -30,6 +30,7 @@ _CALLBACK: Final = 1_000
 """Instructions of SQLite's virtual machine between two looks at the clock that they are."""
 _STATEMENTS: Final = 256 << 10
 """Bytes of an SQL text: rpm's whole schema has 3 KB."""
+_MESSAGE: Final = 200
 _SCHEMA = "SELECT type, name, rootpage FROM sqlite_master WHERE type IN ('view', 'trigger') OR lower(name) = 'packages'"
 
 
@@ -44,6 +45,10 @@ def read(source: Source, log: bytes = b"") -> Iterator[Blob]:
                 database.execute(f"PRAGMA {pragma}").close()
             _check(database)
             yield from _rows(database, limits)
+            # A damaged page can hide rows without an error; the table's pages are checked, not its many indexes.
+            (verdict,) = database.execute("PRAGMA quick_check('Packages')").fetchone()
+            if verdict != "ok":
+                raise BadDatabase(f"SQLite: {verdict}"[:_MESSAGE])
         except (sqlite3.Error, OverflowError, UnicodeError) as error:
             raise BadDatabase(f"SQLite: {error}") from error
 
