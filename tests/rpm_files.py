@@ -64,7 +64,7 @@ def sqlite(blobs: Sequence[bytes], extra: str = "") -> bytes:
 
 
 def sqlite_with_log(folder: Path, before: Sequence[bytes], after: Sequence[bytes]) -> tuple[bytes, bytes]:
-    """A database and its write-ahead log as they stand while a process has them open; `after` stands in the log only."""
+    """A database and its write-ahead log as they stand while a process has them open; `after` is in the log only."""
     path = folder / "rpmdb.sqlite"
     path.write_bytes(sqlite(before))
     with closing(sqlite3.connect(path)) as database:

@@ -7,7 +7,7 @@ class XraydiffError(Exception):
     """Root of all errors of this package; `str()` is one clear line for a person.
 
     The place is kept apart from the message: `image` is a reference without the host's directories, `layer` counts from
-    0 as in the manifest, `path` is a path inside the image or archive, `offset` counts bytes of the uncompressed stream.
+    0 as in the manifest, `path` is a path inside the image or archive, `offset` counts uncompressed bytes.
     `code` is a stable word of a few letters and dashes (`tar-bad-header`), for tests and for `problems[]` of a report.
     """
 

@@ -25,7 +25,7 @@ class FileType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extent:
-    """Stored bytes of a file: `length` bytes at `offset` of the uncompressed layer, standing at `position` in the file."""
+    """Stored bytes of a file: `length` bytes at `offset` of the uncompressed layer stand at `position` in the file."""
 
     position: int
     offset: int
@@ -501,7 +501,7 @@ class Inventory:
     homes: tuple[str, ...] = ()
     """Home directories of /etc/passwd that exist."""
     temporary: tuple[str, ...] = ()
-    """/tmp, /var/tmp, /run and the like that exist."""
+    """/tmp, /var/tmp, /run and the like that exist."""  # noqa: S108  names inside the image
     users: tuple[User, ...] = ()
     groups: tuple[Group, ...] = ()
     privileges: tuple[Privilege, ...] = ()

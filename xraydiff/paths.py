@@ -1,8 +1,8 @@
 r"""Names inside an image: absolute, normalised, of any bytes; nothing here touches the host.
 
-A name is a `str` whose undecodable bytes are lone surrogates (PEP 383, `surrogateescape`), so that every byte string has
-exactly one name. For people and for JSON a name is escaped by `escaped`: backslash doubled, control and invalid bytes as
-`\xNN`; two names never become one, and `unescaped` gives the name back.
+A name is a `str` whose undecodable bytes are lone surrogates (PEP 383, `surrogateescape`), so that every byte string
+has exactly one name. For people and for JSON a name is escaped by `escaped`: backslash doubled, control and invalid
+bytes as `\xNN`; two names never become one, and `unescaped` gives the name back.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def image_path(raw: str) -> ImagePath:
 
 
 def join(directory: str, name: str) -> ImagePath:
-    """`name` as seen from `directory`: an absolute name stands by itself. Purely lexical: `..` does not follow links."""
+    """`name` as seen from `directory`; an absolute name stands by itself. Lexical: `..` does not follow links."""
     return image_path(name if name.startswith("/") else f"{directory}/{name}")
 
 

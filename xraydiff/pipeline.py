@@ -55,9 +55,9 @@ def compare(
 ) -> Comparison:
     """Compare an image with its slimmed twin, running neither.
 
-    Takes references, paths or open images, and closes only what it opened. Raises `ImageError` where one of them cannot
-    be read at all, `PluginError` where an installed plug-in fails; an image that was not read whole gives a report whose
-    `complete` is false.
+    Takes references, paths or open images, and closes only what it opened. Raises `ImageError` where one of them
+    cannot be read at all, `PluginError` where an installed plug-in fails; an image that was not read whole gives a
+    report whose `complete` is false.
     """
     with ExitStack() as opened:
         images = (

@@ -70,7 +70,7 @@ def choose(suggestions: Iterable[Suggestion], certainty: Certainty, budget: int 
 
 
 def as_paths(chosen: Suggestions) -> tuple[str, ...]:
-    """One escaped path a line: files, links, empty directories, and a directory with content only if all of it is wanted."""
+    """One escaped path a line: files, links, empty directories; a directory with content only if all is wanted."""
     return tuple(escaped(item.path) for item in _listed(chosen))
 
 

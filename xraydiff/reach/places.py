@@ -110,7 +110,7 @@ class Places:
                 yield path
 
     def _is_state(self, directory: ImagePath) -> bool:
-        """A data directory that belongs to the user whom the image runs as counts whole: logs and locks are its data."""
+        """A data directory that belongs to the image's user counts whole: logs and locks are its data."""
         file = self._original.files[directory]
         return self._user != 0 and file.uid == self._user
 

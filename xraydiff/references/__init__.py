@@ -1,7 +1,7 @@
 """What a file asks for: per-file readers, called on demand by the walk. A reader says what it saw and nothing else.
 
 Readers know neither owners nor each other. They look names up in the tree of the *original*; a name that resolves to
-nothing there gives no edge, since slimming did not take it. What a reader meets but cannot follow it reports as a `Gap`.
+nothing there gives no edge, since slimming did not take it. What a reader meets but cannot follow is a `Gap`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Context:
     """WORKDIR."""
     limits: Limits = field(default_factory=Limits)
     memo: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
-    """Facts that a reader derives once from the tree (the loader's cache, sys.path), under its own name as key prefix."""
+    """Facts that a reader derives once from the tree (the loader's cache, sys.path), keyed by its own name first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ _SNIFF = 8192
 
 
 class LiteralsReader:
-    """Absolute paths of texts and binaries, and in configs names relative to a directory that the config itself names."""
+    """Absolute paths of texts and binaries, and in configs names relative to a directory that the config names."""
 
     name = "literals"
     language = ""

@@ -96,7 +96,8 @@ def whole(problems: Iterable[Problem]) -> bool:
 
 def without_file_lists(inventory: Inventory) -> Inventory:
     """Packages without the files that they own: a report does not repeat the package database."""
-    packages = tuple(replace(package, files=frozenset(), directories=frozenset(), changed=frozenset()) for package in inventory.packages)
+    none: frozenset[ImagePath] = frozenset()
+    packages = tuple(replace(one, files=none, directories=none, changed=none) for one in inventory.packages)
     return replace(inventory, packages=packages)
 
 
