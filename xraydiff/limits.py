@@ -155,7 +155,7 @@ class Limits:
     directory_targets: int = 10_000
     """Files that a named directory brings with it."""
     catalogue_files: int = 20
-    """A file that names more existing files than this is a catalogue (a magic table, a contents list), not their user."""
+    """A file that names more existing files than this is a catalogue (a magic table, a list), not a user of them."""
     catalogue_packages: int = 3
     """... when they belong to at least so many packages."""
     engine_seconds: int = 600

@@ -15,7 +15,7 @@ _RELATIVE = re.compile(
     rb"(?<![A-Za-z0-9_./~$}:\-])/?[A-Za-z0-9_+@-]{1,100}(?:/[A-Za-z0-9_.+@-]{1,100}){0,10}\.[A-Za-z0-9]{1,10}(?![A-Za-z0-9_/])"
 )
 _SERVICE = re.compile(rb"://[A-Za-z0-9.-]{1,253}:([a-z][a-z0-9-]{1,30})(?![A-Za-z0-9_.@:-])")
-_COMMENT = re.compile(rb"^[ \t]*(?:#|;|//|<!--|--)[^\n]*$", re.MULTILINE)
+_COMMENT = re.compile(rb"^[ \t]*(?:#|;|//|<!--|--[ \t])[^\n]*$", re.MULTILINE)
 _LISTS = frozenset(
     (
         "/etc/ld.so.cache",
@@ -145,7 +145,7 @@ def _absolute(context: Context) -> re.Pattern[bytes]:
     known = context.memo.get("literals.absolute")
     if not isinstance(known, re.Pattern):
         tops = b"|".join(re.escape(encoded(name)) for name in context.original.children(ImagePath("/"))) or b"(?!)"
-        known = re.compile(rb"/(?:" + tops + rb")(?:/[A-Za-z0-9_.+@~:,=-]{1,255})*(?![A-Za-z0-9_.+@~-])/?")
+        known = re.compile(rb"/(?:" + tops + rb")(?:/+[A-Za-z0-9_.+@~:,=-]{1,255})*(?![A-Za-z0-9_.+@~-])/?")
         context.memo["literals.absolute"] = known
     return known
 

@@ -517,7 +517,7 @@ def test_an_inline_script_is_read_from_its_node() -> None:
 def test_bounds_give_gaps() -> None:
     assert _gaps(_items("ls " * 100, limits=Limits(script=100))) == {("too-large", "300 bytes")}
     deep = _items("id\n" + "( " * 60 + "ls" + " )" * 60, limits=Limits(script_depth=50))
-    assert ("too-deep", "") in _gaps(deep)
+    assert ("too-deep", "nesting") in _gaps(deep)
     assert _seen(deep, "executes") == {"executes load /usr/bin/id"}
     steps = _items("ls\n" + "{ id; date; }\n" * 100, limits=Limits(script_steps=500))
     assert [reason for reason, _ in _gaps(steps)] == ["too-large"]

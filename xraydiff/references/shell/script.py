@@ -127,11 +127,12 @@ class _Script:
         if len(source.data) > self._context.limits.script:
             self._findings.gap("too-large", f"{len(source.data)} characters")
             return False
-        script = parse(source.data, depth=self._context.limits.script_depth)
+        limits = self._context.limits
+        script = parse(source.data, depth=limits.script_depth, steps=limits.script_steps)
         if script.error >= 0:
             self._findings.gap("malformed", f"line {source.line(script.error)}")
-        if script.too_deep:
-            self._findings.gap("too-deep")
+        if script.stopped:
+            self._findings.gap(script.stopped, "nesting" if script.stopped == "too-deep" else "statements")
         self._words.source = source
         self._push(self._visit, script.root, Firing.LOAD)
         return True

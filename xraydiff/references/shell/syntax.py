@@ -35,8 +35,8 @@ class Script:
     root: Syntax
     error: int = -1
     """Where the first thing stands that does not parse, or -1."""
-    too_deep: bool = False
-    """Whether a nesting beyond the bound ended the parse: `root` holds what stands before it."""
+    stopped: str = ""
+    """`too-deep` or `too-large` where a bound ended the parse: `root` holds what stands before."""
 
 
 Step = Generator["Step", Syntax, Syntax]
@@ -52,7 +52,7 @@ _IN_HEREDOC = re.compile(r"(?:[^`$\\]|\\.)+", re.DOTALL)
 _ANSI = re.compile(r"(?:[^'\\]|\\.)*'", re.DOTALL)
 _EXTENDED = re.compile(r"[^()]+|[()]")
 _PARAMETER = re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-])")
-_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[[^\]\s]*\])?(\+?=)")
+_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\[(?:[^\[\]\n]|\[[^\[\]\n]*\])*\])?(\+?=)")
 _FUNCTION = re.compile(r"([^\s()$`\"'|&;<>\\]+)[ \t]*\([ \t]*\)")
 _NAME = re.compile(r"[^\s()$`\"'|&;<>\\]+")
 _RESERVED = re.compile(
@@ -72,12 +72,12 @@ _STEPS_A_LEVEL = 4
 """Generators that one level of nesting takes at most."""
 
 
-def parse(text: str, *, depth: int) -> Script:
-    """Parse a script; `depth` bounds its nesting. Never raises for bad text."""
+def parse(text: str, *, depth: int, steps: int) -> Script:
+    """Parse a script; `depth` bounds its nesting and `steps` its constructs. Never raises for bad text."""
     parser = _Parser(text)
     root = Syntax("program", 0, len(text), [])
-    too_deep = not parser.run(parser.statements(root, frozenset()), depth * _STEPS_A_LEVEL)
-    return Script(root, parser.error, too_deep)
+    stopped = parser.run(parser.statements(root, frozenset()), depth * _STEPS_A_LEVEL, steps)
+    return Script(root, parser.error, stopped)
 
 
 @dataclass(slots=True)
@@ -98,8 +98,8 @@ class _Parser:
         self.end = len(self.text)
         self._searches = (len(self.text) + 1) * _SEARCHES
 
-    def run(self, first: Step, most: int) -> bool:
-        """Drive the generators; false where they stand on each other more than `most` deep."""
+    def run(self, first: Step, depth: int, steps: int) -> str:
+        """Drive the generators, at most `depth` on each other and `steps` in all; which bound ended that, if any."""
         stack: list[Step] = [first]
         value: Syntax | None = None
         while stack:
@@ -109,11 +109,12 @@ class _Parser:
                 value = stop.value
                 stack.pop()
             else:
-                if len(stack) >= most:
-                    return False
+                steps -= 1
+                if len(stack) >= depth or steps < 0:
+                    return "too-deep" if steps >= 0 else "too-large"
                 stack.append(step)
                 value = None
-        return True
+        return ""
 
     # --- small steps ------------------------------------------------------------------------------------------------
 
@@ -430,7 +431,7 @@ class _Parser:
             elif (declares or not named) and (found := _ASSIGNMENT.match(self.text, self.at, self.end)):
                 node.children.append((yield self._assignment(found)))
             else:
-                word = yield self._word()
+                word = self._plain_word() or (yield self._word())
                 if word.start == self.at:
                     self._fail()
                     self.at += 1
@@ -445,7 +446,7 @@ class _Parser:
 
     def _assignment(self, found: re.Match[str]) -> Step:
         self.at = found.end()
-        kind = "variable_append" if found[2] == "+=" else "variable_assignment"
+        kind = "variable_append" if found[2] or found[3] == "+=" else "variable_assignment"
         node = Syntax(kind, found.start(), self.at, [], found[1])
         if self.text.startswith("(", self.at, self.end):
             array = Syntax("array", self.at, self.at, [])
@@ -453,7 +454,9 @@ class _Parser:
             yield self._array(array)
             node.children.append(array)
         elif self.at < self.end and self.text[self.at] not in _ENDS_WORD:
-            node.children.append((yield self._word()))
+            word = self._plain_word() or (yield self._word())
+            # An element that is set by its index is one more element of the array.
+            node.children.append(Syntax("array", word.start, word.end, [word]) if found[2] else word)
         node.end = self.at
         return node
 
@@ -565,6 +568,14 @@ class _Parser:
         if len(parts) == 1:
             return parts[0]
         return Syntax("concatenation", start, self.at, parts)
+
+    def _plain_word(self) -> Syntax | None:
+        """A word without quotes and expansions, as most are."""
+        found = _PLAIN.match(self.text, self.at, self.end)
+        if found is None or (found.end() < self.end and self.text[found.end()] not in _ENDS_PLAIN):
+            return None
+        self.at = found.end()
+        return Syntax("word", found.start(), self.at, [])
 
     def _extended(self) -> None:
         """The parentheses of an extended pattern, with what is nested in them."""
@@ -701,4 +712,5 @@ class _Parser:
 _NOTHING = Syntax("statements", 0, 0, [])
 _ENDS_COMMAND = frozenset({"", "\n", ";", "&", "|", ")"})
 _ENDS_WORD = frozenset(" \t\r\n;&|()<>")
+_ENDS_PLAIN = frozenset(" \t\n;|)")
 _MAY_REDIRECT = frozenset("<>&{0123456789")

@@ -64,7 +64,7 @@ def union(values: Iterable[Value], most: int) -> Value:
     texts = tuple(dict.fromkeys(text for value in values for text in value.texts))
     if len(texts) > 1:
         texts = tuple(text for text in texts if text != UNKNOWN)
-    return Value(texts if len(texts) <= most else (UNKNOWN,), sure=False)
+    return Value(texts if 0 < len(texts) <= most else (UNKNOWN,), sure=False)
 
 
 @dataclass(slots=True)
@@ -120,4 +120,5 @@ class Variables:
             found = [branch[name] for branch in alive if name in branch]
             if not exhaustive or len(found) < len(alive):
                 found.append(self.get(name))
-            self.set(name, union((value for value in found if value is not None), self.most))
+            held = [value for value in found if value is not None]
+            self.set(name, union(held, self.most) if held else None)
