@@ -1,0 +1,114 @@
+"""Which removed application files a place stands for."""
+
+from __future__ import annotations
+
+import pytest
+
+from xraydiff.facts import Node, Owner, OwnerKind
+from xraydiff.limits import DEFAULT, Limits
+from xraydiff.paths import ImagePath
+from xraydiff.reach.places import Places, never_counts
+from xraydiff.reach.presence import Presence
+from xraydiff.testing import ImageBuilder
+
+SOURCE = Node(path="/etc/app.conf")
+
+
+class Nobody:
+    """Owners of an image in which only these paths belong to a package."""
+
+    def __init__(self, *packaged: str) -> None:
+        self._packaged = packaged
+
+    def owner(self, path: ImagePath) -> Owner:
+        kind = OwnerKind.OS_PACKAGE if path in self._packaged else OwnerKind.APPLICATION
+        return Owner(kind=kind, package="pkg" if kind is OwnerKind.OS_PACKAGE else "")
+
+
+def places(
+    original: ImageBuilder, slim: ImageBuilder, *, user: int = 0, packaged: str = "", limits: Limits = DEFAULT
+) -> Places:
+    before = original.tree()
+    return Places(before, Nobody(packaged), Presence(before, slim.tree()), user=user, limits=limits)
+
+
+def content(asked: Places, directory: str) -> list[str]:
+    return [edge.target.path for edge in asked.content(SOURCE, ImagePath(directory), detail="x")]
+
+
+def site() -> ImageBuilder:
+    builder = ImageBuilder().file("/srv/www/index.html").file("/srv/www/a/b.css").symlink("/srv/www/link", "index.html")
+    return builder.directory("/srv/www/empty").file("/srv/www/README.md").file("/srv/www/docs/x.txt")
+
+
+def test_files_links_and_empty_directories_below() -> None:
+    kept = ImageBuilder().file("/srv/www/index.html")
+    assert content(places(site(), kept), "/srv/www") == ["/srv/www/a/b.css", "/srv/www/empty", "/srv/www/link"]
+
+
+def test_the_name_of_the_directory_itself_does_not_count_against_its_content() -> None:
+    assert content(places(site(), ImageBuilder().directory("/x")), "/srv/www/docs") == ["/srv/www/docs/x.txt"]
+
+
+@pytest.mark.parametrize("directory", ["/", "/etc", "/usr", "/usr/lib", "/srv", "/var/lib", "/tmp", "/proc"])
+def test_a_system_root_stands_for_nothing(directory: str) -> None:
+    builder = ImageBuilder().file(f"{directory.rstrip('/')}/own.txt")
+    assert content(places(builder, ImageBuilder().directory("/x")), directory) == []
+
+
+def test_files_of_packages_stay_away() -> None:
+    asked = places(site(), ImageBuilder().directory("/x"), packaged="/srv/www/a/b.css")
+    assert "/srv/www/a/b.css" not in content(asked, "/srv/www")
+
+
+def test_a_data_directory_of_the_images_user_counts_whole() -> None:
+    builder = ImageBuilder().directory("/data", uid=7, gid=7).file("/data/pg.log").file("/data/x.pid")
+    assert content(places(builder, ImageBuilder().directory("/x")), "/data") == []
+    assert content(places(builder, ImageBuilder().directory("/x"), user=7), "/data") == ["/data/pg.log", "/data/x.pid"]
+
+
+def test_siblings_share_the_suffix_and_the_directory() -> None:
+    builder = ImageBuilder()
+    for name in ("/app/a.php", "/app/b.php", "/app/c.txt", "/app/sub/d.php", "/app/noext"):
+        builder.file(name)
+    asked = places(builder, ImageBuilder().file("/app/a.php"))
+    found = [edge.target.path for edge in asked.siblings(Node(path="/app/a.php"), ImagePath("/app/a.php"))]
+    assert found == ["/app/b.php"]
+    assert list(asked.siblings(Node(path="/app/noext"), ImagePath("/app/noext"))) == []
+
+
+def test_programs_of_the_application_in_path() -> None:
+    builder = ImageBuilder().file("/usr/local/bin/ctl", mode=0o755).file("/usr/local/bin/notes", mode=0o644)
+    builder.file("/usr/local/bin/pkg", mode=0o755)
+    asked = places(builder, ImageBuilder().directory("/x"), packaged="/usr/local/bin/pkg")
+    found = [edge.target.path for edge in asked.commands(SOURCE, [ImagePath("/usr/local/bin"), ImagePath("/nowhere")])]
+    assert found == ["/usr/local/bin/ctl"]
+
+
+def test_a_directory_brings_no_more_than_the_limit() -> None:
+    builder = ImageBuilder()
+    for number in range(20):
+        builder.file(f"/srv/www/{number:02}.html")
+    asked = places(builder, ImageBuilder().directory("/x"), limits=Limits(directory_targets=5))
+    assert len(content(asked, "/srv/www")) == 5
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/x/__pycache__/a.pyc",
+        "/x/tests/test_a.py",
+        "/x/README",
+        "/x/a.d.ts",
+        "/x/a.js.map",
+        "/x/LICENSE.txt",
+        "/x/a.pid",
+    ],
+)
+def test_what_never_counts(path: str) -> None:
+    assert never_counts(path)
+
+
+@pytest.mark.parametrize("path", ["/x/index.html", "/x/contest.py", "/x/reader.py", "/x/data.json", "/x/latest/a.txt"])
+def test_what_may_count(path: str) -> None:
+    assert not never_counts(path)
