@@ -146,8 +146,8 @@ class Limits:
     """A script that is parsed: larger ones are data or minified bundles."""
     script_depth: int = 1_000
     """Nesting of a syntax tree."""
-    script_steps: int = 400_000
-    """Statements, words and look-ups of one shell script: libtool's 11,000 lines take 60,000."""
+    script_steps: int = 200_000
+    """Constructs of one shell script, and words and look-ups on the way through it: 1,300 lines take 30,000."""
     inline_scripts: int = 1_000
     """Command strings followed from one file."""
     edges_per_file: int = 100_000

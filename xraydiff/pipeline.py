@@ -21,6 +21,8 @@ from xraydiff.inventory.classes import classify
 from xraydiff.inventory.take import take
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.owners import Owners, find_owners
+from xraydiff.policy import Policy
+from xraydiff.policy import load_policy as read_policy
 from xraydiff.reach import Reach
 from xraydiff.reach.causes import causes
 from xraydiff.reach.walk import walk
@@ -99,6 +101,15 @@ def graph(image: Reference, *, packages: bool = False, platform: str | None = No
 def suggest(report: Report, *, certainty: Certainty = Certainty.LIKELY, budget: int | None = None) -> Suggestions:
     """The smallest set of paths to put back; with a `budget` in bytes, the findings that fit, most certain first."""
     return choose(report.suggestions, certainty, budget)
+
+
+def load_policy(path: str | os.PathLike[str] | None = None) -> Policy:
+    """The policy of a YAML or JSON file, or the built-in one; names of rules are checked against those in force.
+
+    Raises `PolicyError` whose message ends in line and field.
+    """
+    known = tuple(rule.id for rule in plugins.load().rules)
+    return read_policy(path, known_rules=known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

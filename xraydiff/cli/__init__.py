@@ -50,22 +50,22 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         _say(error.strerror or "input or output failed")
         return Exit.NOT_READ
-    except Exception as error:
-        return _click_exit(error)
+    except Exception as error:  # noqa: BLE001  what is no usage error is raised again
+        return _usage(error)
     return code if isinstance(code, int) else Exit.OK
 
 
-def _click_exit(error: Exception) -> int:
-    """Typer's own exceptions carry their exit code and say themselves what is wrong; anything else is a bug."""
-    import click
+def _usage(error: Exception) -> int:
+    """Show a usage error of the command line's library, which may carry a copy of Click under another name.
 
-    if isinstance(error, click.exceptions.Exit):
-        return error.exit_code
-    if isinstance(error, click.exceptions.Abort):
-        return Exit.INTERRUPTED
-    if isinstance(error, click.ClickException):
-        error.show()
+    Its errors know how to show themselves; anything else is a bug and keeps its traceback.
+    """
+    show = getattr(error, "show", None)
+    if callable(show):
+        show()
         return Exit.USAGE
+    if type(error).__name__ == "Abort":
+        return Exit.INTERRUPTED
     raise error
 
 

@@ -29,9 +29,9 @@ def write(text: str, target: Path | None, *, inputs: Iterable[str] = ()) -> None
                 temporary.write(encoded(text))
                 temporary.flush()
                 os.fchmod(temporary.fileno(), 0o666 & ~_umask())
-                os.replace(temporary.name, target)
+                Path(temporary.name).replace(target)
             except BaseException:
-                os.unlink(temporary.name)
+                Path(temporary.name).unlink()
                 raise
     except OSError as error:
         raise UsageError(f"cannot write {target.name}: {error.strerror}") from error

@@ -260,7 +260,8 @@ def _finding(finding: Finding) -> list[Line]:
         lines.append(Line(text=f"{'because':>18}: {chain(finding.evidence)}"))
     if finding.restore:
         lines.append(Line(text=f"{'put back':>18}: {some_paths(finding.restore)}"))
-    lines.append(Line(style=Style.DIM, text=f"{'fingerprint':>18}: {shown(finding.fingerprint)}"))
+    if finding.severity >= Severity.MEDIUM:  # what a policy may block is what a waiver names
+        lines.append(Line(style=Style.DIM, text=f"{'fingerprint':>18}: {shown(finding.fingerprint)}"))
     return lines
 
 

@@ -76,5 +76,13 @@ class Findings:
         line, detail = self.line, text[:_DETAIL]
         self._edges.setdefault(
             key,
-            Edge(source=self._node, target=node, kind=EdgeKind.CONTAINS, firing=firing, detail=detail, line=line, by="ruby"),
+            Edge(
+                source=self._node,
+                target=node,
+                kind=EdgeKind.CONTAINS,
+                firing=firing,
+                detail=detail,
+                line=line,
+                by="ruby",
+            ),
         )

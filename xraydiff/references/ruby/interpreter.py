@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from xraydiff.paths import ImagePath, basename, decoded, image_path, join, parent
 from xraydiff.references import Context
-from xraydiff.references.ruby.lookups import Lookups
+from xraydiff.references.ruby.lookups import Exhausted, Lookups
 
 __all__ = ["Gem", "Interpreter", "find_interpreter"]
 
@@ -120,10 +120,16 @@ def find_interpreter(context: Context, lookups: Lookups) -> Interpreter:
     """This image's Ruby, found once in a walk."""
     known = context.memo.get("ruby.interpreter")
     if not isinstance(known, Interpreter):
-        known = _interpreter(context, Lookups(context))
+        try:
+            known = _interpreter(context, Lookups(context))
+        except Exhausted:
+            known = _NOTHING
         context.memo["ruby.interpreter"] = known
     lookups.spend()
     return known
+
+
+_NOTHING = Interpreter(load_path=(), gems=(), defaults=frozenset(), archives=(), bundle=Bundle())
 
 
 def _interpreter(context: Context, lookups: Lookups) -> Interpreter:
@@ -262,6 +268,7 @@ def _bundle_paths(context: Context, lookups: Lookups) -> Iterator[ImagePath]:
 def _gems(homes: Iterable[ImagePath], lookups: Lookups) -> Iterator[tuple[Gem, bool]]:
     """Every gem of these homes, and whether it is a default one."""
     for home in homes:
+        compiled = _compiled(home, lookups)
         for default in (False, True):
             folder = f"{home}/specifications" + ("/default" if default else "")
             for name in lookups.children(folder):
@@ -270,7 +277,7 @@ def _gems(homes: Iterable[ImagePath], lookups: Lookups) -> Iterator[tuple[Gem, b
                     continue
                 path = ImagePath(f"{folder}/{name}")
                 full = name.removesuffix(".gemspec")
-                paths = () if default else tuple(_require_paths(home, full, path, lookups))
+                paths = () if default else tuple(_require_paths(home, full, path, compiled, lookups))
                 gem = Gem(
                     name=match["name"],
                     version=match["version"],
@@ -281,16 +288,27 @@ def _gems(homes: Iterable[ImagePath], lookups: Lookups) -> Iterator[tuple[Gem, b
                 yield gem, default
 
 
-def _require_paths(home: ImagePath, full: str, path: ImagePath, lookups: Lookups) -> Iterator[ImagePath]:
+def _compiled(home: ImagePath, lookups: Lookups) -> dict[str, list[ImagePath]]:
+    """Directories of the compiled parts of gems (extensions/PLATFORM/API/NAME-VERSION), by their last name."""
+    found: dict[str, list[ImagePath]] = {}
+    top = f"{home}/extensions"
+    for platform in lookups.children(top):
+        for api in lookups.children(f"{top}/{platform}"):
+            for full in lookups.children(f"{top}/{platform}/{api}"):
+                found.setdefault(full, []).append(ImagePath(f"{top}/{platform}/{api}/{full}"))
+    return found
+
+
+def _require_paths(
+    home: ImagePath, full: str, path: ImagePath, compiled: Mapping[str, list[ImagePath]], lookups: Lookups
+) -> Iterator[ImagePath]:
     root = f"{home}/gems/{full}"
     data = lookups.content(path, lookups.context.limits.script)
     stub, listed = _STUB.search(data), _REQUIRE_PATHS.search(data)
+    names = _QUOTED.findall(decoded(listed[1])) if listed else ["lib"]
     if stub:
         names = decoded(stub[4]).split("\0")
-    else:
-        names = _QUOTED.findall(decoded(listed[1])) if listed else ["lib"]
-    for api in lookups.glob(f"{home}/extensions/*/*/{full}"):
-        yield api
+    yield from compiled.get(full, ())
     for name in names[:64]:
         yield join(root, name) if not name.startswith("/") else image_path(name)
 

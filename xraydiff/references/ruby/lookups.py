@@ -13,12 +13,14 @@ from xraydiff.tree.glob import glob
 
 _GLOB_STEPS = 1_000
 _MATCHES = 1_000
-"""Files of one pattern or directory that a program is taken to ask for; more are a collection that somebody chooses from."""
+"""Files of one pattern or directory that a program is taken to ask for; more are a collection to choose from."""
 _ENGINE = ("/dev", "/proc", "/sys")
 _ENGINE_FILES = frozenset({"/", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"})
 
+_SYSTEM = frozenset(("", "/lib", "/bin", "/usr", "/usr/lib", "/usr/local", "/usr/local/lib", "/etc", "/var", "/opt"))
 
-class Exhausted(Exception):
+
+class Exhausted(Exception):  # noqa: N818  it never leaves this folder
     """One program asked for more than its bound."""
 
 
@@ -59,6 +61,10 @@ class Lookups:
         """Whether a path is a directory, links followed."""
         found = self.real(path)
         return found is not None and found[1] is FileType.DIRECTORY
+
+    def is_system(self, path: str) -> bool:
+        """Whether a directory is the whole system's, so that lying in it says nothing."""
+        return path.rstrip("/") in _SYSTEM
 
     def named(self, text: str, directory: str) -> tuple[ImagePath, FileType] | None:
         """The path and type of something that a program names; None for what is absent or the engine's."""

@@ -51,6 +51,7 @@ _IN_BACKTICKS = re.compile(r"(?:[^`\\]|\\.)*", re.DOTALL)
 _IN_HEREDOC = re.compile(r"(?:[^`$\\]|\\.)+", re.DOTALL)
 _ANSI = re.compile(r"(?:[^'\\]|\\.)*'", re.DOTALL)
 _EXTENDED = re.compile(r"[^()]+|[()]")
+_PARENTHESES = re.compile(r"[()]|'[^']*'|\"(?:[^\"\\]|\\.)*\"|\\.", re.DOTALL)
 _PARAMETER = re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-])")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\[(?:[^\[\]\n]|\[[^\[\]\n]*\])*\])?(\+?=)")
 _FUNCTION = re.compile(r"([^\s()$`\"'|&;<>\\]+)[ \t]*\([ \t]*\)")
@@ -67,22 +68,28 @@ _OPENING = frozenset({"if", "while", "until", "for", "select", "case", "function
 _ENDS_ITEM = frozenset({";;", ";&", ";;&", "esac"})
 _DECLARING = frozenset({"export", "local", "declare", "typeset", "readonly"})
 _SEARCHES = 32
-"""Times that a script is looked through for the ends of its here-documents."""
+"""Times that a script is looked through ahead of the parse: one here-document may stand in another."""
+_LOOK_AHEAD = 1 << 14
+"""Characters after `((` that are looked through for its end; an expression is shorter."""
+_LOOK_COST = 16
+"""What one of them costs, in characters that `str.find` looks through."""
 _STEPS_A_LEVEL = 4
 """Generators that one level of nesting takes at most."""
 
 
 def parse(text: str, *, depth: int, steps: int) -> Script:
     """Parse a script; `depth` bounds its nesting and `steps` its constructs. Never raises for bad text."""
-    parser = _Parser(text)
+    parser = _Parser(text, steps)
     root = Syntax("program", 0, len(text), [])
-    stopped = parser.run(parser.statements(root, frozenset()), depth * _STEPS_A_LEVEL, steps)
+    stopped = parser.run(parser.statements(root, frozenset()), depth * _STEPS_A_LEVEL)
     return Script(root, parser.error, stopped)
 
 
 @dataclass(slots=True)
 class _Parser:
     text: str
+    steps: int
+    """Constructs that may still be parsed."""
     at: int = 0
     end: int = -1
     error: int = -1
@@ -92,13 +99,13 @@ class _Parser:
     """Here-documents whose text begins on the next line: node, delimiter, quoted, without leading tabs."""
 
     _searches: int = 0
-    """Characters that may still be looked through for the ends of here-documents; one may stand in another."""
+    """Characters that may still be looked through ahead of the parse: for the end of a here-document or of `((`."""
 
     def __post_init__(self) -> None:
         self.end = len(self.text)
         self._searches = (len(self.text) + 1) * _SEARCHES
 
-    def run(self, first: Step, depth: int, steps: int) -> str:
+    def run(self, first: Step, depth: int) -> str:
         """Drive the generators, at most `depth` on each other and `steps` in all; which bound ended that, if any."""
         stack: list[Step] = [first]
         value: Syntax | None = None
@@ -109,9 +116,9 @@ class _Parser:
                 value = stop.value
                 stack.pop()
             else:
-                steps -= 1
-                if len(stack) >= depth or steps < 0:
-                    return "too-deep" if steps >= 0 else "too-large"
+                self.steps -= 1
+                if len(stack) >= depth or self.steps < 0:
+                    return "too-deep" if self.steps >= 0 else "too-large"
                 stack.append(step)
                 value = None
         return ""
@@ -124,6 +131,11 @@ class _Parser:
 
     def _blanks(self) -> str:
         """Skip blanks and a comment; the character that follows, or nothing at the end."""
+        if self.at >= self.end:
+            return ""
+        character = self.text[self.at]
+        if character not in _BLANKS:
+            return character
         found = _BLANK.match(self.text, self.at, self.end)
         if found is not None:
             self.at = found.end()
@@ -239,7 +251,7 @@ class _Parser:
         word = self._reserved()
         if word in _OPENING:
             node = yield self._compound(word)
-        elif self.text.startswith("((", start, self.end):
+        elif self.text.startswith("((", start, self.end) and self._is_arithmetic(start):
             node = Syntax("arithmetic", start, start, [])
             self.at += 2
             yield self._arithmetic(node)
@@ -432,6 +444,9 @@ class _Parser:
                 node.children.append((yield self._assignment(found)))
             else:
                 word = self._plain_word() or (yield self._word())
+                self.steps -= 1
+                if self.steps < 0:
+                    break
                 if word.start == self.at:
                     self._fail()
                     self.at += 1
@@ -655,7 +670,7 @@ class _Parser:
         return node
 
     def _substitution(self, start: int) -> Step:
-        if self.text.startswith("((", start + 1, self.end):
+        if self.text.startswith("((", start + 1, self.end) and self._is_arithmetic(start + 1):
             node = Syntax("arithmetic_expansion", start, start, [])
             self.at = start + 3
             yield self._arithmetic(node)
@@ -665,6 +680,18 @@ class _Parser:
         self._expect(")")
         node.start, node.end = start, self.at
         return node
+
+    def _is_arithmetic(self, start: int) -> bool:
+        """Whether `((` opens an expression and not a subshell in a subshell: then it ends in `))`, as bash tells them."""
+        depth = 0
+        end = min(self.end, start + _LOOK_AHEAD) if self._searches > 0 else start
+        for found in _PARENTHESES.finditer(self.text, start, end):
+            depth += {"(": 1, ")": -1}.get(found[0], 0)
+            if depth == 1 and found[0] == ")":
+                self._searches -= (found.end() - start) * _LOOK_COST
+                return self.text.startswith("))", found.start(), self.end)
+        self._searches -= (end - start) * _LOOK_COST
+        return True
 
     def _arithmetic(self, node: Syntax) -> Step:
         """The expansions of `((...))` and `$((...))`."""
@@ -713,4 +740,5 @@ _NOTHING = Syntax("statements", 0, 0, [])
 _ENDS_COMMAND = frozenset({"", "\n", ";", "&", "|", ")"})
 _ENDS_WORD = frozenset(" \t\r\n;&|()<>")
 _ENDS_PLAIN = frozenset(" \t\n;|)")
+_BLANKS = frozenset(" \t\r\\#")
 _MAY_REDIRECT = frozenset("<>&{0123456789")

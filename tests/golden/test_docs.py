@@ -1,0 +1,81 @@
+"""What README and the guide show is what the command prints; the examples of the API page run."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOWN = re.compile(r"<!-- output: (?P<command>[^\n]+) -->\n```text\n(?P<text>.*?)```", re.DOTALL)
+
+
+def printed(command: str) -> str:
+    words = shlex.split(command)
+    assert words[0] == "xraydiff"
+    ran = subprocess.run([sys.executable, "-P", "-m", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode in (0, 1), ran.stderr
+    return ran.stdout
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/guide.md"])
+def test_shown_output_is_real(name: str) -> None:
+    page = ROOT / name
+    text = page.read_text()
+    assert SHOWN.search(text)
+    fresh = SHOWN.sub(lambda m: f"<!-- output: {m['command']} -->\n```text\n{printed(m['command'])}```", text)
+    if os.environ.get("UPDATE_GOLDEN"):
+        page.write_text(fresh)
+    assert fresh == text
+
+
+def test_the_examples_of_the_api_page_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT / "fixtures" / "demo")
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "api.md").read_text(), re.DOTALL)
+    names: dict[str, object] = {}
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        for block in blocks:
+            exec(compile(block, "docs/api.md", "exec"), names)  # noqa: S102  our own page
+    lines = shown.getvalue().splitlines()
+    assert lines[0] == "risky /usr/bin/edge-probe /usr/lib/libssl.so.3"
+    assert "['/usr/local/bin/edge-report']" in lines
+    assert "True" in lines
+
+
+def test_every_rule_has_a_page_and_every_page_a_rule() -> None:
+    from xraydiff.plugins import OUR_RULES
+
+    pages = {page.stem for page in (ROOT / "docs" / "rules").glob("*.md")} - {"index"}
+    assert pages == {rule.id for rule in OUR_RULES}
+
+
+def test_the_index_lists_every_rule() -> None:
+    from xraydiff.plugins import OUR_RULES
+
+    rows = [f"| [{r.id}]({r.id}.md) | {r.name} | {r.severity.word} | {r.summary} |" for r in sorted(OUR_RULES, key=lambda r: r.id)]
+    index = ROOT / "docs" / "rules" / "index.md"
+    text = "\n".join(["# Rules", "", "| rule | name | severity | what it says |", "|---|---|---|---|", *rows, ""])
+    if os.environ.get("UPDATE_GOLDEN"):
+        index.write_text(text)
+    assert index.read_text() == text
+
+
+def test_the_six_lines_of_the_readme_are_a_gate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    for kind, name in (("original", "app.tar"), ("slim", "app.slim.tar")):
+        (tmp_path / name).write_bytes((ROOT / "fixtures" / "demo" / f"{kind}.tar.gz").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(compile(code, "README.md", "exec"), names)  # noqa: S102  our own page
+    check = names["test_slimmed_image_may_ship"]
+    assert callable(check)
+    with pytest.raises(AssertionError):
+        check()
