@@ -60,7 +60,10 @@ def test_every_rule_has_a_page_and_every_page_a_rule() -> None:
 def test_the_index_lists_every_rule() -> None:
     from xraydiff.plugins import OUR_RULES
 
-    rows = [f"| [{r.id}]({r.id}.md) | {r.name} | {r.severity.word} | {r.summary} |" for r in sorted(OUR_RULES, key=lambda r: r.id)]
+    rows = [
+        f"| [{r.id}]({r.id}.md) | {r.name} | {r.severity.word} | {r.summary} |"
+        for r in sorted(OUR_RULES, key=lambda r: r.id)
+    ]
     index = ROOT / "docs" / "rules" / "index.md"
     text = "\n".join(["# Rules", "", "| rule | name | severity | what it says |", "|---|---|---|---|", *rows, ""])
     if os.environ.get("UPDATE_GOLDEN"):

@@ -33,17 +33,16 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run the command and return its exit code."""
     from xraydiff.cli.app import app
-    from xraydiff.cli.output import quiet_stdout
+    from xraydiff.cli.output import OutputClosedError, quiet_stdout
 
     try:
         code = app(args=arguments, prog_name="xraydiff", standalone_mode=False)
-        sys.stdout.flush()
+    except OutputClosedError:
+        quiet_stdout()
+        return Exit.NOT_READ
     except XraydiffError as error:
         _say(str(error))
         return _exit_code(error)
-    except BrokenPipeError:
-        quiet_stdout()
-        return Exit.NOT_READ
     except KeyboardInterrupt:
         _say("interrupted")
         return Exit.INTERRUPTED

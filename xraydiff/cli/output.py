@@ -9,8 +9,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from xraydiff.errors import UsageError
+from xraydiff.errors import UsageError, XraydiffError
 from xraydiff.paths import encoded
+
+
+class OutputClosedError(XraydiffError):
+    """Whoever read standard output stopped reading: nothing can be said any more, and nothing was decided."""
+
+    code = "output-closed"
 
 
 def write(text: str, target: Path | None, *, inputs: Iterable[str] = ()) -> None:
@@ -19,8 +25,11 @@ def write(text: str, target: Path | None, *, inputs: Iterable[str] = ()) -> None
     Raises `UsageError` where the target is one of the inputs, or cannot be written.
     """
     if target is None:
-        sys.stdout.buffer.write(encoded(text))
-        sys.stdout.buffer.flush()
+        try:
+            _write_all(encoded(text))
+        except BrokenPipeError:
+            # The library of the command line would make exit code 1 of it, which says that a gate blocked.
+            raise OutputClosedError("the reader of standard output is gone") from None
         return
     refuse_inputs(target, inputs)
     try:
@@ -35,6 +44,14 @@ def write(text: str, target: Path | None, *, inputs: Iterable[str] = ()) -> None
                 raise
     except OSError as error:
         raise UsageError(f"cannot write {target.name}: {error.strerror}") from error
+
+
+def _write_all(data: bytes) -> None:
+    """With PYTHONUNBUFFERED, which images of Python set, standard output takes what fits and says how much that was."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[sys.stdout.buffer.write(rest) :]
+    sys.stdout.buffer.flush()
 
 
 def refuse_inputs(target: Path, inputs: Iterable[str]) -> None:

@@ -95,8 +95,8 @@ _DATA = ("/usr/share/", "/usr/local/share/", "/var/lib/", "/srv/", "/var/www/", 
 def classify(path: ImagePath, file: File, owner: OwnerKind | None = None) -> RemovedClass:
     """The class of a path by its place, its type and mode, and whose it is. The first that fits counts.
 
-    A database or a cache is one whoever owns it, and so is a certificate. Then comes what is the application's own;
-    only then what the name says.
+    A database, a cache, a certificate, documentation, a locale or a header is one whoever owns it. Then comes what is
+    the application's own; only then what the name says.
     """
     place = f"{path}/" if file.type is FileType.DIRECTORY else path
     if place.startswith(_DATABASES):
@@ -105,16 +105,16 @@ def classify(path: ImagePath, file: File, owner: OwnerKind | None = None) -> Rem
         return RemovedClass.CACHE
     if place.startswith(_CERTIFICATES) or place.endswith(_CERTIFICATE_ENDINGS):
         return RemovedClass.CERTIFICATE
-    if owner is OwnerKind.APPLICATION:
-        return RemovedClass.APPLICATION
-    if place.startswith(_HOMES):
-        return RemovedClass.HOME
     if place.startswith(_DOCUMENTATION):
         return RemovedClass.DOCUMENTATION
     if place.startswith(_LOCALES) or _LOCALE_FOLDER in place:
         return RemovedClass.LOCALE
     if place.startswith(_HEADERS) or (place.endswith(_HEADER_ENDINGS) and "/include/" in place):
         return RemovedClass.HEADER
+    if owner is OwnerKind.APPLICATION:
+        return RemovedClass.APPLICATION
+    if place.startswith(_HOMES):
+        return RemovedClass.HOME
     return _program(path, file) or _by_name(place)
 
 

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from xraydiff.errors import ImageError
+from xraydiff.errors import ImageError, PluginError, XraydiffError
 from xraydiff.facts import Edge, FileType, ImageConfig, Node, NodeKind
-from xraydiff.paths import ImagePath
+from xraydiff.paths import ImagePath, escaped
 from xraydiff.reach import ReaderCount
 from xraydiff.references import Context, Depth, Gap, Reader, Subject
 from xraydiff.tree import FileTree
@@ -61,9 +61,18 @@ class Reading:
             return []
         edges: list[Edge] = []
         for reader in self._readers:
-            if (full or reader.depth == Depth.HEADERS) and reader.accepts(subject):
-                edges.extend(self._run(reader, subject))
+            if full or reader.depth == Depth.HEADERS:
+                edges.extend(self._asked(reader, subject))
         return edges
+
+    def _asked(self, reader: Reader, subject: Subject) -> list[Edge]:
+        try:
+            return self._run(reader, subject) if reader.accepts(subject) else []
+        except XraydiffError:
+            raise
+        except Exception as error:
+            message = f"reader {reader.name} raised {type(error).__name__}: {error}"
+            raise PluginError(message, path=escaped(subject.path)) from error
 
     def _run(self, reader: Reader, subject: Subject) -> list[Edge]:
         self._reached[reader.name] += 1

@@ -174,6 +174,14 @@ FIRINGS = [
     ("(exec ls)\nid", {"/bin/ls": LOAD, "/usr/bin/id": LOAD}),
     ("x=$(exec ls)\nid", {"/bin/ls": LOAD, "/usr/bin/id": LOAD}),
     ("f() { exec ls; }\nf", {"/bin/ls": LOAD}),
+    (
+        "do_x() { ls; }\ndo_y() { id; }\nz() { date; }\ndo_$1",
+        {
+            "/bin/ls": GUARDED,
+            "/usr/bin/id": GUARDED,
+            "/usr/bin/date": DEFERRED,
+        },
+    ),
     # builtins and keywords
     ("echo a; test x; [ a ]; printf b; kill 1; cd /; export A; local b; type ls", {}),
     ("exec kill 1", {"/bin/kill": LOAD}),

@@ -70,6 +70,8 @@ class Call:
 
 Enter = Callable[[str, list[Word], Firing], bool]
 """Runs a function of the script; false where there is none of that name."""
+EnterLike = Callable[[str, Firing], bool]
+"""Runs the functions of the script whose names a text with an unknown part may stand for (`do_$1`)."""
 Take = Callable[[ImagePath], None]
 """Goes through a sourced file for what it sets and defines."""
 
@@ -77,12 +79,13 @@ Take = Callable[[ImagePath], None]
 class Commands:
     """Follows simple commands of one script."""
 
-    def __init__(self, words: Words, findings: Findings, enter: Enter, take: Take) -> None:
+    def __init__(self, words: Words, findings: Findings, enter: Enter, enter_like: EnterLike, take: Take) -> None:
         self._words = words
         self._variables: Variables = words.variables
         self._lookups: Lookups = words.lookups
         self._findings = findings
         self._enter = enter
+        self._enter_like = enter_like
         self._take = take
         self.aliases: dict[str, list[Word]] = {}
         self.keywords: frozenset[str] = frozenset()
@@ -148,11 +151,12 @@ class Commands:
         return bool(paths)
 
     def _wild(self, text: str, word: Word, firing: Firing) -> None:
-        """A command of which a part is not known: the few files that it can be, or a gap."""
-        for path in self._candidates(text):
+        """A command of which a part is not known: the few files or functions that it can be, or a gap."""
+        found = self._candidates(text)
+        for path in found:
             self._findings.executes(path, weakened(firing), self._source(word))
-            return
-        self._findings.gap("computed-name", self._source(word))
+        if not found and not self._enter_like(text, weakened(firing)):
+            self._findings.gap("computed-name", self._source(word))
 
     def _candidates(self, text: str) -> list[ImagePath]:
         last = basename(text)

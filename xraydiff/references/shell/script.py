@@ -25,6 +25,7 @@ from xraydiff.references.shell.variables import (
     UNKNOWN,
     Value,
     Variables,
+    pattern,
     plain,
 )
 from xraydiff.references.shell.words import BESIDE, Source, Word, Words
@@ -83,7 +84,7 @@ class _Script:
         inline = subject.node.kind is NodeKind.SCRIPT
         source = Source("", own=True, path=subject.path, named=not inline)
         self._words = Words(self._variables, source, self._lookups)
-        self._commands = Commands(self._words, findings, self._call, self._take)
+        self._commands = Commands(self._words, findings, self._call, self._call_like, self._take)
         if _KEYWORDS_SHELL.match(subject.data[:256]):
             self._commands.keywords = frozenset({"time"})
         self._functions: dict[str, list[Function]] = {}
@@ -319,6 +320,16 @@ class _Script:
         for function in reversed(functions):
             self._push(self._body, name, function, firing, (arguments,))
         return True
+
+    def _call_like(self, text: str, firing: Firing) -> bool:
+        """Go through the functions that `do_$1` may name."""
+        if "/" in text or not text.replace(UNKNOWN, ""):
+            return False
+        self._lookups.spend(len(self._functions))
+        names = [name for name in sorted(self._functions) if matches("/" + name, "/" + pattern(text))]
+        for name in names[:_CANDIDATES]:
+            self._call(name, [], firing)
+        return bool(names)
 
     def _body(self, name: str, function: Function, firing: Firing, arguments: tuple[str, ...]) -> None:
         held = self._variables.get(ARGUMENTS)
