@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+import xraydiff
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_configure() -> None:
+    """The suite that is meant for the built wheel must not run against a checkout."""
+    if os.environ.get("XRAYDIFF_EXPECT_WHEEL"):
+        assert "site-packages" in Path(xraydiff.__file__).parts, xraydiff.__file__
 
 
 def _folder(name: str) -> Path:
