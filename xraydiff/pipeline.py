@@ -66,7 +66,8 @@ def compare(
             _opened(original, opened, platform, limits, progress),
             _opened(slim, opened, platform, limits, progress),
         )
-        report, seen = _judge(_look(images, limits, progress), plugins.load(), limits)
+        active = plugins.load()
+        report, seen = _judge(_look(images, active, limits, progress), active, limits)
         return Comparison(report, seen, opened.pop_all())
 
 
@@ -122,7 +123,7 @@ class _Pair:
     problems: tuple[Problem, ...]
 
 
-def _look(images: tuple[Image, Image], limits: Limits, progress: Progress | None) -> _Pair:
+def _look(images: tuple[Image, Image], active: plugins.Plugins, limits: Limits, progress: Progress | None) -> _Pair:
     """Everything that is seen of the two images, each for itself and side by side."""
     original, slim = images
     with ThreadPoolExecutor(max_workers=1) as beside:
@@ -130,7 +131,7 @@ def _look(images: tuple[Image, Image], limits: Limits, progress: Progress | None
         second = beside.submit(squash, slim, limits=limits, progress=_named(slim, progress))
         first = squash(original, limits=limits, progress=_named(original, progress))
         trees = (first, second.result())
-    extra = plugins.load().inventories
+    extra = active.inventories
     before, old_problems = take(trees[0], original.config, limits=limits, inventories=extra)
     after, new_problems = take(trees[1], slim.config, limits=limits, inventories=extra)
     return _Pair(

@@ -25,6 +25,7 @@ from xraydiff.report.document import (
 from xraydiff.version import VERSION
 
 TOOL = f"xraydiff {VERSION}"
+_NO_FILE = File(type=FileType.FILE, mode=0, uid=0, gid=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,7 @@ def assemble(
         removed=removed,
         added=tuple(_reported(change, change.after) for change in diff.added),
         changed=tuple(_changed(change) for change in diff.changed),
-        moved=tuple(replace(_gone(change, labels), moved_to=change.moved_to or "") for change in diff.moved),
+        moved=tuple(_gone(change, labels) for change in diff.moved),
         config_changes=tuple(
             ReportedConfigChange(field=change.field, before=change.before, after=change.after) for change in diff.config
         ),
@@ -162,12 +163,13 @@ def _gone(change: Change, labels: Labels) -> ReportedChange:
     file = change.before
     if file is None:
         return _reported(change, None)
-    named = _reported(change, file)
-    return replace(named, removed_class=labels.removed_class(change.path, file), package=labels.package(change.path))
+    return _reported(
+        change, file, removed_class=labels.removed_class(change.path, file), package=labels.package(change.path)
+    )
 
 
-def _reported(change: Change, file: File | None) -> ReportedChange:
-    file = file or File(type=FileType.FILE, mode=0, uid=0, gid=0)
+def _reported(change: Change, file: File | None, *, removed_class: str = "", package: str = "") -> ReportedChange:
+    file = file or _NO_FILE
     return ReportedChange(
         path=change.path,
         type=file.type.value,
@@ -177,6 +179,9 @@ def _reported(change: Change, file: File | None) -> ReportedChange:
         gid=file.gid,
         target=file.target,
         aspects=tuple(aspect.value for aspect in change.aspects),
+        removed_class=removed_class,
+        package=package,
+        moved_to=change.moved_to or "",
     )
 
 
