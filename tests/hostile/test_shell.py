@@ -116,7 +116,7 @@ def test_nesting(piece: bytes, closed: str) -> None:
 
 
 def test_nesting_that_is_closed() -> None:
-    for left, right in ((b"(", b")"), (b"if a; then ", b"fi;"), (b"a $(", b")"), (b"{ ", b"}; ")):
+    for left, right in ((b"( ", b")"), (b"if a; then ", b"fi;"), (b"a $(", b")"), (b"{ ", b"}; ")):
         items = _timed(left * 50_000 + b"ls;" + right * 50_000)
         assert any(isinstance(item, Gap) and item.reason in ("too-deep", "malformed") for item in items)
 
