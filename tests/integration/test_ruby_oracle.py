@@ -26,7 +26,19 @@ FEATURES = (
     *("getoptlong", "io/console", "io/wait", "ipaddr", "irb", "json", "logger", "matrix", "minitest", "monitor"),
     *("mutex_m", "net/ftp", "net/http", "net/https", "net/imap", "net/pop", "net/protocol", "net/smtp", "nkf"),
     *("objspace", "observer", "open-uri", "open3", "openssl", "optparse", "ostruct", "pathname", "pp", "prettyprint"),
-    *("prime", "pstore", "psych", "pty", "racc/parser", "rbs", "rdoc", "readline", "reline", "resolv", "rexml/document"),
+    *(
+        "prime",
+        "pstore",
+        "psych",
+        "pty",
+        "racc/parser",
+        "rbs",
+        "rdoc",
+        "readline",
+        "reline",
+        "resolv",
+        "rexml/document",
+    ),
     *("rinda/tuplespace", "ripper", "rss", "securerandom", "set", "shellwords", "singleton", "socket", "stringio"),
     *("strscan", "syslog", "tempfile", "test/unit", "time", "timeout", "tmpdir", "tsort", "un", "unicode_normalize"),
     *("uri", "weakref", "yaml", "yaml/store", "zlib"),
@@ -157,7 +169,8 @@ def test_features_of_the_library(tree: Tree, before: set[str], capsys: pytest.Ca
     wanted = held = surplus = 0
     rows: list[str] = []
     for feature in FEATURES:
-        script = f"begin; require '{feature}'; rescue LoadError; exit! 0; end; puts $LOADED_FEATURES; $stdout.flush; exit! 0"
+        script = f"begin; require '{feature}'; rescue LoadError; exit! 0; end; "
+        script += "puts $LOADED_FEATURES; $stdout.flush; exit! 0"
         loaded = really(tree, [name for name in ruby("-e", script).splitlines() if name not in before])
         start = Node(kind=NodeKind.SCRIPT, path="/srv/app", language="ruby", text=f"require '{feature}'")
         found = foreseen(context, [start], AT_LOAD) - really(tree, sorted(before))

@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import tarfile
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -202,8 +201,8 @@ CASES = (
 )
 
 REAL = (
-    "awk basename cat chmod cp cut dash bash dirname env expr false find getopt grep head ln ls mkdir mktemp mv nice nohup "
-    "printf readlink realpath rm rmdir sed seq sort stat tail tee test timeout touch tr true uname uniq wc xargs "
+    "awk basename cat chmod cp cut dash bash dirname env expr false find getopt grep head ln ls mkdir mktemp mv nice "
+    "nohup printf readlink realpath rm rmdir sed seq sort stat tail tee test timeout touch tr true uname uniq wc xargs "
     "date hostname"
 ).split()
 """Tools that do their work, for what scripts do with their output."""
@@ -298,9 +297,7 @@ def _unpacked(archive: Path) -> dict[str, tuple[int, bytes]]:
             stream = tar.extractfile(member) if member.isreg() else None
             if stream is not None and member.size < 1 << 20:
                 files[_merged(image_path(member.name))] = (member.mode & 0o777, stream.read())
-            elif (member.isreg() and member.mode & 0o111) or member.islnk():
-                files[_merged(image_path(member.name))] = (0o755, b"\x7fELF")
-            elif member.issym() and _is_command(_merged(image_path(member.name)), 0o755):
+            elif _is_program(member):
                 files[_merged(image_path(member.name))] = (0o755, b"\x7fELF")
     return files
 
@@ -328,17 +325,27 @@ class Root:
     stubs: set[str] = field(default_factory=set)
 
 
+def _is_program(member: tarfile.TarInfo) -> bool:
+    if member.issym():
+        return _is_command(_merged(image_path(member.name)), 0o755)
+    return member.islnk() or (member.isreg() and bool(member.mode & 0o111))
+
+
+def _names(folder: str) -> list[str]:
+    return [path.name for path in Path(folder).iterdir()]
+
+
 def _machine() -> list[str]:
     """The commands of this machine by path, for the stubs: what a script may ask for, and far more."""
     found: list[str] = []
     for folder in ("/usr/bin", "/usr/sbin"):
-        found += [f"{folder}/{name}" for name in sorted(os.listdir(folder)) if name.isprintable() and "/" not in name]
+        found += [f"{folder}/{name}" for name in sorted(_names(folder)) if name.isprintable() and "/" not in name]
     return found
 
 
 def _libraries(programs: list[str]) -> set[str]:
     lines = subprocess.run([_tool("ldd"), *programs], check=False, capture_output=True, text=True).stdout.split()
-    return {word for word in lines if word.startswith("/") and not word.endswith(":") and os.path.exists(word)}
+    return {word for word in lines if word.startswith("/") and not word.endswith(":") and Path(word).exists()}
 
 
 @pytest.fixture(scope="session")
@@ -350,7 +357,7 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / ".oracle/bin").mkdir(parents=True)
     programs = [found for name in REAL if (found := shutil.which(name, path="/usr/bin:/bin"))]
     for program in programs:
-        shutil.copy2(os.path.realpath(program), place / ".oracle/bin" / os.path.basename(program))
+        shutil.copy2(os.path.realpath(program), place / ".oracle/bin" / Path(program).name)
     for name in ("bin", "sbin", "lib", "lib64"):
         (place / "usr" / name).mkdir(parents=True)
         (place / name).symlink_to(f"usr/{name}")
@@ -534,11 +541,8 @@ class Row:
 
 
 @pytest.fixture(scope="session")
-def archives(request: pytest.FixtureRequest) -> Iterator[dict[str, Path]]:
-    folder = request.config.cache.mkdir("shell-oracle") if request.config.cache else None
-    if folder is None:
-        pytest.skip("there is no cache for the packages")
-    yield _archives(folder)
+def archives(request: pytest.FixtureRequest) -> dict[str, Path]:
+    return _archives(request.config.cache.mkdir("shell-oracle"))
 
 
 def test_what_runs_execute_was_found(

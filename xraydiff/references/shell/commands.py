@@ -177,7 +177,7 @@ class Commands:
     def _arguments(self, name: str, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
         external = Call(firing=call.firing, external=True, stdin=call.stdin)
         if interpreter := _interpreter(name):
-            self._interpreted(interpreter, name, words, call)
+            self._interpreted(interpreter, words, call)
             return []
         if wrapper := WRAPPERS.get(name):
             return self._wrapped(wrapper, words, external)
@@ -333,7 +333,7 @@ class Commands:
 
     # --- interpreters -----------------------------------------------------------------------------------------------
 
-    def _interpreted(self, interpreter: Interpreter, name: str, words: list[Word], call: Call) -> None:
+    def _interpreted(self, interpreter: Interpreter, words: list[Word], call: Call) -> None:
         at, stdin = 0, True
         while at < len(words):
             text = words[at].text
@@ -363,7 +363,7 @@ class Commands:
                 self.mention([words[at]])
                 at += 2 if takes else 1
                 continue
-            if text != "-" and text != REST:
+            if text not in ("-", REST):
                 self._script(interpreter, words[at], call)
                 stdin = False
             if text == REST:
@@ -413,7 +413,9 @@ class Commands:
 
     # --- builtins that count ----------------------------------------------------------------------------------------
 
-    def _builtin(self, name: str, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
+    def _builtin(  # noqa: PLR0912  one row a builtin
+        self, name: str, words: list[Word], call: Call
+    ) -> list[tuple[list[Word], Call]]:
         match name:
             case "." | "source":
                 self._sourced(words, call.firing)

@@ -20,7 +20,7 @@ _ENGINE = ("/dev", "/proc", "/sys")
 _ENGINE_FILES = frozenset({"/", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"})
 
 
-class Exhausted(Exception):
+class ExhaustedError(Exception):
     """One script asked for more than its bound."""
 
 
@@ -39,10 +39,10 @@ class Lookups:
         """Patterns and directories that hold more files than the bound."""
 
     def spend(self, steps: int = 1) -> None:
-        """Count work. Raises `Exhausted` where a script takes too much of it."""
+        """Count work. Raises `ExhaustedError` where a script takes too much of it."""
         self._steps -= steps
         if self._steps < 0:
-            raise Exhausted
+            raise ExhaustedError
 
     def resolve(self, path: str) -> tuple[ImagePath, File] | None:
         """Real path and file of a path, or None where it is not in the original."""
@@ -79,7 +79,7 @@ class Lookups:
         """The programs that a command word may start over the PATH in force: one for each PATH that may be."""
         if not word or UNKNOWN in word or "\0" in word:
             return ()
-        paths = ("",)
+        paths: tuple[str, ...] = ("",)
         if "/" not in word:
             held = self._variables.get("PATH")
             paths = held.texts if held else ("",)

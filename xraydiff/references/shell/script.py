@@ -12,7 +12,7 @@ from xraydiff.paths import ImagePath, decoded
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.shell.commands import Call, Commands
 from xraydiff.references.shell.findings import Findings, weakened
-from xraydiff.references.shell.lookups import Exhausted, Lookups
+from xraydiff.references.shell.lookups import ExhaustedError, Lookups
 from xraydiff.references.shell.syntax import Syntax, parse
 from xraydiff.references.shell.variables import (
     ARGUMENTS,
@@ -108,7 +108,7 @@ class _Script:
                 self._drain()
                 self._uncalled()
                 self._drain()
-        except Exhausted:
+        except ExhaustedError:
             self._findings.quiet = False
             self._findings.gap("too-large", "more steps than the limit for one script")
         for what in self._lookups.too_many:

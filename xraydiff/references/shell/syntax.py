@@ -682,7 +682,7 @@ class _Parser:
         return node
 
     def _is_arithmetic(self, start: int) -> bool:
-        """Whether `((` opens an expression and not a subshell in a subshell: then it ends in `))`, as bash tells them."""
+        """Whether `((` opens an expression and not two subshells: then it ends in `))`, as bash tells them."""
         depth = 0
         end = min(self.end, start + _LOOK_AHEAD) if self._searches > 0 else start
         for found in _PARENTHESES.finditer(self.text, start, end):

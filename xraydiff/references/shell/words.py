@@ -224,7 +224,7 @@ class Words:
             value = self.value(node)
             return "" if len(value.texts) != 1 or UNKNOWN in value.texts[0] else plain(value.texts[0])
         written: list[str] = []
-        for piece in self._pieces(node, parts, inner):
+        for piece in self._pieces(parts, inner):
             if isinstance(piece, str):
                 written.append(_ESCAPED_IN_QUOTES.sub(_unquoted, piece))
                 continue
@@ -245,7 +245,7 @@ class Words:
         # Every second part stood behind a backslash and so is literal; an escaped newline vanishes.
         return "".join(active(part) if index % 2 == 0 else part.replace("\n", "") for index, part in enumerate(parts))
 
-    def _pieces(self, node: Syntax, parts: list[Syntax], inner: tuple[int, int]) -> Iterator[Syntax | str]:
+    def _pieces(self, parts: list[Syntax], inner: tuple[int, int]) -> Iterator[Syntax | str]:
         """The parts of a word with the text between them, of which the grammar drops blanks."""
         at, end = inner
         for part in parts:
@@ -262,7 +262,7 @@ class Words:
         if not parts and node.kind == "heredoc_body":
             return Value((_ESCAPED_IN_QUOTES.sub(_unquoted, self.source.data[slice(*inner)]),))
         value = Value(("",))
-        for piece in self._pieces(node, parts, inner):
+        for piece in self._pieces(parts, inner):
             if isinstance(piece, str):
                 following = Value((self._literal(piece, quoted=quoted),))
             else:
@@ -349,7 +349,7 @@ class Words:
         start, end = node.start + offset, node.end - 1
         parts = [part for part in node.children if part.start >= start]
         default = Value(("",))
-        for piece in self._pieces(node, parts, (start, end)):
+        for piece in self._pieces(parts, (start, end)):
             if isinstance(piece, str):
                 following = Value((self._literal(piece, quoted=False),))
             else:
@@ -445,7 +445,9 @@ class Words:
             words = [text for text in operands if not text.startswith("-") and "%" not in text]
             if not any(is_pattern(text) for text in words):
                 return Value((plain(" ".join(words)),)) if name != "ls" else NOTHING_KNOWN
-            found = [path for text in words for path in self.lookups.glob(join(self.directory, pattern(text)))]
+            found: list[str] = [
+                path for text in words for path in self.lookups.glob(join(self.directory, pattern(text)))
+            ]
         elif name == "run-parts":
             if not {"--list", "--test"} & set(operands) or not operands:
                 return NOTHING_KNOWN
@@ -534,7 +536,7 @@ def _changed(value: Value, change: str) -> Value:
 
 
 def _cut(text: str, operator: str, cut: str) -> str:
-    """A text without the prefix or suffix that a pattern matches: one star beside literals, which is what is written."""
+    """A text without the prefix or suffix that a pattern matches: one star beside literals, as people write."""
     cut = cut.replace("\\", "").replace('"', "").replace("'", "")
     if not set("*?[").intersection(cut):
         return text.removesuffix(cut) if operator[0] == "%" else text.removeprefix(cut)
