@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from xraydiff.report.codec import dump_report, load_report
     from xraydiff.report.document import Inspection, Report
     from xraydiff.suggestions import Suggestions
-    from xraydiff.version import VERSION as __version__
+
+    __version__: str
 
 __all__ = [
     "Certainty",
@@ -103,16 +104,18 @@ _ROOMS = {
 _PLACES = {name: room for room, names in _ROOMS.items() for name in names}
 
 
-def __getattr__(name: str) -> object:
-    """The public names, imported on first use (PEP 562)."""
-    if name == "__version__":
-        value: object = import_module("xraydiff.version").VERSION
-    elif name in _PLACES:
-        value = getattr(import_module(f"xraydiff.{_PLACES[name]}"), name)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # A type checker that saw it would take every misspelt name for one of ours.
+
+    def __getattr__(name: str) -> object:
+        """The public names, imported on first use (PEP 562)."""
+        if name == "__version__":
+            value: object = import_module("xraydiff.version").VERSION
+        elif name in _PLACES:
+            value = getattr(import_module(f"xraydiff.{_PLACES[name]}"), name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

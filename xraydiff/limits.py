@@ -144,6 +144,11 @@ class Limits:
     with a runtime image of 130 MB."""
     script: int = 2 * MIB
     """A script that is parsed: larger ones are data or minified bundles."""
+    syntax: int = 256 * KIB
+    """A script that is parsed by a grammar made for what people type: hostile text costs its parser 1 KB of memory and
+    5 us a byte (`[a,[a,[a,`). Larger ones are bundles, of which only the plain imports are looked for."""
+    syntax_quotes: int = 40_000
+    """Quotes of such a script: strings that do not end cost its parser their square in time."""
     script_depth: int = 1_000
     """Nesting of a syntax tree."""
     script_steps: int = 200_000
@@ -162,6 +167,18 @@ class Limits:
     """Silence of a Docker Engine: older ones write the whole image to their disk before the first byte comes."""
     engine_message: int = 64 * KIB
     """An engine's error answer."""
+    registry_seconds: int = 60
+    """Silence of a registry, and time for one manifest, token or error, however slowly it drips."""
+    registry_documents: int = 300
+    """Seconds for all manifests of one image: a thousand of an index at a minute each would be a day."""
+    registry_rate: int = 16 * KIB
+    """Bytes a second of a layer's download, below which it is given up: a byte a second would take for ever."""
+    registry_message: int = 64 * KIB
+    """A registry's error answer, as much as is read of it."""
+    registry_token: int = MIB
+    """A token, docker's config.json, or the answer of a credential helper: as containers/image's for tokens."""
+    registry_helper_seconds: int = 30
+    """Time for a credential helper: some unlock a keyring or ask a cloud."""
     policy: int = MIB
     """A policy file."""
     report: int = GIB

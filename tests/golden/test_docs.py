@@ -82,3 +82,32 @@ def test_the_six_lines_of_the_readme_are_a_gate(monkeypatch: pytest.MonkeyPatch,
     assert callable(check)
     with pytest.raises(AssertionError):
         check()
+
+
+def test_the_policy_of_the_policy_page_is_read(tmp_path: Path) -> None:
+    from xraydiff.pipeline import load_policy
+
+    (text,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "policy.md").read_text(), re.DOTALL)
+    (tmp_path / "policy.yaml").write_text(text)
+    policy = load_policy(tmp_path / "policy.yaml")
+    assert (len(policy.block), len(policy.waivers)) == (3, 2)
+
+
+def test_the_order_of_rooms_is_the_one_that_ci_checks() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text().split("rooms on one line do not know each other:")[1]
+    shown = re.findall(r"`([a-z_, ]+)`", text.split("\n\n")[1])
+    contract = re.search(r"\nlayers = \[\n(.*?)\n\]", (ROOT / "pyproject.toml").read_text(), re.DOTALL)
+    assert contract is not None
+    layers = [set(line.split(" | ")) for line in re.findall(r'"([^"]+)"', contract[1])][::-1]
+    assert len(shown) == len(layers)
+    for line, rooms in zip(shown, layers, strict=True):
+        assert set(line.split(", ")) <= rooms
+
+
+def test_the_links_of_the_pages_lead_somewhere() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    for page in pages:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+        for target in re.findall(r"`((?:docs|schemas|fixtures|tests)/[\w./-]+)`", page.read_text()):
+            assert (ROOT / target).exists(), f"{page.name}: {target}"

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import hashlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -67,6 +70,27 @@ def two_tags() -> bytes:
     return outer(c__json=config, d__json=second, manifest__json=json.dumps(rows).encode())
 
 
+def archive_of(layer: bytes, diff_id: str) -> bytes:
+    config = {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff_id}"]}}
+    rows = [{"Config": "c.json", "RepoTags": ["app:1"], "Layers": ["l.tar"]}]
+    return outer(c__json=json.dumps(config).encode(), manifest__json=json.dumps(rows).encode(), l__tar=layer)
+
+
+def bzip2_layer() -> bytes:
+    layer = outer(a=b"x")
+    return archive_of(bz2.compress(layer), hashlib.sha256(layer).hexdigest())
+
+
+def wrong_diff_id() -> bytes:
+    return archive_of(outer(a=b"x"), "0" * 64)
+
+
+def bad_checksum() -> bytes:
+    data = bytearray(whole())
+    data[data.index(b"manifest.json")] ^= 1
+    return bytes(data)
+
+
 def report(folder: Path) -> Path:
     path = folder / "report.json"
     with compare(image(folder, "o.tar"), image(folder, "o.tar")) as comparison:
@@ -83,7 +107,11 @@ ROWS: dict[str, tuple[Make, int, str]] = {
     "missing file": (lambda f: ["files", str(f / "none.tar")], 3, "none.tar: cannot be opened"),
     "empty file": (lambda f: ["files", image(f, data=b"")], 3, "app.tar"),
     "text file": (lambda f: ["files", image(f, data=b"hello\n" * 200)], 3, "app.tar"),
+    "file used as a folder": (lambda f: ["files", image(f) + "/x"], 3, "Not a directory"),
     "a device": (lambda f: ["files", "/dev/null"], 3, "no regular file"),
+    "layer compressed by bzip2": (lambda f: ["files", image(f, data=bzip2_layer())], 3, "bzip2"),
+    "layer whose promised digest is another": (lambda f: ["files", image(f, data=wrong_diff_id())], 3, "sha256"),
+    "archive with a bad header checksum": (lambda f: ["files", image(f, data=bad_checksum())], 3, "checksum"),
     "directory that is no layout": (lambda f: ["files", str(f)], 3, "no OCI layout"),
     "tar that is no image": (lambda f: ["files", image(f, data=outer(README__md=b"x"))], 3, "app.tar"),
     "manifest.json is null": (lambda f: ["files", image(f, data=outer(manifest__json=b"null"))], 3, "manifest"),
@@ -113,12 +141,15 @@ ROWS: dict[str, tuple[Make, int, str]] = {
     "unknown command": (lambda f: ["frobnicate"], 2, "frobnicate"),
     "unknown format": (lambda f: ["compare", image(f), image(f), "--format", "xml"], 2, "xml"),
     "output is an input": (lambda f: ["compare", image(f), image(f), "-o", image(f)], 2, "is an input"),
+    "output is a directory": (lambda f: ["compare", image(f), image(f), "-o", str(f)], 2, "cannot write"),
     "output directory missing": (
         lambda f: ["compare", image(f), image(f), "-o", str(f / "no" / "x")],
         2,
         "cannot write",
     ),
     "report that is no JSON": (lambda f: ["gate", written(f, "r.json", "hello")], 2, "not JSON"),
+    "report that is an image": (lambda f: ["gate", image(f)], 2, "app.tar is no report"),
+    "report that never ends": (lambda f: ["report", written(f, "r.json", "[" * 100_000)], 2, "nested deeper"),
     "report of another version": (
         lambda f: [
             "gate",
@@ -184,6 +215,19 @@ def test_one_line_and_the_right_exit_code(name: str, tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
     if code == 3:
         assert len(ran.stderr.splitlines()) == 1
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    path = Path(image(tmp_path))
+    path.chmod(0)
+    command = [sys.executable, "-P", "-m", "xraydiff", "files", str(path)]
+    if os.geteuid() == 0:  # Root reads everything, unless it gives that power up.
+        if shutil.which("setpriv") is None:
+            pytest.skip("root reads everything, and there is no setpriv to give that up")
+        command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert ran.returncode == 3
+    assert ran.stderr == "xraydiff: app.tar: cannot be opened: Permission denied\n"
 
 
 def incomplete(folder: Path, name: str = "odd.tar") -> str:

@@ -8,8 +8,8 @@ import sys
 from enum import IntEnum
 from types import FrameType
 
+from xraydiff.cli.output import OutputClosedError, note, open_standard_streams, quiet_stdout
 from xraydiff.errors import PolicyError, ReportError, UsageError, XraydiffError
-from xraydiff.paths import escaped
 
 __all__ = ["Exit", "main"]
 
@@ -27,6 +27,7 @@ class Exit(IntEnum):
 
 def main() -> None:
     """Run the command with `sys.argv` and exit; every error of this package becomes one line on stderr."""
+    open_standard_streams()
     signal.signal(signal.SIGTERM, _terminated)
     # One comparison makes a few hundred thousand small objects without cycles, and then the process ends.
     gc.disable()
@@ -36,7 +37,6 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run the command and return its exit code."""
     from xraydiff.cli.app import app
-    from xraydiff.cli.output import OutputClosedError, quiet_stdout
 
     try:
         code = app(args=arguments, prog_name="xraydiff", standalone_mode=False)
@@ -58,17 +58,21 @@ def run(arguments: list[str]) -> int:
 
 
 def _usage(error: Exception) -> int:
-    """Show a usage error of the command line's library, which may carry a copy of Click under another name.
+    """Say a usage error of the command line's library, which may carry a copy of Click under another name.
 
-    Its errors know how to show themselves; anything else is a bug and keeps its traceback.
+    Its errors know their message; anything else is a bug and keeps its traceback.
     """
-    show = getattr(error, "show", None)
-    if callable(show):
+    kind, message, show = type(error).__name__, getattr(error, "format_message", None), getattr(error, "show", None)
+    if kind == "Abort":
+        return Exit.INTERRUPTED
+    if kind == "NoArgsIsHelpError" and callable(show):
         show()
         return Exit.USAGE
-    if type(error).__name__ == "Abort":
-        return Exit.INTERRUPTED
-    raise error
+    if not callable(message):
+        raise error
+    command = getattr(getattr(error, "ctx", None), "command_path", "xraydiff")
+    _say(f"{message()} (try {command} --help)")
+    return Exit.USAGE
 
 
 def _exit_code(error: XraydiffError) -> Exit:
@@ -76,9 +80,7 @@ def _exit_code(error: XraydiffError) -> Exit:
 
 
 def _say(message: str) -> None:
-    """One line on stderr; names inside were escaped where they were put in, stray control characters are here."""
-    text = "".join(char if char.isprintable() else escaped(char) for char in message)
-    print(f"xraydiff: {text}", file=sys.stderr)
+    note(f"xraydiff: {message}")
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from xraydiff.cli import Exit
 from xraydiff.cli.output import colour_wanted, note, progress, write
-from xraydiff.errors import UsageError
+from xraydiff.errors import ReportError, UsageError
 from xraydiff.facts import Certainty, Problem, Scope, Severity
 from xraydiff.image import Image
 from xraydiff.limits import DEFAULT
@@ -83,7 +83,7 @@ class FilesFormat(StrEnum):
 Original = Annotated[str, typer.Argument(metavar="ORIGINAL", help="The original image: a path, docker:NAME, or -.")]
 Slim = Annotated[str, typer.Argument(metavar="SLIM", help="The slimmed image.")]
 ImageArgument = Annotated[
-    str, typer.Argument(metavar="IMAGE", help="An image: a path, PATH#NAME:TAG, docker:NAME, or -.")
+    str, typer.Argument(metavar="IMAGE", help="An image: PATH, PATH#NAME:TAG, docker:NAME, or -.")
 ]
 Platform = Annotated[
     str | None, typer.Option("--platform", envvar="XRAYDIFF_PLATFORM", help="os/architecture[/variant] to choose.")
@@ -102,12 +102,12 @@ Incomplete = Annotated[
 
 
 _DEMO_GUIDE = """
-What you see: an edge router was slimmed after a run that only fetched its front page.
-  edge-probe was kept by an include flag and never ran: its TLS libraries and its CA bundle went.
-  edge-report stayed, but its shell, its date command and /var/tmp did not.
-  The login page and the metrics plug-in are named in edge.conf only; that chain brings them back.
-  libxml2 and others are gone and nothing asks for them: that is what slimming is for, so it is INFO.
-Next: xraydiff why ORIGINAL SLIM PATH · xraydiff suggest ORIGINAL SLIM --format mint · xraydiff gate ORIGINAL SLIM
+What you see: an edge router, slimmed after a run that only fetched its front page.
+  An include flag kept edge-probe, which never ran: its libssl, its libcrypto and its CA bundle are missing.
+  edge-report stayed, but its shell and /var/tmp did not.
+  edge.conf names the login page and the metrics plug-in: that chain brings both back.
+  libxml2, getcap, the home of edge: gone, and nothing asks for them. That is what slimming is for, hence INFO.
+Ask why: xraydiff why ORIGINAL SLIM PATH. Let CI ask: xraydiff gate ORIGINAL SLIM.
 """
 
 
@@ -142,12 +142,12 @@ def compare(
     allow_incomplete: Incomplete = False,
     quiet: Quiet = False,
 ) -> int:
-    """Say what slimming took, added and changed, and what of it will be missed."""
+    """Say what slimming took and changed, and what will be missed."""
     report, inputs = _compared(original, slim, platform, quiet=quiet)
     write(_rendered(report, output_format, output), output, inputs=inputs)
-    if not report.complete:
-        return _incomplete(report, allowed=allow_incomplete)
-    return Exit.BLOCKED if fail_on is not None and _reaches(report, Severity[fail_on.name]) else Exit.OK
+    code = Exit.OK if report.complete else _incomplete(report, allowed=allow_incomplete)
+    blocked = fail_on is not None and _reaches(report, Severity[fail_on.name])
+    return Exit.BLOCKED if blocked and code is Exit.OK else code
 
 
 @app.command()
@@ -159,7 +159,7 @@ def inspect(
     allow_incomplete: Incomplete = False,
     quiet: Quiet = False,
 ) -> int:
-    """Say what one image holds: packages, certificates, tools, users, privileges, runtimes."""
+    """Say what an image holds: packages, certificates, tools, users."""
     from xraydiff import pipeline
     from xraydiff.image.sources import open_image
     from xraydiff.report.codec import dump_inspection
@@ -190,7 +190,7 @@ def files(
     allow_incomplete: Incomplete = False,
     quiet: Quiet = False,
 ) -> int:
-    """List the files of an image, squashed: path, type, mode, size, sha256 or link target."""
+    """List the files of an image: path, type, mode, size, target."""
     from xraydiff.image.sources import open_image
     from xraydiff.tree.listing import listing
     from xraydiff.tree.squash import squash
@@ -221,7 +221,7 @@ def suggest(
     allow_incomplete: Incomplete = False,
     quiet: Quiet = False,
 ) -> int:
-    """Print the smallest set of paths to put back: one a line, or as flags for the minifier."""
+    """Print the smallest set of paths to put back."""
     from xraydiff.suggestions import as_flags, as_paths, choose
 
     report, inputs = _compared(original, slim, platform, quiet=quiet)
@@ -241,15 +241,17 @@ def why(
     slim: Slim,
     path: Annotated[str, typer.Argument(metavar="PATH", help="A path of the original.")],
     platform: Platform = None,
+    allow_incomplete: Incomplete = False,
     quiet: Quiet = False,
 ) -> int:
-    """Say who asks for a path, with every chain, and what alone holds it."""
+    """Say who asks for a path, with every chain of evidence."""
     from xraydiff import pipeline
     from xraydiff.report.text import render_why
 
     with progress(quiet=quiet) as bar, pipeline.compare(original, slim, platform=platform, progress=bar) as comparison:
         write(render_why(comparison.explain(path)), None)
-        return Exit.OK if comparison.report.complete else _incomplete(comparison.report, allowed=False)
+        shown = comparison.report
+    return Exit.OK if shown.complete else _incomplete(shown, allowed=allow_incomplete)
 
 
 @app.command()
@@ -257,17 +259,18 @@ def report(
     stored: Annotated[Path, typer.Argument(metavar="REPORT", help="A report that compare wrote with --format json.")],
     output_format: Annotated[ReportFormat, typer.Option("--format", envvar="XRAYDIFF_FORMAT")] = ReportFormat.TEXT,
     output: Output = None,
+    allow_incomplete: Incomplete = False,
 ) -> int:
     """Show a stored report again, as text or for a merge request."""
     loaded = _stored(stored)
     write(_rendered(loaded, output_format, output), output, inputs=[str(stored)])
-    return Exit.OK if loaded.complete else Exit.NOT_READ
+    return Exit.OK if loaded.complete else _incomplete(loaded, allowed=allow_incomplete)
 
 
 @app.command()
 def gate(
     first: Annotated[str, typer.Argument(metavar="ORIGINAL|REPORT", help="The original image, or a stored report.")],
-    slim: Annotated[str | None, typer.Argument(metavar="[SLIM]", help="The slimmed image.")] = None,
+    slim: Annotated[str | None, typer.Argument(metavar="SLIM", help="The slimmed image.")] = None,
     policy: Annotated[Path | None, typer.Option("--policy", envvar="XRAYDIFF_POLICY", help="A policy file.")] = None,
     baseline: Annotated[
         Path | None,
@@ -276,7 +279,7 @@ def gate(
     platform: Platform = None,
     quiet: Quiet = False,
 ) -> int:
-    """Say whether the merge may pass: exit 0, 1 when blocked, 3 when an image was not read whole."""
+    """Say whether the merge may pass: exit 0, 1 when blocked."""
     from xraydiff.pipeline import load_policy
     from xraydiff.policy import evaluate
     from xraydiff.report.text import render_verdict
@@ -367,11 +370,13 @@ def _stored(path: Path) -> Report:
     from xraydiff.report.codec import load_report
 
     try:
-        if path.stat().st_size > DEFAULT.report:
-            raise UsageError(f"{path.name} is too large to be a report")
-        return load_report(path.read_bytes())
+        with path.open("rb") as stream:
+            data = stream.read(DEFAULT.report + 1)
+        return load_report(data)
     except OSError as error:
         raise UsageError(f"{path.name}: {error.strerror}") from error
+    except ReportError as error:
+        raise ReportError(f"{path.name} is no report: {error}") from error
 
 
 def _reaches(shown: Report, severity: Severity) -> bool:

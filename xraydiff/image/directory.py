@@ -22,6 +22,8 @@ def is_layout(directory: Path) -> bool:
 class DirectoryStore:
     """A layout in a directory. Files that it opens are closed with `opened`."""
 
+    lazy = False
+
     def __init__(self, directory: Path, opened: ExitStack) -> None:
         self._directory = directory
         self._opened = opened

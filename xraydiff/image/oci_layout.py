@@ -45,6 +45,9 @@ _LISTED = 20
 class Store(Protocol):
     """Where the files of a layout lie."""
 
+    lazy: bool
+    """Whether a layer is fetched when its first byte is asked for, so that none is asked for before it is needed."""
+
     def document(self, name: str) -> Content | None:
         """`index.json` or `oci-layout`, None where it is absent."""
 
@@ -57,6 +60,8 @@ class Store(Protocol):
 
 class ArchiveStore:
     """A layout in a tar."""
+
+    lazy = False
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
@@ -232,7 +237,8 @@ class _Reader:
             if content.size != descriptor.size:
                 message = f"the layer {descriptor.digest} has {content.size} bytes, not {descriptor.size}"
                 raise IntegrityError(message, code="size-mismatch")
-            self._check_compression(descriptor.media_type, compression_of(content), index)
+            if not self._store.lazy:
+                self._check_compression(descriptor.media_type, compression_of(content), index)
         except ImageError as error:
             error.layer = index
             raise

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from xraydiff.errors import ImageError, UnsupportedImage, UsageError, XraydiffError
+from xraydiff.errors import ImageError, UsageError, XraydiffError
 from xraydiff.facts import Platform, Problem
 from xraydiff.image import Image
 from xraydiff.image.archive import Archive
@@ -67,7 +67,8 @@ def open_image(
 
     `reference` is a path (docker-archive, OCI archive, each plain or compressed, or OCI layout directory),
     `PATH#NAME:TAG` where it holds several images, `-` for standard input, `docker:NAME` for an image of the Docker
-    Engine; or a path object; or a binary stream, which is read to its end. `platform` is `os/architecture[/variant]`.
+    Engine, `registry:HOST/NAME:TAG` or `registry:HOST/NAME@DIGEST` for one of a registry; or a path object; or a
+    binary stream, which is read to its end. `platform` is `os/architecture[/variant]`.
 
     Raises `UsageError` for a malformed reference or platform, `ImageError` and its children for what is no readable
     image. Layers are verified while they are read: see `Layer.operations`.
@@ -89,8 +90,7 @@ def _open_text(reference: str, wish: _Wish) -> Image:
     if reference.startswith(ENGINE):
         return _open_engine(reference.removeprefix(ENGINE), wish)
     if reference.startswith(REGISTRY):
-        message = "images are not read from a registry"
-        raise UnsupportedImage(message, hint="pull it and name it docker:NAME, or copy it into an OCI layout")
+        return _open_registry(reference.removeprefix(REGISTRY), wish)
     return _open_path(reference, wish)
 
 
@@ -175,6 +175,16 @@ def _open_engine(name: str, wish: _Wish) -> Image:
             if error.code == "not-an-image" or error.code.startswith("tar-"):
                 raise refuse_export(error.message) from error
             raise
+
+
+def _open_registry(name: str, wish: _Wish) -> Image:
+    from xraydiff.image.registry import open_registry_image
+
+    wish = replace(wish, reference=f"{REGISTRY}{shown(name)}")
+    with _named(wish), ExitStack() as opened:
+        return open_registry_image(
+            name, platform=wish.platform, limits=wish.limits, progress=wish.progress, opened=opened
+        )
 
 
 def _open_chunks(chunks: Iterable[bytes], wish: _Wish) -> Image:

@@ -11,7 +11,7 @@ import pytest
 from backports import zstd
 
 from tests.image_archives import ONE, TWO, Layout, config_of, docker_archive, names, one_image, opened, read, tar_of
-from xraydiff.errors import ImageClosedError, ImageError, UnsupportedImage, UsageError
+from xraydiff.errors import ImageClosedError, ImageError, UsageError
 from xraydiff.image.sources import open_image
 
 
@@ -230,9 +230,9 @@ def test_standard_input_that_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -> N
         open_image("-")
 
 
-def test_registry_is_said_not_to_be_read() -> None:
-    with pytest.raises(UnsupportedImage, match="registry"):
-        open_image("registry:example.org/app:1")
+def test_a_name_without_a_registry() -> None:
+    with pytest.raises(UsageError, match="registry:HOST/NAME:TAG"):
+        open_image("registry:app:1")
 
 
 def test_progress() -> None:
