@@ -118,7 +118,7 @@ class Limits:
     rpm_header_tags: int = 65_535
     """Tags of one rpm header: rpm's own HEADER_TAGS_MAX."""
     rpm_steps: int = 50_000_000
-    """Instructions of SQLite's virtual machine for one rpm database: 200,000 packages at twenty each take four million."""
+    """Instructions of SQLite's virtual machine for one rpm database: 200,000 packages take four million."""
     certificate_file: int = 16 * MIB
     """A file that may hold certificates: a full bundle has 0.25 MB."""
     certificates: int = 10_000

@@ -220,6 +220,17 @@ FIRINGS = [
     ("C=$(which ls)\n$C", {"/usr/bin/which": LOAD, "/bin/ls": LOAD}),
     ("/usr/lib/db/$VERSION/bin/server", {"/usr/lib/db/15/bin/server": GUARDED}),
     ("D=/srv/x/y; ${D%/*/*}/run; ${D%%x*}run", {"/srv/run": LOAD}),
+    (
+        'where() { if id; then echo "/opt/app/bin/$1"; else echo "$1"; fi; }\n$(where tool)',
+        {
+            "/opt/app/bin/tool": GUARDED,
+            "/usr/bin/id": LOAD,
+        },
+    ),
+    ('where() { echo >&2 /bin/ls; echo "/opt/app/bin/$1"; }\nT=`where tool`; $T', {"/opt/app/bin/tool": LOAD}),
+    ("where() { where; echo $(where); }\n$(where)", {}),
+    ("IFS=:; for d in $PATH; do $d/nginx; done", {"/usr/sbin/nginx": LOAD}),
+    ("L='/bin/ls x:/usr/bin/id'; IFS=:; for c in $L; do $c; done", {"/usr/bin/id": LOAD}),
     # PATH
     ("tool; PATH=$PATH:/opt/app/bin\ntool", {"/opt/app/bin/tool": LOAD}),
     ("export PATH=/opt/app/bin:$PATH\ntool && ls", {"/opt/app/bin/tool": LOAD, "/bin/ls": GUARDED}),

@@ -69,9 +69,7 @@ _BUNDLE_NAMES = frozenset(
 )
 _NAMES = frozenset({"id_rsa", "id_dsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk", "identity"})
 """Keys of OpenSSH users, which have no suffix; its hosts' are `ssh_host_*_key`."""
-_SUFFIXES = frozenset(
-    "pem crt cer cert der key pk8 p12 pfx pkcs12 jks jceks keystore truststore p11-kit".split()  # noqa: SIM905  a row
-)
+_SUFFIXES = frozenset("pem crt cer cert der key pk8 p12 pfx pkcs12 jks jceks keystore truststore p11-kit".split())
 _FOLDERS = (
     "/usr/share/ca-certificates/",
     "/usr/local/share/ca-certificates/",

@@ -88,6 +88,7 @@ class _Script:
         if _KEYWORDS_SHELL.match(subject.data[:256]):
             self._commands.keywords = frozenset({"time"})
         self._functions: dict[str, list[Function]] = {}
+        self._words.bodies = self._bodies
         self._called: dict[tuple[str, Firing, bool], set[str]] = {}
         self._sourced: set[str] = {subject.path}
         self._stack: list[tuple[Callable[..., None], tuple[object, ...]]] = []
@@ -320,6 +321,9 @@ class _Script:
         for function in reversed(functions):
             self._push(self._body, name, function, firing, (arguments,))
         return True
+
+    def _bodies(self, name: str) -> list[tuple[Syntax, Source]]:
+        return [(function.body, function.source) for function in self._functions.get(name, ())]
 
     def _call_like(self, text: str, firing: Firing) -> bool:
         """Go through the functions that `do_$1` may name."""

@@ -158,7 +158,9 @@ class _Parser:
 
     def _expect(self, word: str) -> bool:
         """Take a closing word or character if it stands here."""
-        if word and self.text.startswith(word, self.at, self.end):
+        # `done` does not begin with `do`: a reserved word is a whole word.
+        here = self.text.startswith(word, self.at, self.end)
+        if here and (not word.isalpha() or word == "in" or self._reserved() == word):
             self.at += len(word)
             return True
         self._fail()

@@ -47,6 +47,10 @@ _LISTS = frozenset({"$@", "$*", "${@}", "${*}"})
 _ARRAY = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\[[@*]\](?::-|-)?\}")
 _SAFE = re.compile(r"[^\\*?\[~]*\Z")
 _IN_QUOTES = frozenset({"string", "heredoc_body"})
+_ASIDE = "\ud810\ud811\ud812"
+"""Stand for blanks while a text is split; no byte decodes to these surrogates."""
+_APART = frozenset({"function_definition", "command_substitution", "process_substitution", "pipeline", "subshell"})
+"""Parts of a function whose output does not surely go to its caller, or is another's."""
 BESIDE = frozenset(
     {"variable_assignment", "variable_append", "file_redirect", "heredoc_redirect", "herestring_redirect"}
 )
@@ -98,6 +102,9 @@ class Words:
         self.variables = variables
         self.source = source
         self.lookups = lookups
+        self.bodies: Bodies = lambda _: []
+        """The functions of a name that are defined so far, each with its script."""
+        self._printing = False
 
     # --- lists of words ---------------------------------------------------------------------------------------------
 
@@ -105,6 +112,12 @@ class Words:
         """The words of a command: more than one list where `"$@"` or an array may hold several."""
         lists: list[list[Word]] = [[]]
         for node in nodes:
+            if node.kind == "word" and _SAFE.match(text := self.source.text(node)):
+                # Most words say what they are.
+                word = Word(Value((text,)), node)
+                for one in lists:
+                    one.append(word)
+                continue
             many = self._many(node)
             if many is None:
                 words = list(self._fields(node))
@@ -145,7 +158,7 @@ class Words:
             firsts: list[str] = []
             others: list[str] = []
             for text in value.texts:
-                fields = text.split()
+                fields = self._split(text)
                 firsts.extend(fields[:1])
                 others.extend(fields[1:])
             if not firsts and not value.sure:
@@ -156,6 +169,20 @@ class Words:
                 yield from self._matched(Value((text,), value.sure), None)
         else:
             yield from self._matched(value, node)
+
+    def _split(self, text: str) -> list[str]:
+        """Fields by IFS where a script sets it: `IFS=:` goes through PATH."""
+        held = self.variables.get("IFS")
+        if held is None or len(held.texts) != 1 or UNKNOWN in held.texts[0]:
+            return text.split()
+        separators = str.maketrans(dict.fromkeys(held.texts[0], " "))
+        if not separators:
+            return [text] if text else []
+        # Blanks that do not separate must not split: they are put aside and back.
+        kept = "".join(blank for blank in " \t\n" if blank not in held.texts[0])
+        aside = str.maketrans(dict(zip(kept, _ASIDE, strict=False)))
+        back = str.maketrans(dict(zip(_ASIDE, kept, strict=False)))
+        return [field.translate(back) for field in text.translate(aside).translate(separators).split()]
 
     def _matched(self, value: Value, node: Syntax | None, *, optional: bool = False) -> Iterator[Word]:
         if not any(is_pattern(text) for text in value.texts):
@@ -425,7 +452,48 @@ class Words:
             case "uname", ([] | [Value(texts=("-s",))]):
                 return Value(("Linux",))
             case _:
-                return NOTHING_KNOWN
+                return self._printed_by(name, values)
+
+    def _printed_by(self, name: str, values: list[Value]) -> Value:
+        """What a function of the script may print: `tool() { echo "/opt/bin/$1"; }`, called in `$(tool x)`."""
+        bodies = self.bodies(name)
+        if not bodies or self._printing:
+            return NOTHING_KNOWN
+        self._printing = True
+        source, held = self.source, self.variables.get(ARGUMENTS)
+        words = [value.texts[0] if len(value.texts) == 1 else UNKNOWN for value in values]
+        self.variables.set(ARGUMENTS, Value((SEPARATOR.join(map(plain, words)),)))
+        texts: dict[str, None] = {}
+        for body, where in bodies:
+            self.source = where
+            for command in self._printing_commands(body):
+                texts |= dict.fromkeys(self._line_of(command).texts)
+        self.source = source
+        self.variables.set(ARGUMENTS, held)
+        self._printing = False
+        known = tuple(text for text in texts if text and UNKNOWN not in text)
+        return Value(known[: self.variables.most], sure=len(texts) == 1) if known else NOTHING_KNOWN
+
+    def _printing_commands(self, body: Syntax) -> Iterator[Syntax]:
+        """The commands of a function that print a line to its caller."""
+        todo = [body]
+        while todo:
+            node = todo.pop()
+            self.lookups.spend()
+            if node.kind == "command":
+                parts = [child.kind for child in node.children]
+                if "file_redirect" not in parts and self.source.text(node).startswith(("echo ", "printf ")):
+                    yield node
+            elif node.kind not in _APART:
+                todo.extend(reversed(node.children))
+
+    def _line_of(self, command: Syntax) -> Value:
+        _, operands = self._call(command, 0)
+        line = Value(("",))
+        for operand in operands:
+            if not operand.texts[0].startswith("-") and "%" not in operand.texts[0]:
+                line = self._product(line, operand) if line.texts == ("",) else self.appended(line, operand, " ")
+        return line
 
     def _found(self, one: Value) -> Value:
         texts = tuple(path for text in one.texts for path in self.lookups.executables(plain(text), self.directory))
@@ -472,6 +540,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     _Change = Callable[[str], str]
+    Bodies = Callable[[str], list[tuple[Syntax, "Source"]]]
 
 
 def _commands(node: Syntax) -> Iterator[Syntax]:
