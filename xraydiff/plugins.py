@@ -18,8 +18,6 @@ from xraydiff.references.config import ConfigReader
 from xraydiff.references.elf import ElfReader
 from xraydiff.references.elf_capabilities import ElfCapabilitiesReader
 from xraydiff.references.literals import LiteralsReader
-from xraydiff.references.node import NodeReader
-from xraydiff.references.php import PhpReader
 from xraydiff.references.ruby import RubyReader
 from xraydiff.references.shebang import ShebangReader
 from xraydiff.references.shell import ShellReader
@@ -54,8 +52,6 @@ OUR_READERS: tuple[type[Reader], ...] = (
     ElfCapabilitiesReader,
     ShebangReader,
     ShellReader,
-    NodeReader,
-    PhpReader,
     RubyReader,
     LiteralsReader,
 )

