@@ -1,6 +1,6 @@
 """Bad input to the command: one clear line, the right exit code, no traceback, nothing overwritten.
 
-`python tests/hostile/test_command.py` prints the table input -> line -> exit code as Markdown.
+`python -m tests.hostile.test_command` prints the table input -> line -> exit code as Markdown.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.image_archives import ONE, Layout, sha256
 from xraydiff.pipeline import compare
 from xraydiff.report.codec import dump_report
 from xraydiff.testing import ImageBuilder, elf
@@ -253,6 +254,24 @@ def test_a_gate_never_passes_on_what_was_not_read_whole(tmp_path: Path) -> None:
     assert json.loads(stored.read_text())["complete"] is False
     assert run(["gate", str(stored)]).returncode == 3
     assert run(["compare", *arguments, "--allow-incomplete", "-q"]).returncode == 0
+
+
+def lacking_a_layer(folder: Path) -> str:
+    """An image whose non-distributable layer is not in the archive: known when it is opened, not when it is read."""
+    layout = Layout()
+    kind = "application/vnd.oci.image.layer.nondistributable.v1.tar"
+    layout.manifests = [layout.image((ONE,), layer_type=kind)]
+    del layout.blobs[sha256(ONE)]
+    (folder / "lacking.tar").write_bytes(layout.archive())
+    return str(folder / "lacking.tar")
+
+
+@pytest.mark.parametrize("command", ["files", "inspect", "compare", "gate", "suggest"])
+def test_a_problem_found_while_opening_counts_for_every_command(command: str, tmp_path: Path) -> None:
+    odd = lacking_a_layer(tmp_path)
+    ran = run([command, odd] if command in ("files", "inspect") else [command, image(tmp_path), odd])
+    assert ran.returncode == 3, ran.stdout
+    assert "not read whole" in ran.stderr
 
 
 def test_hostile_names_reach_no_terminal_raw(tmp_path: Path) -> None:

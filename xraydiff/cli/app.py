@@ -192,6 +192,7 @@ def files(
 ) -> int:
     """List the files of an image: path, type, mode, size, target."""
     from xraydiff.image.sources import open_image
+    from xraydiff.report.assemble import whole
     from xraydiff.tree.listing import listing
     from xraydiff.tree.squash import squash
 
@@ -200,9 +201,10 @@ def files(
         tree = squash(opened)
         write("".join(f"{line}\n" for line in listing(tree, digests=digests)), output, inputs=opened.paths)
         problems = (*opened.problems, *tree.problems)
-        if not tree.complete:
-            _list_problems(problems)
-    return Exit.OK if tree.complete or allow_incomplete else Exit.NOT_READ
+    if whole(problems):
+        return Exit.OK
+    _list_problems(problems)
+    return Exit.OK if allow_incomplete else Exit.NOT_READ
 
 
 @app.command()
