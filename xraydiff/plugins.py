@@ -18,7 +18,6 @@ from xraydiff.references.config import ConfigReader
 from xraydiff.references.elf import ElfReader
 from xraydiff.references.elf_capabilities import ElfCapabilitiesReader
 from xraydiff.references.literals import LiteralsReader
-from xraydiff.references.ruby import RubyReader
 from xraydiff.references.shebang import ShebangReader
 from xraydiff.references.shell import ShellReader
 from xraydiff.rules import (
@@ -52,7 +51,6 @@ OUR_READERS: tuple[type[Reader], ...] = (
     ElfCapabilitiesReader,
     ShebangReader,
     ShellReader,
-    RubyReader,
     LiteralsReader,
 )
 
