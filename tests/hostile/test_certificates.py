@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import PrivateFormat
 
 from tests.certificate_files import certificate, pem, private_key, rebuilt, sha256
+from tests.patience import SLOW
 from xraydiff.facts import Certificate, PrivateKey, Problem, Scope, TrustStore
 from xraydiff.image.sources import open_image
 from xraydiff.inventory.certificates import read_certificates
@@ -26,9 +27,9 @@ Answer = tuple[tuple[Certificate, ...], tuple[PrivateKey, ...], tuple[TrustStore
 def read(content: bytes, limits: Limits | None = None, path: str = "/etc/ssl/cert.pem") -> Answer:
     """The answer, within two seconds."""
     tree = ImageBuilder().file(path, content).tree()
-    started = time.perf_counter()
+    started = time.process_time()
     answer = read_certificates(tree, limits=limits or Limits())
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2 * SLOW
     return answer
 
 
@@ -146,9 +147,9 @@ def test_152_a_file_of_many_hard_links_is_parsed_once() -> None:
     for number in range(90):
         builder.hardlink(f"/l{number:02}.pem", "/a.pem")
     tree = builder.tree()
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(read_certificates(tree)[0]) == 91_000
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2 * SLOW
 
 
 def test_152_warnings_of_the_library_reach_nobody() -> None:

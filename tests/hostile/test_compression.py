@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import SLOW
 from xraydiff.errors import ImageError, LimitExceeded, UnsupportedImage
 from xraydiff.layers import Note, Put
 from xraydiff.layers.compression import Compression, decompress, sniff
@@ -52,10 +53,10 @@ def read(data: bytes, limits: Limits | None = None) -> tuple[bytes, list[Note]]:
 
 
 def error(data: bytes, limits: Limits | None = None) -> ImageError:
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ImageError) as caught:
         read(data, limits)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5 * SLOW
     return caught.value
 
 
@@ -200,9 +201,9 @@ def test_compressed_twice(outer: Callable[[bytes], bytes], inner: Callable[[byte
 
 
 def test_zstd_13_byte_fcs() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     assert error(bytes.fromhex("28b52ffde06c06060663636363")).code == "compressed-corrupt"
-    assert time.monotonic() - started < 0.1
+    assert time.process_time() - started < 0.1 * SLOW
 
 
 def test_zstd_skippable_frame_without_an_end() -> None:
@@ -227,9 +228,9 @@ def test_zstd_bomb() -> None:
 
 
 def test_zstd_million_skippable_frames() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     assert read(b"\x50\x2a\x4d\x18\0\0\0\0" * 200_000 + zstd_frame(PLAIN))[0] == PLAIN
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5 * SLOW
 
 
 @pytest.mark.parametrize(

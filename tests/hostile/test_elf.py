@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.elf_files import ElfFile, elves_of_archive, make_tree
+from tests.patience import SLOW
 from xraydiff.elf.format import Elf, ElfError, read_elf, read_symbols
 from xraydiff.facts import ImageConfig, Node
 from xraydiff.limits import DEFAULT
@@ -26,7 +27,7 @@ MIB = 1 << 20
 def _read(data: bytes) -> Elf | ElfError:
     """The answer, in less than a second and with less than 64 MiB."""
     tracemalloc.start()
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         elf = read_elf(data, limits=DEFAULT)
         read_symbols(data, elf, limits=DEFAULT)
@@ -36,7 +37,7 @@ def _read(data: bytes) -> Elf | ElfError:
     finally:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20 * SLOW
     assert peak < 64 * MIB
     return answer
 
@@ -177,13 +178,13 @@ def test_128_random_damage_of_real_files(corpus: Path) -> None:
         data = bytearray(random_source.choice(real))
         for _ in range(random_source.randint(1, 12)):
             data[random_source.randrange(min(len(data), 1200))] = random_source.randrange(256)
-        started = time.perf_counter()
+        started = time.process_time()
         try:
             elf = read_elf(bytes(data), limits=DEFAULT)
             read_symbols(bytes(data), elf, limits=DEFAULT)
         except ElfError:
             pass
-        assert time.perf_counter() - started < 1
+        assert time.process_time() - started < 1 * SLOW
 
 
 def test_129_names_that_are_no_utf_8() -> None:
@@ -276,11 +277,11 @@ def test_symbol_names_that_overlap_are_bounded() -> None:
     grown = _patched(grown, hashes, "<II", 0, count)
     grown = _patched(grown, 64 + 32, "<QQ", len(grown), len(grown))
     elf = read_elf(grown, limits=DEFAULT)
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ElfError) as caught:
         read_symbols(grown, elf, limits=DEFAULT)
     assert caught.value.code == "limit-exceeded"
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2 * SLOW
 
 
 def test_a_bad_file_is_a_gap_and_not_an_exception() -> None:

@@ -35,6 +35,7 @@ from tests.image_archives import (
     special,
     tar_of,
 )
+from tests.patience import SLOW
 from xraydiff.errors import ImageError, IntegrityError, LimitExceeded, UnsupportedImage, XraydiffError
 from xraydiff.image.config import canonical
 from xraydiff.image.sources import open_image
@@ -47,10 +48,10 @@ GCR = Path("google+go-containerregistry/pkg/v1/tarball/testdata")
 
 def refused(data: bytes, *, limits: Limits | None = None, platform: str | None = None) -> XraydiffError:
     """The error of opening an image and reading all its layers."""
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ImageError) as caught:
         read(opened(data, limits=limits or Limits(), platform=platform))
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5 * SLOW
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith("stream: ") or caught.value.layer is not None
     return caught.value

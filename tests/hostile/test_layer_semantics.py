@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.patience import SLOW
 from xraydiff.errors import ImageError
 from xraydiff.facts import FileType, ImageConfig
 from xraydiff.image import Image
@@ -279,12 +280,12 @@ def test_symlink_escape() -> None:
 
 def test_symlink_exponential() -> None:
     links: list[Entry] = [symlink("l0", "d"), *(symlink(f"l{i}", f"l{i - 1}/../l{i - 1}") for i in range(1, 41))]
-    started = time.perf_counter()
+    started = time.process_time()
     tree = tree_of([directory("d"), *links, file("l40/x"), file("l3/y")], [file("l40/.wh.y"), hardlink("h", "l40/z")])
     assert tree.resolve("/l40").error == "loop"
     assert read(tree, "/d/y") == b""
     assert codes(tree) == {"symlink-loop", "dangling-hardlink"}
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5 * SLOW
 
 
 @pytest.mark.parametrize("name", ["./", ".", "/", "/."])
@@ -343,10 +344,10 @@ def test_hardlink_over_its_own_target() -> None:
 
 def test_hardlink_chain_of_10000_backwards() -> None:
     links: list[Entry] = [hardlink(f"l{i}", f"l{i + 1}") for i in range(10_000)]
-    started = time.perf_counter()
+    started = time.process_time()
     tree = tree_of([*links, file("l10000", b"x")])
     assert len(tree.links(ImagePath("/l0"))) == 10_001
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5 * SLOW
 
 
 def test_hardlink_to_symlink() -> None:
@@ -436,10 +437,10 @@ def test_opaque_100k_dirs() -> None:
     lower: list[Entry] = [file(f"{deep}/x{i}/f") for i in range(20_000)]
     upper: list[Entry] = [file(f"{deep}/x{i}/.wh..wh..opq") for i in range(20_000)]
     image = image_of(lower, upper)
-    started = time.perf_counter()
+    started = time.process_time()
     tree = squash(image)
     # A fifth of the row's size within a fifth of its ten seconds, so that a quadratic cost would show.
-    assert time.perf_counter() - started < 4
+    assert time.process_time() - started < 4 * SLOW
     assert not leaves(tree)
 
 

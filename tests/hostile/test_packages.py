@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import SLOW
 from xraydiff.facts import ImageConfig, Package, Problem
 from xraydiff.inventory.packages import read_packages
 from xraydiff.limits import Limits
@@ -226,7 +227,7 @@ def test_one_list_for_many_packages_is_read_once() -> None:
     )
     start = time.process_time()
     packages, _ = read({**dpkg(status), "var/lib/dpkg/info/x.list": b"/a\n" * 100_000, "a": b""})
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 5 * SLOW
     assert sum(len(package.files) for package in packages) == 1
 
 
@@ -235,7 +236,7 @@ def test_one_file_that_many_conffiles_name_is_hashed_once() -> None:
     status = b"Package: x\nStatus: install ok installed\nVersion: 1\nConffiles:\n" + conffiles
     start = time.process_time()
     packages, _ = read({**dpkg(status), "var/lib/dpkg/info/x.list": b"/etc/x\n", "etc/x": b"y" * 1_000_000})
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 5 * SLOW
     assert packages[0].changed == {"/etc/x"}
 
 
@@ -271,7 +272,7 @@ def test_many_files_of_nobody_do_not_search_the_maintainer_scripts_each() -> Non
     start = time.process_time()
     owners = find_owners(tree, packages, ImageConfig())
     assert {owners.owner(path).kind.value for path in tree.below(ImagePath("/srv"))} == {"application"}
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 5 * SLOW
 
 
 def test_an_entrypoint_of_a_million_words_is_read_in_part() -> None:
@@ -279,7 +280,7 @@ def test_an_entrypoint_of_a_million_words_is_read_in_part() -> None:
     tree = tree_of({"start": script})
     start = time.process_time()
     find_owners(tree, (), ImageConfig(cmd=("/start",), env=("PATH=" + ":".join(f"/{i}" for i in range(100)),)))
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 5 * SLOW
 
 
 def test_owners_of_a_deep_tree_of_node_modules() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import rpm_files as rpm
+from tests.patience import SLOW
 from xraydiff.facts import Package, Problem, Scope
 from xraydiff.inventory.packages import read_packages
 from xraydiff.inventory.packages.rpm import bdb, header, ndb
@@ -34,7 +35,7 @@ def read(
     tree = image.tree()
     start = time.process_time()
     packages, databases, problems = read_packages(tree, limits=limits or Limits())
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 2 * SLOW
     assert databases == (f"/{name}",)
     return packages, problems
 
@@ -424,7 +425,7 @@ def test_rpm_header_one_tag_sixty_thousand_times_is_read_once() -> None:
     index = struct.pack(">4I", 1_000, 6, 0, 1) + struct.pack(">4I", 1_117, 8, 0, 500_000) * 60_000
     start = time.process_time()
     found = header.parse(struct.pack(">II", 60_001, len(text)) + index + text, Limits())
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 2 * SLOW
     assert len(found.lists[header.BASENAMES]) == 500_000
 
 
@@ -518,7 +519,7 @@ def test_rpm_mutation(form: object, content: bytes) -> None:
             refused += 1
         assert blobs <= whole + 40
     assert refused > TRIALS // 10
-    assert time.process_time() - start < 20
+    assert time.process_time() - start < 20 * SLOW
 
 
 def source(content: bytes) -> Source:

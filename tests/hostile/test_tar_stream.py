@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import SLOW
 from xraydiff.errors import ImageError, LimitExceeded, XraydiffError
 from xraydiff.facts import FileType
 from xraydiff.layers import Note, Opaque, Operation, Put, Whiteout
@@ -86,10 +87,10 @@ def notes(operations: list[Operation]) -> list[tuple[str, bool]]:
 
 
 def error(data: bytes, limits: Limits | None = None) -> ImageError:
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ImageError) as caught:
         read(data, limits)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5 * SLOW
     assert "\n" not in str(caught.value)
     return caught.value
 
@@ -213,10 +214,18 @@ def test_tar_bad_size_pax(value: bytes) -> None:
 
 
 def test_tar_huge_size() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     found = error(header(b"a", b"\x80" + (2**62).to_bytes(11, "big")))
     assert (found.code, found.path) == ("tar-truncated", "a")
-    assert time.monotonic() - started < 0.1
+    assert time.process_time() - started < 0.1 * SLOW
+
+
+def test_tar_big_ids() -> None:
+    """As tar-rs' biguid_gnu.tar and biguid_pax.tar: 4294967294 does not fit into seven octal digits."""
+    big = 4294967294
+    binary = b"\x80" + big.to_bytes(7, "big")
+    found = read(header(b"a", uid=binary) + pax((b"uid", b"%d" % big), (b"gid", b"%d" % big)) + entry(b"b") + END)
+    assert [(put.name, put.uid, put.gid) for put in puts(found)] == [("a", big, 0), ("b", big, big)]
 
 
 def test_tar_pax_size_conflict() -> None:
@@ -259,9 +268,9 @@ def test_tar_pax_over_longlink() -> None:
     ],
 )
 def test_tar_bad_pax(body: bytes) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     assert error(entry(b"x", body, b"x") + entry(b"a") + END).code == "tar-bad-pax"
-    assert time.monotonic() - started < 0.1
+    assert time.process_time() - started < 0.1 * SLOW
 
 
 @pytest.mark.parametrize("kind", [b"x", b"g", b"L", b"K"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -37,14 +38,21 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[docker.DockerCl
 
 
 def _client() -> tuple[docker.DockerClient | None, str]:
-    if "DOCKER_HOST" not in os.environ and not SOCKET.exists():
-        return None, "no socket"  # the client would leak one of its own while it finds out
+    # A client that cannot connect leaks its socket, and pytest takes that for an error of the test that runs then.
+    if "DOCKER_HOST" not in os.environ and not _listens():
+        return None, "nothing listens at its socket"
     try:
         client = docker.from_env()
         client.ping()
     except DockerException as error:
         return None, str(error)
     return client, ""
+
+
+def _listens() -> bool:
+    """A dockerd that starts makes its socket before it listens, and one that was killed leaves it behind."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(SOCKET)) == 0
 
 
 def _start(log: Path) -> tuple[subprocess.Popen[bytes] | None, str]:
@@ -57,11 +65,10 @@ def _start(log: Path) -> tuple[subprocess.Popen[bytes] | None, str]:
         process = subprocess.Popen(["dockerd"], stdout=out, stderr=subprocess.STDOUT)
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
-        if SOCKET.exists():
-            client, _ = _client()
-            if client is not None:
-                client.close()
-                return process, ""
+        client, _ = _client()
+        if client is not None:
+            client.close()
+            return process, ""
         time.sleep(0.2)
     process.kill()
     process.wait()

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from tests.patience import SLOW
 from xraydiff.image.names import is_name, normal_name, same_name, with_tag
 
 
@@ -38,10 +39,10 @@ def test_no_names(name: str) -> None:
 
 
 def test_hostile_names_take_linear_time() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     for part in ("a_", "a-", "a.", "a/", "-", "a:"):
         assert not is_name(part * 250 + "!")
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1 * SLOW
 
 
 def test_with_tag() -> None:

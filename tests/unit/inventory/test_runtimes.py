@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from tests.patience import SLOW
 from xraydiff.inventory.runtimes import read_runtimes
 from xraydiff.testing import ImageBuilder
 
@@ -164,6 +165,6 @@ def test_many_names_of_one_runtime_do_not_cost_their_square() -> None:
     for number in range(3_000):
         image.file(f"/usr/bin/ruby1.{number}", mode=0o755).directory(f"/usr/lib/d{number}")
     tree = image.tree()
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(read_runtimes(tree)) == 3_000
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2 * SLOW

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from tests.patience import SLOW
 from xraydiff.facts import ImageConfig, Tool, ToolClass
 from xraydiff.inventory.tools import TOOLS, read_tools, tool_class
 from xraydiff.testing import ImageBuilder
@@ -100,6 +101,6 @@ def test_many_names_of_one_file_do_not_cost_their_square() -> None:
     for number in range(1, 5_000):
         image.hardlink(f"/bin/gcc-{number}", "/bin/gcc-0")
     tree = image.tree()
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(read_tools(tree, CONFIG)) == 5_000
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1 * SLOW

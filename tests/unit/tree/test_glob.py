@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from tests.patience import SLOW
 from xraydiff.facts import File, FileType
 from xraydiff.paths import ImagePath, ancestors
 from xraydiff.tree import Tree, glob, matches
@@ -62,17 +63,17 @@ def test_finds_what_a_shell_finds(pattern: str, found: list[str]) -> None:
 
 def test_links_that_lead_back_up_do_not_multiply() -> None:
     tree = tree_of("/f", links={f"/l{i}": "/" for i in range(300)})
-    started = time.perf_counter()
+    started = time.process_time()
     assert glob(tree, "/*/*/*/*/f") == ("/l0/l0/l0/l0/f",)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2 * SLOW
 
 
 def test_a_pattern_of_stars_is_not_expensive() -> None:
     tree = tree_of(*(f"/{'a' * 200}{i}" for i in range(200)))
-    started = time.perf_counter()
+    started = time.process_time()
     assert glob(tree, "/" + "*a" * 100 + "b") == ()
     assert not matches("/" + "a/" * 200 + "b", "/" + "**/a/" * 100 + "c")
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2 * SLOW
 
 
 @pytest.mark.parametrize(
