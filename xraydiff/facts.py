@@ -229,6 +229,10 @@ class Edge:
     """Name of the reader."""
     symbol: bool = False
     """Whether an imported symbol alone is the evidence, without a literal that names the target."""
+    certainty: Certainty | None = None
+    """The most that this reference may count for, where its reader knows that it is weak; None for no such bound."""
+    stops: bool | None = None
+    """Whether the source ends where the target is gone (`exec`, under `set -e`); None where the kind decides that."""
 
 
 class OwnerKind(StrEnum):

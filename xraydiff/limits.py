@@ -103,6 +103,10 @@ class Limits:
     """CPU time of the worker for one file."""
     worker_memory: int = GIB
     """Address space of the worker."""
+    worker_files: int = 1_000
+    """Files that one comparison or inspection shows to the worker, at 0.1 to 1 ms each."""
+    worker_failures: int = 3
+    """Files that may hang or crash the worker before it is asked no more: each may cost half a minute."""
     package_database: int = 64 * MIB
     """A dpkg status or apk installed file: TeX Live's is 0.5 MB."""
     package_record: int = 16 * MIB
@@ -147,12 +151,41 @@ class Limits:
     syntax: int = 256 * KIB
     """A script that is parsed by a grammar made for what people type: hostile text costs its parser 1 KB of memory and
     5 us a byte (`[a,[a,[a,`). Larger ones are bundles, of which only the plain imports are looked for."""
-    syntax_quotes: int = 40_000
-    """Quotes of such a script: strings that do not end cost its parser their square in time."""
+    syntax_work: int = 6_400
+    """Hundreds of operations that such a parser may do for one script, half of them for PHP: a minified script of
+    256 KiB takes 5,000, and errors make one up to a hundred times as slow."""
+    syntax_total: int = 2_000_000
+    """... and for all scripts of one image: an application of 100 MB in 10,000 files. At the bound of each script it is
+    reached after 300 of them, in ten minutes."""
+    syntax_comments: int = 6_000
+    """Comments of one script of JavaScript or Perl, counted by how they begin: where the script is broken, each costs
+    its parser all that were before it. One for each 43 bytes of the largest script is within."""
+    syntax_seconds: int = 20
+    """CPU time of such a parser for one script, where no count stopped it: scripts within the counts take up to 4."""
+    syntax_rescans: int = 20_000_000
+    """Bytes of a script of Ruby or Perl times its quotes that never end: for each of them a parser looks through all
+    the rest, at 20 ns a byte (500 of `q(` before 1.8 MB: 17 s). Sound scripts have none, and a few in texts."""
+    syntax_line_squares: int = 400_000_000
+    """Lengths of the lines of a Perl script, squared and added up: its parser counts columns from the start of the line
+    at each word, so that a line of 80 KB takes 15 s. A table of a megabyte in lines of 400 characters is within."""
     script_depth: int = 1_000
     """Nesting of a syntax tree."""
     script_steps: int = 200_000
     """Constructs of one shell script, and words and look-ups on the way through it: 1,300 lines take 30,000."""
+    jar_entries: int = 200_000
+    """Entries of one Java archive: the bundle of a cloud vendor's whole SDK has 130,000."""
+    jar_entry: int = 16 * MIB
+    """One class or text of an archive: no method is longer than 64 KB, so real classes stay below 1 MB."""
+    jar_bytes: int = 128 * MIB
+    """Bytes that the entries of all archives of one image expand to while they are read: 20,000 classes have 80 MB."""
+    jar_classes: int = 20_000
+    """Classes in all archives of one image that are read, the application's own: each takes 0.2 ms."""
+    jar_code: int = 8 * MIB
+    """Bytes of all classes whose instructions are looked at, at a microsecond each: those that start programs."""
+    beam_bytes: int = 32 * MIB
+    """Bytes that the packed tables of one BEAM file or boot file expand to: the largest of OTP have 1 MB."""
+    erlang_terms: int = 500_000
+    """Terms of one Erlang file: a boot file of a large release has 20,000."""
     inline_scripts: int = 1_000
     """Command strings followed from one file."""
     edges_per_file: int = 100_000
@@ -163,6 +196,8 @@ class Limits:
     """A file that names more existing files than this is a catalogue (a magic table, a list), not a user of them."""
     catalogue_packages: int = 3
     """... when they belong to at least so many packages."""
+    toc: int = 64 * MIB
+    """The table of contents of a layer that is pulled lazily: 300 bytes an entry, so as many as 200,000 files have."""
     engine_seconds: int = 600
     """Silence of a Docker Engine: older ones write the whole image to their disk before the first byte comes."""
     engine_message: int = 64 * KIB
@@ -181,6 +216,12 @@ class Limits:
     """Time for a credential helper: some unlock a keyring or ask a cloud."""
     policy: int = MIB
     """A policy file."""
+    companions: int = MIB
+    """A file of companions: ours has 40 KB."""
+    companion_rows: int = 1_000
+    """Rows of it: each is compared with the names of all kept files."""
+    companion_line: int = 8_192
+    """Characters of a line of it: a key of 100,000 parts (`a.a.a.`) takes its parser minutes."""
     report: int = GIB
     """A stored report."""
 

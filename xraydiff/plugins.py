@@ -17,7 +17,12 @@ from xraydiff.references import Depth, Reader
 from xraydiff.references.config import ConfigReader
 from xraydiff.references.elf import ElfReader
 from xraydiff.references.elf_capabilities import ElfCapabilitiesReader
+from xraydiff.references.erlang import ErlangReader
 from xraydiff.references.literals import LiteralsReader
+from xraydiff.references.node import NodeReader
+from xraydiff.references.perl import PerlReader
+from xraydiff.references.php import PhpReader
+from xraydiff.references.ruby import RubyReader
 from xraydiff.references.shebang import ShebangReader
 from xraydiff.references.shell import ShellReader
 from xraydiff.rules import (
@@ -51,6 +56,11 @@ OUR_READERS: tuple[type[Reader], ...] = (
     ElfCapabilitiesReader,
     ShebangReader,
     ShellReader,
+    NodeReader,
+    PhpReader,
+    RubyReader,
+    PerlReader,
+    ErlangReader,
     LiteralsReader,
 )
 

@@ -99,5 +99,5 @@ def certainty_of(edge: Edge, standing: Standing, *, catalogue: bool = False) -> 
     if standing in PACKAGE_ROWS and edge.firing is Firing.LOAD and edge.kind not in LOADER_KINDS:
         return Certainty.NONE
     if catalogue and edge.firing is Firing.NAMED:
-        return min(certainty, Certainty.POSSIBLE)
-    return certainty
+        certainty = min(certainty, Certainty.POSSIBLE)
+    return certainty if edge.certainty is None else min(certainty, edge.certainty)

@@ -1,0 +1,75 @@
+"""What parsers of scripts may cost, for one script and for all of an image."""
+
+from __future__ import annotations
+
+import pytest
+
+from xraydiff.limits import Limits
+from xraydiff.syntax import Refused, parse, text_of, walk
+
+SOUND = {
+    "javascript": b"require('a');\n",
+    "php": b"<?php require 'a';\n",
+    "ruby": b"require 'a'\n",
+    "perl": b"require a;\n",
+}
+BROKEN = b"import " + b"*//\n" * 4_000
+
+
+@pytest.mark.parametrize("language", SOUND)
+def test_a_sound_script_becomes_a_tree(language: str) -> None:
+    tree = parse(SOUND[language], language, limits=Limits(), memo={})
+    assert not isinstance(tree, Refused)
+    assert not tree.root_node.has_error
+    assert text_of(tree.root_node, SOUND[language]) == SOUND[language].decode()
+
+
+def test_size() -> None:
+    assert parse(b"aaaa", "ruby", limits=Limits(syntax=3), memo={}) == Refused(reason="too-large", detail="4 bytes")
+
+
+def test_the_work_for_one_script() -> None:
+    memo: dict[str, object] = {}
+    refused = parse(SOUND["ruby"] * 2_000, "ruby", limits=Limits(syntax_work=10), memo=memo)
+    assert refused == Refused(reason="too-large", detail="more work for the parser than its limit")
+    assert not isinstance(parse(SOUND["ruby"], "ruby", limits=Limits(syntax_work=10), memo=memo), Refused)
+
+
+def test_the_work_for_all_scripts_of_an_image() -> None:
+    memo: dict[str, object] = {}
+    limits = Limits(syntax_total=100)
+    found = [parse(SOUND["php"] * 200, "php", limits=limits, memo=memo) for _ in range(20)]
+    kinds = [isinstance(one, Refused) for one in found]
+    assert kinds == sorted(kinds)
+    assert kinds[0] is False
+    assert kinds[-1] is True
+    assert not isinstance(parse(SOUND["php"] * 200, "php", limits=limits, memo={}), Refused)
+
+
+def test_comments_of_a_broken_script() -> None:
+    refused = parse(BROKEN, "javascript", limits=Limits(syntax_comments=3_999), memo={})
+    assert refused == Refused(reason="too-large", detail="more comments than the limit of its parser")
+    assert not isinstance(parse(BROKEN, "javascript", limits=Limits(), memo={}), Refused)
+
+
+def test_seconds_stop_what_no_count_foresees() -> None:
+    limits = Limits(syntax_comments=1_000_000, syntax_seconds=1)
+    refused = parse(b"import " + b"*//\n" * 60_000, "javascript", limits=limits, memo={})
+    assert refused == Refused(reason="too-large", detail="more work for the parser than its limit")
+
+
+def test_a_refused_script_leaves_nothing_to_the_next() -> None:
+    limits = Limits(syntax_work=10)
+    for language, data in SOUND.items():
+        assert isinstance(parse(data * 2_000, language, limits=limits, memo={}), Refused)
+        tree = parse(data, language, limits=limits, memo={})
+        assert not isinstance(tree, Refused)
+        assert tree.root_node.end_byte == len(data)
+
+
+def test_depth_of_a_walk() -> None:
+    tree = parse(b"[" * 50 + b"]" * 50, "javascript", limits=Limits(), memo={})
+    assert not isinstance(tree, Refused)
+    walked = walk(tree, 0, lambda _, level: level + 1, levels=10)
+    assert walked.too_deep
+    assert not walk(tree, 0, lambda _, level: level + 1, levels=100).too_deep

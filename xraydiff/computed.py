@@ -1,0 +1,185 @@
+r"""Texts of which a script tells only parts, and the paths of an image that they may stand for.
+
+`require('./plugins/' + name)` and `include "lang/$code.php"` say where to look and not what for. An unknown part is the
+character `HOLE`; a pattern is a path with holes. `DEEP` as a whole component stands for any number of directories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from xraydiff.facts import FileType
+from xraydiff.paths import ImagePath, image_path
+from xraydiff.tree import FileTree
+
+__all__ = [
+    "CHOICES",
+    "DEEP",
+    "HOLE",
+    "UNKNOWN",
+    "Exhausted",
+    "Expander",
+    "Texts",
+    "concatenated",
+    "is_vague",
+    "joined",
+    "known",
+    "normal",
+    "union",
+]
+
+HOLE: Final = "\0"
+"""No path and no word of a command holds a NUL."""
+DEEP: Final = "\0**\0"
+"""A component, alone between slashes."""
+CHOICES: Final = 256
+"""Texts that one expression may stand for; a table of plug-ins has about ten."""
+LONGEST: Final = 4_096
+"""Characters of a text that are kept: no kernel opens a longer path."""
+
+Texts = tuple[str, ...]
+"""What an expression may be; never empty."""
+UNKNOWN: Final[Texts] = (HOLE,)
+
+
+def union(*choices: Texts) -> Texts:
+    """Every text once, in order; unknown where none is known, and where they are too many to follow each."""
+    texts = dict.fromkeys(text for one in choices for text in one if text != HOLE)
+    return tuple(texts) if 0 < len(texts) <= CHOICES else UNKNOWN
+
+
+def known(texts: Texts) -> Texts:
+    """The texts without a hole; may be empty."""
+    return tuple(text for text in texts if HOLE not in text)
+
+
+def concatenated(parts: Sequence[Texts]) -> Texts:
+    """Every way to put the parts one after the other; unknown where there are too many or one grows too long."""
+    found: list[str] = [""]
+    for texts in parts:
+        if len(found) * len(texts) > CHOICES:
+            texts = UNKNOWN  # noqa: PLW2901  which of them it is, is not told
+        found = [_closed(before + text) for before in found for text in texts]
+    return tuple(dict.fromkeys(found)) or UNKNOWN
+
+
+def _closed(text: str) -> str:
+    while HOLE + HOLE in text:
+        text = text.replace(HOLE + HOLE, HOLE)
+    return text if len(text) <= LONGEST else HOLE
+
+
+def normal(text: str) -> str:
+    """A path without `.`, empty and, where that can be told, `..` components; a relative one stays relative."""
+    absolute = text.startswith("/")
+    parts: list[str] = []
+    for part in text.split("/"):
+        if part in ("", "."):
+            continue
+        if part == ".." and parts and parts[-1] != "..":
+            parts.pop()
+        elif part != ".." or not absolute:
+            parts.append(part)
+    return ("/" if absolute else "") + "/".join(parts) or "."
+
+
+def joined(directory: str, text: str) -> str:
+    """A path or pattern as seen from a directory."""
+    return normal(text if text.startswith("/") else f"{directory}/{text}")
+
+
+def is_vague(pattern: str, roots: Iterable[str]) -> bool:
+    """Whether a pattern tells too little: nothing but holes below `/` or below a directory that holds everything."""
+    at = pattern.find(HOLE)
+    if at < 0:
+        return False
+    head, _, begun = pattern[:at].rpartition("/")
+    rest = pattern[at:].replace(DEEP, HOLE).strip(HOLE + "/")
+    return not begun and not rest and (head or "/") in {"/", *roots}
+
+
+class Exhausted(Exception):  # noqa: N818  it says what happened
+    """One script asked for more look-ups than its bound."""
+
+
+class Expander:
+    """Look-ups of one script in a tree, counted: a script of a few lines can ask for every file of an image at once."""
+
+    def __init__(self, tree: FileTree, *, most: int, steps: int) -> None:
+        """`most` is how many names one pattern may look at, `steps` how many look-ups there may be in all."""
+        self._tree = tree
+        self._most = most
+        self._steps = steps
+        self._known: dict[str, tuple[ImagePath, ...] | None] = {}
+
+    def spend(self, steps: int = 1) -> None:
+        """Count look-ups. Raises `Exhausted` where there were too many."""
+        self._steps -= steps
+        if self._steps < 0:
+            raise Exhausted
+
+    def type_of(self, path: str) -> FileType | None:
+        """The type of what a path leads to; None for what is absent, and for the root."""
+        self.spend()
+        file = self._tree.resolve(path).file
+        return file.type if file is not None and path != "/" else None
+
+    def expand(self, pattern: str) -> tuple[ImagePath, ...] | None:
+        """The paths of files and directories that a pattern matches, sorted; None where it looks at too many.
+
+        A hole matches anything but a slash, a name that begins with a dot only where the pattern says so.
+        """
+        if pattern not in self._known:
+            self._known[pattern] = self._expanded([part for part in pattern.split("/") if part])
+        return self._known[pattern]
+
+    def _expanded(self, parts: list[str]) -> tuple[ImagePath, ...] | None:
+        found: list[ImagePath] = [ImagePath("/")] if parts else []
+        left = self._most
+        for part in parts:
+            following: dict[ImagePath, None] = {}
+            for directory in found:
+                for name in _candidates(self._tree, directory, part):
+                    left -= 1
+                    self.spend()
+                    if left < 0:
+                        return None
+                    if name is not None:
+                        following.setdefault(image_path(f"{directory}/{name}"))
+            found = list(following)
+        return tuple(sorted(path for path in found if self._tree.resolve(path).file is not None))
+
+
+def _candidates(tree: FileTree, directory: ImagePath, part: str) -> Iterator[str | None]:
+    """The names in a directory that a component may be; None for each that was looked at in vain."""
+    if HOLE not in part:
+        yield part
+        return
+    real = tree.resolve(directory).path
+    if real is None:
+        return
+    if part == DEEP:
+        yield "."
+        start = len("" if real == "/" else real) + 1
+        for path in tree.below(real):
+            if tree.files[path].type is FileType.DIRECTORY and "/." not in path[start - 1 :]:
+                yield path[start:]
+        return
+    pieces = part.split(HOLE)
+    for name in tree.children(real):
+        yield name if _matches(name, pieces) else None
+
+
+def _matches(name: str, pieces: list[str]) -> bool:
+    """Whether a name holds the pieces in order, the first at its start and the last at its end."""
+    first, last = pieces[0], pieces[-1]
+    if not name.startswith(first) or not name.endswith(last) or (name.startswith(".") and not first):
+        return False
+    at, end = len(first), len(name) - len(last)
+    for piece in pieces[1:-1]:
+        at = name.find(piece, at, max(end, at))
+        if at < 0:
+            return False
+        at += len(piece)
+    return at <= end

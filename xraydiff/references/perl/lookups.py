@@ -1,0 +1,149 @@
+"""What a program's names mean in the original tree, and the bound on how much one program may ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xraydiff.errors import ImageError, LimitExceeded
+from xraydiff.facts import FileType
+from xraydiff.paths import ImagePath, image_path, join
+from xraydiff.references import Context
+from xraydiff.start import find_executable
+from xraydiff.tree.glob import glob
+
+_GLOB_STEPS = 1_000
+_MATCHES = 1_000
+"""Files of one pattern or directory that a program is taken to ask for; more are a collection to choose from."""
+_ENGINE = ("/dev", "/proc", "/sys")
+_ENGINE_FILES = frozenset({"/", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"})
+
+_SYSTEM = frozenset(("", "/lib", "/bin", "/usr", "/usr/lib", "/usr/local", "/usr/local/lib", "/etc", "/var", "/opt"))
+
+
+class Exhausted(Exception):  # noqa: N818  it never leaves this folder
+    """One program asked for more than its bound."""
+
+
+class Lookups:
+    """Finds names of one program; counts the work."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._tree = context.original
+        self._steps = context.limits.script_steps
+        self._types: dict[str, tuple[ImagePath, FileType] | None] = {}
+
+    def spend(self, steps: int = 1) -> None:
+        """Count work. Raises `Exhausted` where a program takes too much of it."""
+        self._steps -= steps
+        if self._steps < 0:
+            raise Exhausted
+
+    def real(self, path: str) -> tuple[ImagePath, FileType] | None:
+        """Real path and type of a path, or None where it is not in the original."""
+        if path not in self._types:
+            self.spend()
+            try:
+                found = self._tree.resolve(path)
+            except LimitExceeded:
+                self._types[path] = None
+            else:
+                here = found.path is not None and found.file is not None
+                self._types[path] = (found.path, found.file.type) if here else None  # type: ignore[union-attr,assignment]
+        return self._types[path]
+
+    def is_file(self, path: str) -> bool:
+        """Whether a path is a regular file, links followed."""
+        found = self.real(path)
+        return found is not None and found[1] is FileType.FILE
+
+    def is_directory(self, path: str) -> bool:
+        """Whether a path is a directory, links followed."""
+        found = self.real(path)
+        return found is not None and found[1] is FileType.DIRECTORY
+
+    def is_system(self, path: str) -> bool:
+        """Whether a directory is the whole system's, so that lying in it says nothing."""
+        return path.rstrip("/") in _SYSTEM
+
+    def named(self, text: str, directory: str) -> tuple[ImagePath, FileType] | None:
+        """The path and type of something that a program names; None for what is absent or the engine's."""
+        if not text or "\0" in text or len(text) > self.context.limits.path:
+            return None
+        path = join(directory, text)
+        if path.startswith(_ENGINE) or path in _ENGINE_FILES:
+            return None
+        found = self.real(path)
+        if found is None or found[1] not in (FileType.FILE, FileType.DIRECTORY):
+            return None
+        return path, found[1]
+
+    def executable(self, word: str) -> ImagePath | None:
+        """The program that a command word starts over PATH."""
+        if not word or "\0" in word:
+            return None
+        self.spend(1 + len(self.context.path))
+        try:
+            return find_executable(word, self._tree, self.context.path, self.context.cwd)
+        except LimitExceeded:
+            return None
+
+    def glob(self, pattern: str) -> tuple[ImagePath, ...]:
+        """The files that an absolute pattern matches, or nothing where they are too many to be asked for."""
+        self.spend(_GLOB_STEPS)
+        found: list[ImagePath] = []
+        try:
+            for text in _alternatives(pattern):
+                found.extend(glob(self._tree, text))
+                self.spend(len(found))
+                if len(found) > _MATCHES:
+                    return ()
+        except LimitExceeded:
+            return ()
+        return tuple(sorted(set(found)))
+
+    def below(self, directory: str) -> tuple[ImagePath, ...]:
+        """The regular files below a directory, or nothing where they are too many to be asked for."""
+        found = self.real(directory)
+        if found is None or found[1] is not FileType.DIRECTORY:
+            return ()
+        files: list[ImagePath] = []
+        for path in self._tree.below(found[0]):
+            self.spend()
+            if self._tree.files[path].type is FileType.FILE:
+                files.append(path)
+                if len(files) > _MATCHES:
+                    return ()
+        return tuple(files)
+
+    def children(self, directory: str) -> tuple[str, ...]:
+        """Names in a directory, or nothing where they are too many."""
+        found = self.real(directory)
+        if found is None or found[1] is not FileType.DIRECTORY:
+            return ()
+        names = self._tree.children(found[0])
+        self.spend(len(names))
+        return names if len(names) <= self.context.limits.directory_targets else ()
+
+    def content(self, path: str, limit: int) -> bytes:
+        """The bytes of a file, or none where it is absent or larger than the limit."""
+        found = self.real(path)
+        if found is None or found[1] is not FileType.FILE:
+            return b""
+        try:
+            data = self._tree.content(found[0], limit=limit)
+        except ImageError:
+            return b""
+        self.spend(len(data) >> 10)
+        return data
+
+
+def _alternatives(pattern: str) -> Iterator[str]:
+    """`a{b,c}d` as `abd` and `acd`: one pair of braces, which is what people write for suffixes."""
+    head, brace, rest = pattern.partition("{")
+    inner, close, tail = rest.partition("}")
+    if not brace or not close:
+        yield str(image_path(pattern))
+        return
+    for one in inner.split(",")[:32]:
+        yield str(image_path(head + one + tail))

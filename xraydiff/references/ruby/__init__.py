@@ -1,0 +1,55 @@
+"""What a Ruby program asks for: features, gems, templates, data beside it, commands, each with when it is followed.
+
+A program is walked statement by statement; a `require` stands for the file that this image's own Ruby would load, by
+the load path compiled into it and the gems that it would find.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from xraydiff.facts import Edge, FileType, NodeKind
+from xraydiff.paths import basename
+from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references.ruby.extension import is_extension, read_extension
+from xraydiff.references.ruby.script import read
+
+__all__ = ["RubyReader"]
+
+_LANGUAGE = "ruby"
+_BUFFER = 256
+"""BINPRM_BUF_SIZE: the kernel reads no more of a `#!` line."""
+_INTERPRETER = re.compile(rb"#![^\n]*?(?:/|[ \t])ruby[0-9.]*(?=[\s]|\Z)")
+_SUFFIXES = (".rb", ".ru", ".rake", ".erb", ".thor", ".jbuilder")
+_NAMES = frozenset({"Gemfile", "Rakefile", "Guardfile", "Capfile", "Procfile.rb"})
+
+
+class RubyReader:
+    """Reads Ruby programs, told by `#!`, by their names, or by who loads them; and the code in ERB templates."""
+
+    name = "ruby"
+    language = _LANGUAGE
+    depth = Depth.FULL
+
+    def accepts(self, subject: Subject) -> bool:
+        """Whether Ruby reads this file."""
+        node, file = subject.node, subject.file
+        if node.kind is NodeKind.SCRIPT or node.language:
+            return node.language == _LANGUAGE and not subject.data.startswith(b"\x7fELF")
+        if node.kind is not NodeKind.FILE or (file is not None and file.type is not FileType.FILE):
+            return False
+        if subject.data.startswith(b"\x7fELF"):
+            return is_extension(subject)
+        if subject.path.endswith(_SUFFIXES) or basename(subject.path) in _NAMES:
+            return True
+        return _INTERPRETER.match(subject.data[:_BUFFER]) is not None
+
+    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+        """Edges in the order of the file, then gaps."""
+        if subject.data.startswith(b"\x7fELF"):
+            return read_extension(subject, context)
+        size = max(len(subject.data), len(subject.node.text))
+        if size > context.limits.script:
+            return (Gap(node=subject.node, reason="too-large", detail=f"{size} bytes"),)
+        return read(subject, context)

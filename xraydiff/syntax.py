@@ -1,0 +1,226 @@
+"""How scripts become syntax trees: parsers that are kept, bounds on what parsing costs, a walk without recursion.
+
+The grammars of tree-sitter are made for what people type. Text made to hurt them costs up to 1 KB of memory a byte, for
+some kinds of error the square of their number in time (8 KB of `}+}+` take eight seconds), and for each level of
+brackets a frame of the C stack. So the parser's work is counted here, in its own operations, for one script and for
+all of an image, and it works in a thread whose stack is large enough for the deepest text within bounds. Seconds are
+the last resort: only text whose cost no count foresees gets there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from time import thread_time
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from xraydiff.limits import Limits
+
+if TYPE_CHECKING:
+    from tree_sitter import Node as Syntax
+    from tree_sitter import Parser, Tree, TreeCursor
+
+__all__ = ["Refused", "Walked", "parse", "text_of", "walk"]
+
+T = TypeVar("T")
+
+_STACK: Final = 128 << 20
+"""Bytes of stack for the parser: 512 KiB of `{a:{a:{a:` take 14 MiB. Only what is used is ever backed by memory."""
+_SMALL: Final = 8 << 10
+"""Bytes of a script that fit the stack of any thread, however deep they nest."""
+_CHUNK: Final = 1 << 10
+"""Bytes that the parser gets at a time. It asks again whenever it goes back, so that tells how much it reads."""
+_AGAIN: Final = 16
+"""Times that a script may be read: what people write is read twice, or six times where it is short. A comment or
+regular expression without an end has the rest of the text read for each of its beginnings."""
+_AGAIN_OF: Final = {"perl": 1_000}
+"""... of languages whose parser asks for the column at each word, and so goes back to the start of the line:
+what people write of Perl is read 90 to 300 times."""
+_FEW: Final = 1_000
+"""Reports of work that any script may cause."""
+_BYTES: Final = 8
+"""A script may cause one report of work for so many of its bytes: what people write causes one for 50 to 200."""
+_COMMENTS: Final = {"javascript": (b"//", b"/*"), "perl": (b"#",)}
+"""How comments begin in languages whose parser goes over all of them again at each one, where the text is broken:
+64,000 of `*//` behind `import` take four minutes."""
+_LEFT: Final = "syntax.left"
+_CAPSULE: Final = b"tree_sitter.Language"
+"""The name inside a capsule, which keeps no copy of it."""
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Why a script is not parsed; the words are those of a reader's gap."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walked:
+    """How a walk ended."""
+
+    nodes: int
+    too_deep: bool
+
+
+@cache
+def _parser(language: str) -> Parser:
+    """The one parser of a grammar; importing it costs milliseconds that a comparison without scripts need not pay."""
+    from tree_sitter import Language, Parser
+
+    match language:
+        case "javascript":
+            import tree_sitter_javascript
+
+            return Parser(Language(tree_sitter_javascript.language()))
+        case "php":
+            import tree_sitter_php
+
+            return Parser(Language(tree_sitter_php.language_php()))
+        case "ruby":
+            import tree_sitter_ruby
+
+            return Parser(Language(tree_sitter_ruby.language()))
+        case "perl":
+            import tree_sitter_perl
+
+            return Parser(Language(_capsule(tree_sitter_perl.language())))
+        case _:
+            raise ValueError(f"no grammar for {language}")
+
+
+def _capsule(grammar: object) -> object:
+    """A grammar as tree-sitter wants it: some packages give its address as a number, which is on its way out there."""
+    if not isinstance(grammar, int):
+        return grammar
+    import ctypes
+
+    make = ctypes.pythonapi.PyCapsule_New
+    make.restype, make.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
+    capsule: object = make(grammar, _CAPSULE, None)
+    return capsule
+
+
+def parse(data: bytes, language: str, *, limits: Limits, memo: dict[str, object]) -> Tree | Refused:
+    """The syntax tree of a script in one of the languages of `_parser`, with error nodes where it is broken.
+
+    `memo` is that of one walk; it holds what all scripts of its image may still cost.
+    """
+    if len(data) > limits.syntax:
+        return Refused(reason="too-large", detail=f"{len(data)} bytes")
+    if sum(data.count(sign) for sign in _COMMENTS.get(language, ())) > limits.syntax_comments:
+        return Refused(reason="too-large", detail="more comments than the limit of its parser")
+    left = memo.get(_LEFT, limits.syntax_total)
+    most = min(
+        left if isinstance(left, int) else 0,
+        limits.syntax_work // (2 if language == "php" else 1),
+        _FEW + len(data) // _BYTES,
+    )
+    work = _Work(data, most, _AGAIN_OF.get(language, _AGAIN), limits.syntax_seconds)
+    tree = _parsed(work, _parser(language), small=len(data) <= _SMALL)
+    memo[_LEFT] = max(0, left - work.spent) if isinstance(left, int) else 0
+    return tree or Refused(reason="too-large", detail="more work for the parser than its limit")
+
+
+def _parsed(work: _Work, parser: Parser, *, small: bool) -> Tree | None:
+    found: list[Tree | None] = []
+
+    def run() -> None:
+        found.append(work.parse(parser))
+
+    with _lock:
+        # One parser serves one text at a time, and the stack's size is a setting of the whole process.
+        if small:
+            run()
+        else:
+            _in_a_deep_stack(run)
+    return found[0]
+
+
+class _Work:
+    """One text for a parser, and how much of its work may be spent on it.
+
+    The tree keeps the method that gives it the text, so it must not be kept here: nothing breaks that circle. For the
+    same reason of memory there is no other way to give the text while work is counted (tree-sitter 0.25, 0.26): each
+    piece that the parser gets stays in memory for good, so what is parsed is lost once.
+    """
+
+    def __init__(self, data: bytes, most: int, again: int, seconds: int) -> None:
+        self.spent = 0
+        """Reports of work so far."""
+        self._data = data
+        self._left = most
+        self._chunks = _FEW + again * (len(data) // _CHUNK)
+        self._seconds = seconds
+        self._end = 0.0
+
+    def parse(self, parser: Parser) -> Tree | None:
+        """The tree, or None where that takes too much."""
+        self._end = thread_time() + self._seconds
+        try:
+            tree = parser.parse(self._chunk, progress_callback=self._count)
+        except ValueError:
+            # Otherwise the next text would go on where this one stopped.
+            parser.reset()
+            return None
+        return tree if self._left >= 0 else None
+
+    def _chunk(self, offset: int, _point: object) -> bytes:
+        self._chunks -= 1
+        if self._chunks < 0 or thread_time() > self._end:
+            self._left = -1
+            return b""
+        return self._data[offset : offset + _CHUNK]
+
+    def _count(self, _offset: int, _has_error: bool) -> bool:  # noqa: FBT001  how tree-sitter calls it
+        """Called after a hundred operations each; true stops the parser."""
+        self.spent += 1
+        if thread_time() > self._end:
+            self._left = -1
+        self._left -= 1
+        return self._left < 0
+
+
+def _in_a_deep_stack(run: Callable[[], None]) -> None:
+    before = threading.stack_size(_STACK)
+    try:
+        thread = threading.Thread(target=run, name="xraydiff-parser")
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    thread.join()
+
+
+def walk(tree: Tree, state: T, enter: Callable[[TreeCursor, T], T | None], *, levels: int) -> Walked:
+    """Visit a tree in the order of the text. `enter` gets each node with its parent's state and gives its own, or None
+    to leave out what is below it; nodes deeper than `levels` are not visited.
+    """  # noqa: D205  two sentences that belong together
+    cursor = tree.walk()
+    states = [state]
+    nodes, too_deep = 0, False
+    while True:
+        nodes += 1
+        inner = enter(cursor, states[-1])
+        if inner is not None and cursor.goto_first_child():
+            if len(states) <= levels:
+                states.append(inner)
+                continue
+            too_deep = True
+            cursor.goto_parent()
+        while not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                return Walked(nodes=nodes, too_deep=too_deep)
+            states.pop()
+
+
+def text_of(node: Syntax, data: bytes, *, most: int | None = None) -> str:
+    """The text of a node, or its first `most` bytes; bytes that are no UTF-8 become lone surrogates, as in names.
+
+    A node that may hold others of its kind needs `most`: their texts together are the square of the script.
+    """
+    end = node.end_byte if most is None else min(node.end_byte, node.start_byte + most)
+    return data[node.start_byte : end].decode("utf-8", "surrogateescape")
