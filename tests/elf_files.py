@@ -242,3 +242,28 @@ def _elves(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
         data = stream.read() if stream else b""
         if data.startswith(b"\x7fELF"):
             yield member.name, data
+
+
+def endless_elf() -> bytes:
+    """An ELF file of 352 bytes whose version needs never end: 65,535 versions in each of 2^32 - 1 entries."""
+    need = struct.pack("<HHIII", 1, 65535, 0, 16, 0) + struct.pack("<IHHII", 0, 0, 0, 0, 0)
+    body = need + b"\0a\0"
+    head, entry = 64, 64
+    table = bytes(entry)
+    table += struct.pack("<IIQQQQIIQQ", 0, 0x6FFFFFFE, 0, 0, head, len(need), 2, 2**32 - 1, 1, 24)
+    table += struct.pack("<IIQQQQIIQQ", 0, 3, 0, 0, head + len(need), 3, 0, 0, 1, 0)
+    fields = (b"\x7fELF\x02\x01\x01", 3, 62, 1, 0, 0, head + len(body), 0, head, 56, 0, entry, 3, 2)
+    return struct.pack("<16sHHIQQQIHHHHHH", *fields) + body + table
+
+
+def slow_elf() -> bytes:
+    """An ELF file that keeps pyelftools busy: two thousand DT_NEEDED that all name one string of two megabytes."""
+    strings = b"\0" + b"a" * 2_000_000 + b"\0"
+    entries = struct.pack("<QQ", 10, len(strings)) + struct.pack("<QQ", 1, 1) * 2_000 + struct.pack("<QQ", 0, 0)
+    at = 64 + 2 * 56
+    dynamic = struct.pack("<QQ", 5, at + 16 + len(entries)) + entries
+    whole = at + len(dynamic) + len(strings)
+    segments = struct.pack("<IIQQQQQQ", 1, 4, 0, 0, 0, whole, whole, 1)
+    segments += struct.pack("<IIQQQQQQ", 2, 4, at, at, 0, len(dynamic), len(dynamic), 8)
+    head = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 3, 62, 1, 0, 64, 0, 0, 64, 56, 2, 64, 0, 0)
+    return head + segments + dynamic + strings

@@ -233,6 +233,8 @@ class Edge:
     """The most that this reference may count for, where its reader knows that it is weak; None for no such bound."""
     stops: bool | None = None
     """Whether the source ends where the target is gone (`exec`, under `set -e`); None where the kind decides that."""
+    when: When | None = None
+    """The moment that the reader knows (`trap`, a stop script); None for that of the file which holds the reference."""
 
 
 class OwnerKind(StrEnum):
@@ -514,3 +516,69 @@ class Inventory:
     """Paths of package databases that exist."""
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Lines of plug-in inventories, by their name."""
+
+
+# --- a closer look at single files ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class FileKind:
+    """What libmagic calls a file."""
+
+    path: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElfNote:
+    """A note of an ELF file (elf(5))."""
+
+    owner: str
+    type: str
+    description: str
+    """Text where it is one, else hex digits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElfVersions:
+    """Symbol versions that a file needs of a library, or a version that it defines with those it is built on."""
+
+    name: str
+    versions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hardening:
+    """What the compiler and linker did against attacks."""
+
+    pie: bool
+    """A position-independent program; false for a library."""
+    relro: str
+    """none, partial or full."""
+    nx: bool
+    """Whether the stack is not executable."""
+    canary: bool
+    """Whether a symbol of the stack protector is there; a stripped static program hides it."""
+    fortify: tuple[str, ...] = ()
+    """The checked functions (`__memcpy_chk`) that it imports."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElfDetails:
+    """What an ELF file says of itself beyond what a loader needs."""
+
+    path: str
+    target: str = ""
+    """The real file where `path` is a link or goes through one."""
+    kind: str
+    """What libmagic calls it, or empty where that failed."""
+    type: str
+    """ET_DYN and the like."""
+    machine: str
+    """EM_X86_64 and the like."""
+    build_id: str = ""
+    """Hex digits."""
+    notes: tuple[ElfNote, ...] = ()
+    version_needs: tuple[ElfVersions, ...] = ()
+    version_definitions: tuple[ElfVersions, ...] = ()
+    hardening: Hardening

@@ -170,6 +170,9 @@ class Limits:
     at each word, so that a line of 80 KB takes 15 s. A table of a megabyte in lines of 400 characters is within."""
     script_depth: int = 1_000
     """Nesting of a syntax tree."""
+    script_tokens: int = 400_000
+    """Words and signs of one script of Python: the largest of real ones have 135,000. Each costs 7 us and 300 bytes, so
+    that 2 MiB of `a()` would take 14 s and 600 MiB; of what is beyond only the plain imports are looked for."""
     script_steps: int = 200_000
     """Constructs of one shell script, and words and look-ups on the way through it: 1,300 lines take 30,000."""
     jar_entries: int = 200_000
@@ -216,6 +219,12 @@ class Limits:
     """Time for a credential helper: some unlock a keyring or ask a cloud."""
     policy: int = MIB
     """A policy file."""
+    creport: int = 32 * MIB
+    """The minifier's report: 250 bytes a file that its run used, and 150 for each that it looked for."""
+    include_file: int = MIB
+    """A file of paths to keep."""
+    include_lines: int = 10_000
+    """Paths in it."""
     companions: int = MIB
     """A file of companions: ours has 40 KB."""
     companion_rows: int = 1_000

@@ -14,19 +14,22 @@ from xraydiff.comparison import Comparison, Seen
 from xraydiff.dependency_graph import image_graph
 from xraydiff.diff import ImageDiff, compare_trees, count_bytes, count_files
 from xraydiff.errors import ImageError
-from xraydiff.facts import Certainty, Inventory, Problem, Runtime, Scope
+from xraydiff.facts import Certainty, ElfDetails, FileKind, FileType, Finding, Inventory, Problem, Runtime, Scope
 from xraydiff.image import Image
 from xraydiff.image.sources import open_image
 from xraydiff.inventory.classes import classify
 from xraydiff.inventory.take import take
 from xraydiff.limits import DEFAULT, Limits
+from xraydiff.minifier import NOTHING, Run, read_creport, read_includes
 from xraydiff.owners import Owners, find_owners
+from xraydiff.paths import ImagePath
 from xraydiff.policy import Policy
 from xraydiff.policy import load_policy as read_policy
 from xraydiff.reach import Reach
 from xraydiff.reach.causes import causes
 from xraydiff.reach.walk import walk
 from xraydiff.references import Context
+from xraydiff.references.companions import Companion, CompanionsReader, our_companions, read_companions
 from xraydiff.report.assemble import Labels, assemble, assemble_inspection, whole
 from xraydiff.report.document import Inspection, Report
 from xraydiff.rules import Sight
@@ -34,6 +37,7 @@ from xraydiff.rules.outlook import outlook
 from xraydiff.rules.running import findings
 from xraydiff.start import environment, search_path, working_directory
 from xraydiff.suggestions import Suggestions, choose, propose
+from xraydiff.tree import FileTree
 from xraydiff.tree.squash import squash
 from xraydiff.tree.view import Tree
 
@@ -54,34 +58,52 @@ def compare(
     platform: str | None = None,
     limits: Limits = DEFAULT,
     progress: Progress | None = None,
+    file_kinds: bool = False,
+    companions: str | os.PathLike[str] | None = None,
+    creport: str | os.PathLike[str] | None = None,
+    include_file: str | os.PathLike[str] | None = None,
 ) -> Comparison:
     """Compare an image with its slimmed twin, running neither.
 
-    Takes references, paths or open images, and closes only what it opened. Raises `ImageError` where one of them
-    cannot be read at all, `PluginError` where an installed plug-in fails; an image that was not read whole gives a
-    report whose `complete` is false.
+    With `file_kinds` the report says what libmagic calls the files that findings name; `companions` is a file with rows
+    of your own (docs/companions.md), `creport` the minifier's report of its run, `include_file` the paths that it was
+    told to keep. Takes references, paths or open images, and closes only what it opened. Raises `ImageError` where one
+    of the images cannot be read at all, `UsageError` where such a file is wrong, `PluginError` where an installed
+    plug-in fails; an image that was not read whole gives a report whose `complete` is false.
     """
+    own = read_companions(os.fspath(companions), limits=limits) if companions is not None else ()
+    run = read_creport(creport, limits=limits) if creport is not None else NOTHING
+    run = read_includes(include_file, run, limits=limits) if include_file is not None else run
     with ExitStack() as opened:
         images = (
             _opened(original, opened, platform, limits, progress),
             _opened(slim, opened, platform, limits, progress),
         )
-        active = plugins.load()
-        report, seen = _judge(_look(images, active, limits, progress), active, limits)
+        active = _with_companions(plugins.load(), own)
+        report, seen = _judge(_look(images, active, limits, progress), active, limits, file_kinds=file_kinds, run=run)
         return Comparison(report, seen, opened.pop_all())
 
 
 def inspect(
-    image: Reference, *, platform: str | None = None, limits: Limits = DEFAULT, progress: Progress | None = None
+    image: Reference,
+    *,
+    platform: str | None = None,
+    limits: Limits = DEFAULT,
+    progress: Progress | None = None,
+    elf: Iterable[str] = (),
 ) -> Inspection:
-    """What one image holds: its config and inventory. Raises `ImageError` where it cannot be read at all."""
+    """What one image holds: its config and inventory, and the deep view of the ELF files at the paths `elf`.
+
+    Raises `ImageError` where it cannot be read at all, `UsageError` where one of the paths is no regular file.
+    """
     with ExitStack() as opened:
         one = _opened(image, opened, platform, limits, progress)
         tree = squash(one, limits=limits, progress=_named(one, progress))
         inventory, problems = take(tree, one.config, limits=limits, inventories=plugins.load().inventories)
-        found = (*one.problems, *tree.problems, *problems)
+        details, closer = _details(tree, elf, limits)
+        found = (*one.problems, *tree.problems, *problems, *closer)
         counts = (count_files(tree), count_bytes(tree))
-        return assemble_inspection(one, one.config, inventory, problems=found, counts=counts)
+        return assemble_inspection(one, one.config, inventory, problems=found, counts=counts, elf=details)
 
 
 def graph(image: Reference, *, packages: bool = False, platform: str | None = None, limits: Limits = DEFAULT) -> Graph:
@@ -111,6 +133,15 @@ def load_policy(path: str | os.PathLike[str] | None = None) -> Policy:
     """
     known = tuple(rule.id for rule in plugins.load().rules)
     return read_policy(path, known_rules=known)
+
+
+def _with_companions(active: plugins.Plugins, own: tuple[Companion, ...]) -> plugins.Plugins:
+    """The same with a user's rows after ours."""
+    if not own:
+        return active
+    reader = CompanionsReader((*our_companions(), *own))
+    readers = (reader if isinstance(one, CompanionsReader) else one for one in active.readers)
+    return replace(active, readers=tuple(readers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,12 +185,16 @@ def _look(images: tuple[Image, Image], active: plugins.Plugins, limits: Limits, 
     )
 
 
-def _judge(pair: _Pair, active: plugins.Plugins, limits: Limits) -> tuple[Report, Seen]:
+def _judge(
+    pair: _Pair, active: plugins.Plugins, limits: Limits, *, file_kinds: bool = False, run: Run = NOTHING
+) -> tuple[Report, Seen]:
     """What of the difference will be missed, and what to put back."""
     complete = whole(pair.problems)
     silent = tuple(_without_reader(pair.inventories[1].runtimes, {reader.language for reader in active.readers}))
     walked = complete and not pair.diff.identical and not pair.diff.not_a_pair
-    reach = _walk(pair, active, limits) if walked else None
+    reach = _walk(pair, active, limits, run) if walked else None
+    missed = causes(reach) if reach else ()
+    start = next((cause for cause in missed if reach and cause.chain == reach.broken_start), None)
     sight = Sight(
         original=pair.trees[0],
         slim=pair.trees[1],
@@ -170,24 +205,28 @@ def _judge(pair: _Pair, active: plugins.Plugins, limits: Limits) -> tuple[Report
         slim_inventory=pair.inventories[1],
         owners=pair.owners,
         reach=reach,
-        causes=causes(reach) if reach else (),
+        causes=tuple(cause for cause in missed if cause is not start),
+        start=start,
         problems=pair.problems,
         original_digest=pair.images[0].digest,
+        run=run,
     )
     found = findings(active.rules, sight) if not pair.diff.identical else ()
     understood = (reach is not None and not silent) or pair.diff.identical
+    kinds, closer = _kinds(pair, found, limits) if file_kinds else ((), ())
     report = assemble(
         pair.images,
         pair.diff,
         pair.inventories,
         labels=_labels(pair),
-        problems=(*pair.problems, *silent),
+        problems=(*pair.problems, *silent, *closer),
         findings=found,
         suggestions=propose(reach, pair.trees[0], found) if reach else (),
         reach=reach,
         rules=[rule.id for rule in active.rules],
         outlook=outlook(found, complete=complete, understood=understood),
         complete=complete,
+        file_kinds=kinds,
     )
     configs = (pair.images[0].config, pair.images[1].config)
     return report, Seen(
@@ -201,7 +240,7 @@ def _judge(pair: _Pair, active: plugins.Plugins, limits: Limits) -> tuple[Report
     )
 
 
-def _walk(pair: _Pair, active: plugins.Plugins, limits: Limits) -> Reach:
+def _walk(pair: _Pair, active: plugins.Plugins, limits: Limits, run: Run) -> Reach:
     config = pair.images[0].config
     context = Context(
         original=pair.trees[0],
@@ -210,9 +249,40 @@ def _walk(pair: _Pair, active: plugins.Plugins, limits: Limits) -> Reach:
         path=search_path(config),
         cwd=working_directory(config),
         limits=limits,
+        slim=pair.trees[1],
     )
     configs = (config, pair.images[1].config)
-    return walk(pair.trees[0], pair.trees[1], configs, owners=pair.owners, readers=active.readers, context=context)
+    return walk(
+        pair.trees[0],
+        pair.trees[1],
+        configs,
+        owners=pair.owners,
+        readers=active.readers,
+        context=context,
+        packages=pair.inventories[0].packages,
+        run=run,
+    )
+
+
+def _kinds(pair: _Pair, found: Iterable[Finding], limits: Limits) -> tuple[tuple[FileKind, ...], tuple[Problem, ...]]:
+    """What libmagic calls the files that findings name, as the original has them, else as slim does."""
+    from xraydiff.inventory.details import file_kinds
+
+    named = {path for finding in found for path in finding.restore}
+    named |= {end for finding in found for step in finding.evidence for end in (step.source, step.target)}
+    holders: dict[str, FileTree] = {}
+    for tree in pair.trees:
+        files = ((path, tree.files.get(ImagePath(path))) for path in named - holders.keys())
+        holders |= {path: tree for path, file in files if file is not None and file.type is FileType.FILE}
+    return file_kinds([(holders[path], path) for path in sorted(holders)], limits=limits)
+
+
+def _details(
+    tree: FileTree, paths: Iterable[str], limits: Limits
+) -> tuple[tuple[ElfDetails, ...], tuple[Problem, ...]]:
+    from xraydiff.inventory.details import elf_details
+
+    return elf_details(tree, paths, limits=limits)
 
 
 def _labels(pair: _Pair) -> Labels:

@@ -14,10 +14,13 @@ from typing import TypeVar
 from xraydiff.errors import PluginError
 from xraydiff.inventory import Inventory
 from xraydiff.references import Depth, Reader
+from xraydiff.references.companions import CompanionsReader
 from xraydiff.references.config import ConfigReader
+from xraydiff.references.data_directories import DataDirectoriesReader
 from xraydiff.references.elf import ElfReader
 from xraydiff.references.elf_capabilities import ElfCapabilitiesReader
 from xraydiff.references.erlang import ErlangReader
+from xraydiff.references.java import JavaReader
 from xraydiff.references.literals import LiteralsReader
 from xraydiff.references.node import NodeReader
 from xraydiff.references.perl import PerlReader
@@ -34,6 +37,7 @@ from xraydiff.rules import (
     directories,
     elf,
     image,
+    includes,
     links,
     modules,
     packages,
@@ -60,7 +64,10 @@ OUR_READERS: tuple[type[Reader], ...] = (
     PhpReader,
     RubyReader,
     PerlReader,
+    JavaReader,
     ErlangReader,
+    CompanionsReader,
+    DataDirectoriesReader,
     LiteralsReader,
 )
 
@@ -82,9 +89,12 @@ OUR_RULES: tuple[Rule, ...] = (
     image.start_broken,
     image.layers,
     image.other_source,
+    includes.include_absent,
+    includes.include_without_effect,
     links.dangling_link,
     modules.module_missing,
     packages.package_database_gone,
+    packages.package_kept_in_part,
     privileges.world_writable,
     privileges.privilege_gained,
     privileges.privilege_lost,

@@ -30,7 +30,7 @@ _STACK: Final = 128 << 20
 """Bytes of stack for the parser: 512 KiB of `{a:{a:{a:` take 14 MiB. Only what is used is ever backed by memory."""
 _SMALL: Final = 8 << 10
 """Bytes of a script that fit the stack of any thread, however deep they nest."""
-_CHUNK: Final = 1 << 10
+_CHUNK: Final = 256
 """Bytes that the parser gets at a time. It asks again whenever it goes back, so that tells how much it reads."""
 _AGAIN: Final = 16
 """Times that a script may be read: what people write is read twice, or six times where it is short. A comment or
@@ -127,32 +127,24 @@ def parse(data: bytes, language: str, *, limits: Limits, memo: dict[str, object]
 
 
 def _parsed(work: _Work, parser: Parser, *, small: bool) -> Tree | None:
-    found: list[Tree | None] = []
-
-    def run() -> None:
-        found.append(work.parse(parser))
-
     with _lock:
         # One parser serves one text at a time, and the stack's size is a setting of the whole process.
-        if small:
-            run()
-        else:
-            _in_a_deep_stack(run)
-    return found[0]
+        return work.parse(parser) if small else _in_a_deep_stack(lambda: work.parse(parser))
 
 
 class _Work:
     """One text for a parser, and how much of its work may be spent on it.
 
-    The tree keeps the method that gives it the text, so it must not be kept here: nothing breaks that circle. For the
-    same reason of memory there is no other way to give the text while work is counted (tree-sitter 0.25, 0.26): each
-    piece that the parser gets stays in memory for good, so what is parsed is lost once.
+    The tree keeps the method that gives it the text, so it must not be kept here: nothing breaks that circle. The
+    parser gets the same pieces again where it goes back, since each that it gets stays in memory for good (tree-sitter
+    0.25, 0.26), and there is no other way to give the text while work is counted.
     """
 
     def __init__(self, data: bytes, most: int, again: int, seconds: int) -> None:
         self.spent = 0
         """Reports of work so far."""
         self._data = data
+        self._pieces: dict[int, bytes] = {}
         self._left = most
         self._chunks = _FEW + again * (len(data) // _CHUNK)
         self._seconds = seconds
@@ -174,7 +166,10 @@ class _Work:
         if self._chunks < 0 or thread_time() > self._end:
             self._left = -1
             return b""
-        return self._data[offset : offset + _CHUNK]
+        piece = self._pieces.get(offset)
+        if piece is None:
+            piece = self._pieces[offset] = self._data[offset : offset - offset % _CHUNK + _CHUNK]
+        return piece
 
     def _count(self, _offset: int, _has_error: bool) -> bool:  # noqa: FBT001  how tree-sitter calls it
         """Called after a hundred operations each; true stops the parser."""
@@ -185,14 +180,16 @@ class _Work:
         return self._left < 0
 
 
-def _in_a_deep_stack(run: Callable[[], None]) -> None:
-    before = threading.stack_size(_STACK)
-    try:
-        thread = threading.Thread(target=run, name="xraydiff-parser")
-        thread.start()
-    finally:
-        threading.stack_size(before)
-    thread.join()
+def _in_a_deep_stack(call: Callable[[], T]) -> T:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="xraydiff-parser") as threads:
+        before = threading.stack_size(_STACK)
+        try:
+            future = threads.submit(call)
+        finally:
+            threading.stack_size(before)
+        return future.result()
 
 
 def walk(tree: Tree, state: T, enter: Callable[[TreeCursor, T], T | None], *, levels: int) -> Walked:

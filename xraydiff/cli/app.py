@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -92,6 +93,31 @@ Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", envvar="XRAYDIFF_OUTPUT", help="Write to this file, whole or not at all."),
 ]
+Rootfs = Annotated[
+    bool,
+    typer.Option(
+        "--rootfs", envvar="XRAYDIFF_ROOTFS", help="No images, but tars of docker export, or directory trees."
+    ),
+]
+Companions = Annotated[
+    Path | None,
+    typer.Option(
+        "--companions", envvar="XRAYDIFF_COMPANIONS", show_envvar=False, help="A file with companions of your own."
+    ),
+]
+Creport = Annotated[
+    Path | None,
+    typer.Option("--creport", envvar="XRAYDIFF_CREPORT", show_envvar=False, help="The minifier's report of its run."),
+]
+IncludeFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--include-file",
+        envvar="XRAYDIFF_INCLUDE_FILE",
+        show_envvar=False,
+        help="Paths that the minifier was told to keep.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", envvar="XRAYDIFF_QUIET", help="No progress bar, no notes.")]
 Incomplete = Annotated[
     bool,
@@ -138,12 +164,30 @@ def compare(
             "--fail-on", envvar="XRAYDIFF_FAIL_ON", help="Exit 1 on this severity at certainty likely or more."
         ),
     ] = None,
+    file_kinds: Annotated[
+        bool,
+        typer.Option(
+            "--file-kinds", envvar="XRAYDIFF_FILE_KINDS", help="Say what file(1) calls the files that findings name."
+        ),
+    ] = False,
     platform: Platform = None,
+    rootfs: Rootfs = False,
+    companions: Companions = None,
+    creport: Creport = None,
+    include_file: IncludeFile = None,
     allow_incomplete: Incomplete = False,
     quiet: Quiet = False,
 ) -> int:
     """Say what slimming took and changed, and what will be missed."""
-    report, inputs = _compared(original, slim, platform, quiet=quiet)
+    report, inputs = _compared(
+        original,
+        slim,
+        platform,
+        quiet=quiet,
+        rootfs=rootfs,
+        file_kinds=file_kinds,
+        beside=_Beside(companions=companions, creport=creport, include_file=include_file),
+    )
     write(_rendered(report, output_format, output), output, inputs=inputs)
     code = Exit.OK if report.complete else _incomplete(report, allowed=allow_incomplete)
     blocked = fail_on is not None and _reaches(report, Severity[fail_on.name])
@@ -155,7 +199,17 @@ def inspect(
     image: ImageArgument,
     output_format: Annotated[InspectFormat, typer.Option("--format", envvar="XRAYDIFF_FORMAT")] = InspectFormat.TEXT,
     output: Output = None,
+    elf: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--elf",
+            metavar="PATH",
+            envvar="XRAYDIFF_ELF",
+            help="A closer look at an ELF file: versions, notes, hardening.",
+        ),
+    ] = None,
     platform: Platform = None,
+    rootfs: Rootfs = False,
     allow_incomplete: Incomplete = False,
     quiet: Quiet = False,
 ) -> int:
@@ -165,12 +219,16 @@ def inspect(
     from xraydiff.report.codec import dump_inspection
     from xraydiff.report.text import render_inspection
 
-    with progress(quiet=quiet) as bar, open_image(image, platform=platform, progress=bar) as opened:
-        if output_format in (InspectFormat.DOT, InspectFormat.GRAPHML):
+    drawn = output_format in (InspectFormat.DOT, InspectFormat.GRAPHML)
+    if drawn and elf:
+        raise UsageError("--elf has no place in a graph", hint="--format text or json")
+    with progress(quiet=quiet) as bar, open_image(image, platform=platform, progress=bar, rootfs=rootfs) as opened:
+        if drawn:
             write(_graph_text(opened, output_format), output, inputs=opened.paths)
             return Exit.OK
-        seen = pipeline.inspect(opened, progress=bar)
-        text = dump_inspection(seen) if output_format is InspectFormat.JSON else render_inspection(seen)
+        seen = pipeline.inspect(opened, progress=bar, elf=elf or ())
+        in_text = output_format is InspectFormat.TEXT
+        text = render_inspection(seen, only_elf=bool(elf)) if in_text else dump_inspection(seen)
         write(text, output, inputs=opened.paths)
     if not seen.complete:
         _list_problems(seen.problems)
@@ -187,6 +245,7 @@ def files(
     ] = False,
     output: Output = None,
     platform: Platform = None,
+    rootfs: Rootfs = False,
     allow_incomplete: Incomplete = False,
     quiet: Quiet = False,
 ) -> int:
@@ -197,7 +256,7 @@ def files(
     from xraydiff.tree.squash import squash
 
     del output_format  # there is one format so far
-    with progress(quiet=quiet) as bar, open_image(image, platform=platform, progress=bar) as opened:
+    with progress(quiet=quiet) as bar, open_image(image, platform=platform, progress=bar, rootfs=rootfs) as opened:
         tree = squash(opened)
         write("".join(f"{line}\n" for line in listing(tree, digests=digests)), output, inputs=opened.paths)
         problems = (*opened.problems, *tree.problems)
@@ -220,13 +279,18 @@ def suggest(
     ] = None,
     output: Output = None,
     platform: Platform = None,
+    rootfs: Rootfs = False,
+    companions: Companions = None,
+    creport: Creport = None,
+    include_file: IncludeFile = None,
     allow_incomplete: Incomplete = False,
     quiet: Quiet = False,
 ) -> int:
     """Print the smallest set of paths to put back."""
     from xraydiff.suggestions import as_flags, as_paths, choose
 
-    report, inputs = _compared(original, slim, platform, quiet=quiet)
+    beside = _Beside(companions=companions, creport=creport, include_file=include_file)
+    report, inputs = _compared(original, slim, platform, quiet=quiet, rootfs=rootfs, beside=beside)
     chosen = choose(report.suggestions, Certainty[certainty.name], budget)
     lines, notes = (as_paths(chosen), ()) if output_format is SuggestFormat.PATHS else as_flags(chosen)
     write("".join(f"{line}\n" for line in lines), output, inputs=inputs)
@@ -243,6 +307,7 @@ def why(
     slim: Slim,
     path: Annotated[str, typer.Argument(metavar="PATH", help="A path of the original.")],
     platform: Platform = None,
+    companions: Companions = None,
     allow_incomplete: Incomplete = False,
     quiet: Quiet = False,
 ) -> int:
@@ -250,7 +315,10 @@ def why(
     from xraydiff import pipeline
     from xraydiff.report.text import render_why
 
-    with progress(quiet=quiet) as bar, pipeline.compare(original, slim, platform=platform, progress=bar) as comparison:
+    with (
+        progress(quiet=quiet) as bar,
+        pipeline.compare(original, slim, platform=platform, progress=bar, companions=companions) as comparison,
+    ):
         write(render_why(comparison.explain(path)), None)
         shown = comparison.report
     return Exit.OK if shown.complete else _incomplete(shown, allowed=allow_incomplete)
@@ -279,6 +347,9 @@ def gate(
         typer.Option("--baseline", envvar="XRAYDIFF_BASELINE", help="A report whose findings are accepted."),
     ] = None,
     platform: Platform = None,
+    companions: Companions = None,
+    creport: Creport = None,
+    include_file: IncludeFile = None,
     quiet: Quiet = False,
 ) -> int:
     """Say whether the merge may pass: exit 0, 1 when blocked."""
@@ -288,7 +359,11 @@ def gate(
 
     chosen = load_policy(policy)
     accepted = _stored(baseline) if baseline is not None else None
-    judged = _stored(Path(first)) if slim is None else _compared(first, slim, platform, quiet=quiet)[0]
+    beside = _Beside(companions=companions, creport=creport, include_file=include_file)
+    if slim is None and beside.given():
+        option = next(iter(beside.given()))
+        raise UsageError(f"a stored report is judged as it is: give {option} to the comparison that makes it")
+    judged = _stored(Path(first)) if slim is None else _compared(first, slim, platform, quiet=quiet, beside=beside)[0]
     verdict = evaluate(judged, chosen, today=dt.datetime.now(tz=dt.UTC).date(), baseline=accepted)
     write(render_verdict(judged, verdict), None)
     if not judged.complete:
@@ -333,21 +408,53 @@ def demo(
     return Exit.OK
 
 
-def _compared(original: str, slim: str, platform: str | None, *, quiet: bool) -> tuple[Report, tuple[str, ...]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Beside:
+    """Files that say more than the images do."""
+
+    companions: Path | None = None
+    creport: Path | None = None
+    include_file: Path | None = None
+
+    def given(self) -> dict[str, Path]:
+        """Those that are given, by their options."""
+        files = {"--companions": self.companions, "--creport": self.creport, "--include-file": self.include_file}
+        return {option: file for option, file in files.items() if file is not None}
+
+
+def _compared(
+    original: str,
+    slim: str,
+    platform: str | None,
+    *,
+    quiet: bool,
+    rootfs: bool = False,
+    file_kinds: bool = False,
+    beside: _Beside | None = None,
+) -> tuple[Report, tuple[str, ...]]:
     """The report, and the host paths that were read."""
     from xraydiff import pipeline
     from xraydiff.image.sources import open_image
 
     if original == "-" and slim == "-":
         raise UsageError("only one image can come from standard input")
+    beside = beside or _Beside()
     with (
         progress(quiet=quiet) as bar,
-        open_image(original, platform=platform, progress=bar) as before,
-        open_image(slim, platform=platform, progress=bar) as after,
-        pipeline.compare(before, after, progress=bar) as comparison,
+        open_image(original, platform=platform, progress=bar, rootfs=rootfs) as before,
+        open_image(slim, platform=platform, progress=bar, rootfs=rootfs) as after,
+        pipeline.compare(
+            before,
+            after,
+            progress=bar,
+            file_kinds=file_kinds,
+            companions=beside.companions,
+            creport=beside.creport,
+            include_file=beside.include_file,
+        ) as comparison,
     ):
         shown = comparison.report
-        inputs = (*before.paths, *after.paths)
+        inputs = (*before.paths, *after.paths, *map(str, beside.given().values()))
     if shown.summary.identical and not quiet:
         note("identical: nothing to compare")
     return shown, inputs

@@ -72,7 +72,8 @@ class Archive:
             return ImageError(message, code=code, hint="pack the content of the directory, not the directory")
         if {"etc", "usr", "bin", ".dockerenv"} & {name.partition("/")[0] for name in self._members}:
             message = "a tar of a file system, as docker export writes it, no image: layers and config are lost"
-            return ImageError(message, code=code, hint="use docker save")
+            hint = "docker save keeps them; --rootfs reads the file system alone"
+            return ImageError(message, code=code, hint=hint)
         return ImageError("a tar without manifest.json and index.json: no image", code=code)
 
     def open(self, name: str, *, wrong_type: str = "bad-blob-file") -> Region:

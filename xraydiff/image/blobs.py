@@ -7,12 +7,13 @@ its uncompressed tar (config.md, "Layer DiffID").
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
 from xraydiff.errors import ImageError, IntegrityError, LimitExceeded
-from xraydiff.layers import Operation
+from xraydiff.image.toc import check_tocs
+from xraydiff.layers import Note, Operation
 from xraydiff.layers.compression import Compression, sniff
 from xraydiff.layers.content import Content
 from xraydiff.layers.reader import read_layer
@@ -137,7 +138,16 @@ class Blob:
 class BlobLayer:
     """A layer that lies in a blob; satisfies `Layer`."""
 
-    def __init__(self, blob: Blob, *, index: int, diff_id: str, media_type: str, limits: Limits) -> None:
+    def __init__(
+        self,
+        blob: Blob,
+        *,
+        index: int,
+        diff_id: str,
+        media_type: str,
+        limits: Limits,
+        annotations: Mapping[str, str] | None = None,
+    ) -> None:
         self.index = index
         self.digest = blob.digest
         self.diff_id = diff_id
@@ -146,6 +156,7 @@ class BlobLayer:
         """The blob of the next layer, whose digest is taken while this one is read."""
         self._blob = blob
         self._limits = limits
+        self._annotations = annotations or {}
         self._read = False
 
     def operations(self) -> Iterator[Operation]:
@@ -160,8 +171,15 @@ class BlobLayer:
                 with suppress(ImageError):
                     self.following.start()
             yield from unpacked.notes
-            yield from read_layer(unpacked.content, limits=self._limits)
+            toc: int | None = None
+            for operation in read_layer(unpacked.content, limits=self._limits):
+                if isinstance(operation, Note) and operation.code == "estargz":
+                    toc = operation.offset
+                yield operation
             self._blob.verify(self.diff_id)
+            yield from check_tocs(
+                self._blob.stored, unpacked.content, behind=toc, annotations=self._annotations, limits=self._limits
+            )
         except ImageError as error:
             if error.layer is None:
                 error.layer = self.index

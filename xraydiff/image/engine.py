@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from xraydiff.errors import ImageError, UsageError
 from xraydiff.facts import Platform
+from xraydiff.image.engine_address import EngineAddress, find_engine
 from xraydiff.image.json_text import Fields, shown
 from xraydiff.image.names import is_name, with_tag
 from xraydiff.image.platforms import matches
@@ -17,6 +18,7 @@ from xraydiff.limits import MIB, Limits
 
 if TYPE_CHECKING:
     from docker import DockerClient
+    from docker.tls import TLSConfig
 
 __all__ = ["export_error", "refuse_export", "saved_image"]
 
@@ -33,9 +35,10 @@ _ERROR_MARK = b'{"errorDetail"'
 def saved_image(name: str, *, platform: Platform | None, limits: Limits) -> Iterator[Iterator[bytes]]:
     """The docker-archive that `docker save NAME` would write, as chunks, while the connection is open.
 
-    The engine is the one of the environment (`DOCKER_HOST`, `DOCKER_TLS_VERIFY`, `DOCKER_CERT_PATH`). Raises
-    `UsageError` for a text that is no image name, before anything is sent; `ImageError` of code `engine-error` where no
-    engine answers or it refuses, with its own words, `no-such-image` and `no-such-platform`.
+    The engine is the one of the environment (`DOCKER_HOST`, `DOCKER_TLS_VERIFY`, `DOCKER_CERT_PATH`), else that of the
+    context in force (`find_engine`). Raises `UsageError` for a text that is no image name, before anything is sent, and
+    for a context that cannot be understood; `ImageError` of code `engine-error` where no engine answers or it refuses,
+    with its own words, `no-such-image` and `no-such-platform`.
     """
     if not is_name(name):
         raise UsageError(f"not an image name: '{shown(name)}'", hint="docker:NAME[:TAG], as docker images shows it")
@@ -65,15 +68,31 @@ def refuse_export(reason: str) -> ImageError:
 
 
 def _connect(limits: Limits) -> DockerClient:
-    import docker
+    from docker import DockerClient
     from docker.errors import DockerException
+    from docker.utils import kwargs_from_env
 
+    address = find_engine(limits=limits)
+    seconds = min(_ANSWER_SECONDS, limits.engine_seconds)
     try:
-        return docker.from_env(timeout=min(_ANSWER_SECONDS, limits.engine_seconds))
+        if address is None:
+            return DockerClient(timeout=seconds, **kwargs_from_env())
+        return DockerClient(base_url=address.host, tls=_tls(address), timeout=seconds)
     except (DockerException, OSError, ValueError) as error:
         message = f"no Docker Engine answers: {_one_line(error)}"
-        hint = "is it running, may you use it, is DOCKER_HOST right?"
+        what = f"docker's context {shown(address.context)}" if address else "DOCKER_HOST"
+        hint = f"is it running, may you use it, is {what} right?"
         raise ImageError(message, code="engine-error", hint=hint) from error
+
+
+def _tls(address: EngineAddress) -> TLSConfig | bool:
+    """The certificates of a context. Raises `TLSParameterError` where one of them cannot be used."""
+    from docker.tls import TLSConfig
+
+    if not address.tls:
+        return False
+    pair = (address.certificate, address.key) if address.certificate and address.key else None
+    return TLSConfig(client_cert=pair, ca_cert=address.ca or None, verify=address.verify)
 
 
 def _inspect(client: DockerClient, name: str) -> Fields:

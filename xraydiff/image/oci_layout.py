@@ -243,7 +243,11 @@ class _Reader:
             error.layer = index
             raise
         return StoredLayer(
-            content=content, digest=descriptor.digest, media_type=descriptor.media_type, key=descriptor.digest
+            content=content,
+            digest=descriptor.digest,
+            media_type=descriptor.media_type,
+            key=descriptor.digest,
+            annotations=descriptor.annotations,
         )
 
     def _check_compression(self, media_type: str, found: Compression, index: int) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xraydiff.errors import ImageError
 from xraydiff.facts import ImageConfig, Problem
@@ -27,6 +27,8 @@ class StoredLayer:
     media_type: str
     key: object = None
     """Equal for layers that are the same blob; None where only the content itself tells."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """Of its descriptor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,14 @@ def _layers(
         if blob is None:
             blob = blobs[key] = Blob(stored.content, digest=stored.digest, budget=budget, check=check)
             opened.callback(blob.close)
-        layer = BlobLayer(blob, index=index, diff_id=diff_id, media_type=stored.media_type, limits=limits)
+        layer = BlobLayer(
+            blob,
+            index=index,
+            diff_id=diff_id,
+            media_type=stored.media_type,
+            limits=limits,
+            annotations=stored.annotations,
+        )
         if layers:
             layers[-1].following = blob
         layers.append(layer)

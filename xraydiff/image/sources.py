@@ -21,6 +21,7 @@ from xraydiff.image.json_text import shown
 from xraydiff.image.oci_layout import INDEX, ArchiveStore, holds_config, read_oci_layout
 from xraydiff.image.parts import Parts, to_image
 from xraydiff.image.platforms import parse_platform
+from xraydiff.image.rootfs import pack, rootfs_parts
 from xraydiff.layers import Note
 from xraydiff.layers.compression import Compression, decompress
 from xraydiff.layers.content import Content
@@ -54,6 +55,7 @@ class _Wish:
     platform: Platform | None
     limits: Limits
     progress: Progress | None
+    rootfs: bool = False
 
 
 def open_image(
@@ -62,19 +64,23 @@ def open_image(
     platform: str | None = None,
     limits: Limits = DEFAULT,
     progress: Progress | None = None,
+    rootfs: bool = False,
 ) -> Image:
     """Open an image without running or extracting anything; close it when done, it is a context manager.
 
     `reference` is a path (docker-archive, OCI archive, each plain or compressed, or OCI layout directory),
     `PATH#NAME:TAG` where it holds several images, `-` for standard input, `docker:NAME` for an image of the Docker
     Engine, `registry:HOST/NAME:TAG` or `registry:HOST/NAME@DIGEST` for one of a registry; or a path object; or a
-    binary stream, which is read to its end. `platform` is `os/architecture[/variant]`.
+    binary stream, which is read to its end. `platform` is `os/architecture[/variant]`. With `rootfs` a path or stream
+    is no image but a file system without config: the tar that `docker export` writes, or an unpacked directory tree.
 
     Raises `UsageError` for a malformed reference or platform, `ImageError` and its children for what is no readable
     image. Layers are verified while they are read: see `Layer.operations`.
     """
     wanted = parse_platform(platform) if platform is not None else None
-    wish = _Wish(reference="", platform=wanted, limits=limits, progress=progress)
+    wish = _Wish(reference="", platform=wanted, limits=limits, progress=progress, rootfs=rootfs)
+    if rootfs and wanted is not None:
+        raise UsageError("a file system without config has no platform to choose")
     if isinstance(reference, str):
         return _open_text(reference, wish)
     if isinstance(reference, os.PathLike):
@@ -87,6 +93,8 @@ def _open_text(reference: str, wish: _Wish) -> Image:
         if sys.stdin is None or sys.stdin.isatty():
             raise UsageError("no image comes from standard input, which is a terminal")
         return _open_chunks(_chunks(sys.stdin.buffer), replace(wish, reference=STANDARD_INPUT))
+    if wish.rootfs and reference.startswith((ENGINE, REGISTRY)):
+        raise UsageError(f"{shown(reference)} is an image and no bare file system", hint="leave --rootfs out")
     if reference.startswith(ENGINE):
         return _open_engine(reference.removeprefix(ENGINE), wish)
     if reference.startswith(REGISTRY):
@@ -95,21 +103,21 @@ def _open_text(reference: str, wish: _Wish) -> Image:
 
 
 def _open_path(reference: str, wish: _Wish) -> Image:
-    path, selector = _split(reference)
+    path, selector = _split(reference, whole=wish.rootfs)
     name = shown(path.name or "/")
     wish = replace(wish, reference=f"{name}#{shown(selector)}" if selector else name, selector=selector)
     with _named(wish), ExitStack() as opened:
         if _is_directory(path):
-            return _open_directory(path, wish, opened)
+            return _open_tree(path, wish, opened) if wish.rootfs else _open_directory(path, wish, opened)
         file = opened.enter_context(_regular(path))
         return _open_content(file, wish, opened, check=file.verify, paths=(str(path),))
 
 
-def _split(reference: str) -> tuple[Path, str]:
-    """A path and the image that is meant in it. An existing file whose own name has a `#` wins."""
+def _split(reference: str, *, whole: bool) -> tuple[Path, str]:
+    """A path and the image that is meant in it; `whole` where none can be. An existing file with a `#` wins."""
     if not reference or "\0" in reference:
         raise UsageError("an image reference cannot be empty or hold a NUL")
-    if "#" not in reference or _exists(Path(reference)):
+    if whole or "#" not in reference or _exists(Path(reference)):
         return Path(reference), ""
     path, _, selector = reference.rpartition("#")
     if not path or not selector:
@@ -143,7 +151,7 @@ def _regular(path: Path) -> FileContent:
 
 def _open_directory(path: Path, wish: _Wish, opened: ExitStack) -> Image:
     if not is_layout(path):
-        hint = "an unpacked docker-archive must be packed again" if (path / MANIFEST).exists() else None
+        hint = "an unpacked docker-archive must be packed again" if (path / MANIFEST).exists() else _offer(path)
         message = "a directory that is no OCI layout: it has neither index.json nor oci-layout"
         raise ImageError(message, code="not-an-image", hint=hint)
     store = DirectoryStore(path, opened)
@@ -157,6 +165,22 @@ def _open_directory(path: Path, wish: _Wish, opened: ExitStack) -> Image:
         opened=opened,
         check=store.verify,
         paths=store.paths(),
+    )
+
+
+def _offer(path: Path) -> str | None:
+    """What to do with a directory that looks like the root of a file system."""
+    looks = any((path / name).is_dir() or (path / name).is_symlink() for name in ("etc", "usr", "bin"))
+    return "--rootfs reads it as a file system without config" if looks else None
+
+
+def _open_tree(path: Path, wish: _Wish, opened: ExitStack) -> Image:
+    """A directory tree that is a file system, packed into a spool."""
+    content, problems = pack(path, limits=wish.limits)
+    opened.callback(content.close)
+    parts = rootfs_parts(content, problems=problems, limits=wish.limits)
+    return to_image(
+        parts, reference=wish.reference, limits=wish.limits, opened=opened, check=_unchanged, paths=(str(path),)
     )
 
 
@@ -204,6 +228,9 @@ def _open_content(
 ) -> Image:
     """The image that an archive holds; `check` and `paths` are those of the host's file."""
     content, problems = _plain(content, wish, opened)
+    if wish.rootfs:
+        parts = rootfs_parts(content, problems=problems, limits=wish.limits)
+        return to_image(parts, reference=wish.reference, limits=wish.limits, opened=opened, check=check, paths=paths)
     archive = Archive(content, limits=wish.limits)
     parts = _read_archive(archive, wish)
     parts = replace(parts, problems=(*problems, *parts.problems))

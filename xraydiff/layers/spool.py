@@ -170,6 +170,14 @@ class SpoolContent(_Descriptor):
         self._grow()
         self.digest = f"sha256:{sha256.hexdigest()}"
 
+    def write(self, data: bytes, /) -> None:
+        """Append bytes, as an archive's writer does; call `finish` behind the last. Raises what `fill` raises."""
+        self._write(data)
+
+    def finish(self) -> None:
+        """Make the file as long as what was written, where it ends in a hole."""
+        self._grow()
+
     def _write(self, chunk: bytes) -> None:
         start, self.size = self.size, self.size + len(chunk)
         if chunk == _ZEROS:

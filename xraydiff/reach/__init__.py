@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from xraydiff.facts import Certainty, Edge, Evidence, FileType, Node, Owner
+from xraydiff.facts import Certainty, Edge, Evidence, FileType, Node, Owner, When
 from xraydiff.paths import ImagePath
 
 __all__ = ["Followed", "Missing", "Reach", "ReaderCount"]
@@ -35,6 +35,10 @@ class Missing:
     """Whether the chain begins with HEALTHCHECK, or with a file that only HEALTHCHECK reaches."""
     symbol_only: bool = False
     """Whether an edge of the chain rests on an imported symbol alone."""
+    stops_start: bool = False
+    """Whether the start cannot go on without it: every edge of the chain is PROVEN and stops its source."""
+    when: When = When.USE
+    """The moment at which it would be missed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

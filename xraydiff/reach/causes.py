@@ -10,6 +10,8 @@ from enum import StrEnum
 from xraydiff.facts import Certainty, EdgeKind, Evidence, FileType, NodeKind, OwnerKind, When
 from xraydiff.paths import ImagePath, basename, parent
 from xraydiff.reach import Missing, Reach
+from xraydiff.reach.parts import BY as PARTS
+from xraydiff.reach.told import ASKED, USED
 
 
 class Need(StrEnum):
@@ -25,6 +27,9 @@ class Need(StrEnum):
     DATA = "DAT"
     IDENTITY = "USR"
     DIRECTORY = "DIR"
+    ASKED = "INC"
+    PACKAGE = "PKG"
+    """Nothing but the rest of a package that was kept in part."""
 
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "busybox", "fish", "tcsh", "csh", "rbash"})
@@ -34,6 +39,7 @@ _CERTIFICATES = re.compile(
     r"|/cacerts$|/[0-9a-f]{8}\.[0-9]+$|^/etc/ssl/certs(?:/|$)|^/usr/share/ca-certificates(?:/|$)|^/etc/pki/(?:tls|ca-trust)/"
     r"|/ssl/cert\.pem$"
 )
+_BY = {ASKED: Need.ASKED, PARTS: Need.PACKAGE}
 _LIBRARY = re.compile(r"\.so(?:\.[0-9]+)*$|\.node$")
 
 
@@ -55,6 +61,11 @@ class Cause:
     def chain(self) -> tuple[Evidence, ...]:
         """The best chain, up to the first missing path."""
         return self.direct[0].chain
+
+    @property
+    def stops_start(self) -> bool:
+        """Whether the start cannot go on without one of the direct targets."""
+        return any(top.stops_start for top in self.direct)
 
     @property
     def first(self) -> Missing:
@@ -80,6 +91,10 @@ def need_of(missing: Missing) -> Need:
     """The kind of need, by what the edge says and what lies at its target."""
     edge, path = missing.cause_edge, missing.cause
     name = basename(path)
+    if edge.by in _BY:
+        return _BY[edge.by]
+    if edge.kind is EdgeKind.COMPANION and missing.owner.kind is not OwnerKind.APPLICATION:
+        return _need_of_companion(missing)
     if edge.kind is EdgeKind.RUNS_AS:
         return Need.IDENTITY
     if edge.kind is EdgeKind.TRUSTS or _CERTIFICATES.search(path):
@@ -97,6 +112,13 @@ def need_of(missing: Missing) -> Need:
     return _need_by_target(missing, path, name)
 
 
+def _need_of_companion(missing: Missing) -> Need:
+    """What goes with a program comes by one row, modules and tables together: one need where it is no trust store."""
+    if missing.type is FileType.DIRECTORY:
+        return Need.DIRECTORY
+    return Need.CERTIFICATE if _CERTIFICATES.search(missing.cause) else Need.DATA
+
+
 def _need_by_target(missing: Missing, path: ImagePath, name: str) -> Need:
     if missing.type is FileType.DIRECTORY:
         return Need.DIRECTORY
@@ -111,13 +133,23 @@ def _need_by_target(missing: Missing, path: ImagePath, name: str) -> Need:
 
 def _source(missing: Missing) -> str:
     source = missing.cause_edge.source
+    if missing.cause_edge.by == USED:
+        return "the minifier's run"
     if source.kind is NodeKind.CONFIG:
         return f"config of {source.path}"
     return source.path if source.path.startswith("/") else f"config of {source.path}"
 
 
 def _subject(missing: Missing) -> str:
-    """Commands of one script are one cause; else what lies in one package, or one directory of the application, is."""
+    """What tells causes of one source apart.
+
+    The rest of a package is one cause; so are a row's companions, a script's commands, and the plug-ins and the other
+    files of the application that one file names; else what one package or directory has.
+    """
+    if missing.cause_edge.by == PARTS or missing.cause_edge.kind is EdgeKind.COMPANION:
+        return missing.cause_edge.detail
+    if missing.owner.kind is OwnerKind.APPLICATION:
+        return "plug-ins" if _LIBRARY.search(missing.cause) else ""
     if missing.cause_edge.kind in (EdgeKind.EXECUTES, EdgeKind.SOURCES):
         return ""
     if missing.cause_edge.kind is EdgeKind.CONTAINS:
@@ -140,11 +172,5 @@ def _cause(need: Need, source: str, tops: list[Missing], closure: dict[ImagePath
 
 
 def _when(tops: Iterable[Missing]) -> When:
-    moments = {_moment(top) for top in tops}
+    moments = {top.when for top in tops}
     return next(moment for moment in When if moment in moments)
-
-
-def _moment(missing: Missing) -> When:
-    if missing.at_start:
-        return When.START
-    return When.OPERATE if missing.for_health or missing.chain[0].detail == "PATH" else When.USE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from xraydiff.facts import Edge, EdgeKind, File, FileType, Firing, Node, NodeKind, OwnerKind
+from xraydiff.facts import Certainty, Edge, EdgeKind, File, FileType, Firing, Node, NodeKind, OwnerKind
 from xraydiff.limits import Limits
 from xraydiff.owners import Owners
 from xraydiff.paths import ImagePath, basename, parent
@@ -77,7 +77,7 @@ class Places:
     def siblings(self, source: Node, kept: ImagePath) -> Iterator[Edge]:
         """Edges from a kept application file to removed ones with its suffix in its own directory."""
         folder, suffix = parent(kept), _suffix(kept)
-        if folder in SYSTEM_ROOTS or not suffix:
+        if folder in SYSTEM_ROOTS or not suffix or kept not in self._original.files:
             return
         for path in self._gone.get(folder, ()):
             if _suffix(path) == suffix and self._own(path, basename(path)):
@@ -98,6 +98,25 @@ class Places:
                         detail="PATH",
                         by="places",
                     )
+
+    def programs(self, source: Node, kept: ImagePath) -> Iterator[Edge]:
+        """Edges from a kept program of the application to removed ones beside it, which operators start."""
+        folder, own = parent(kept), self._original.files.get(kept)
+        if folder in SYSTEM_ROOTS or own is None or not own.mode & 0o111:
+            return
+        for path in self._gone.get(folder, ()):
+            file = self._original.resolve(path).file
+            runs = file is not None and file.type is FileType.FILE and bool(file.mode & 0o111)
+            if runs and self._own(path, basename(path)):
+                yield Edge(
+                    source=source,
+                    target=Node(path=path),
+                    kind=EdgeKind.EXECUTES,
+                    firing=Firing.KEPT_WITH,
+                    detail="beside it",
+                    by="places",
+                    certainty=Certainty.POSSIBLE,
+                )
 
     def _own_below(self, directory: ImagePath) -> Iterator[ImagePath]:
         state = self._is_state(directory)

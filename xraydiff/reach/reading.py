@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from xraydiff.errors import ImageError, PluginError, XraydiffError
-from xraydiff.facts import Edge, FileType, ImageConfig, Node, NodeKind
+from xraydiff.facts import Edge, FileType, Firing, ImageConfig, Node, NodeKind
 from xraydiff.paths import ImagePath, escaped
 from xraydiff.reach import ReaderCount
 from xraydiff.references import Context, Depth, Gap, Reader, Subject
@@ -44,6 +44,22 @@ class Reading:
             self._known[key] = tuple(self._read(node, path, full=full))
         return self._known[key]
 
+    def must_be_told(self, node: Node, path: ImagePath) -> bool:
+        """Whether the readers of a node's language would not know its file for theirs by its name and content."""
+        subject = self._file_subject(replace(node, language=""), path, full=True)
+        readers = (reader for reader in self._readers if reader.language == node.language)
+        return subject is not None and not any(self._accepts(reader, subject) for reader in readers)
+
+    def loads(self, node: Node, path: ImagePath) -> tuple[Edge, ...]:
+        """Only what the kernel and the loader follow from a program or library, for files far from any reference."""
+        file = self._context.original.files.get(path)
+        if file is None or not (file.mode & 0o111 or ".so" in path) or file.type is not FileType.FILE:
+            return ()
+        subject = self._subject(node, path, full=True)
+        readers = [reader for reader in self._readers if reader.name in _LOADERS] if subject is not None else []
+        edges = (edge for reader in readers if subject is not None for edge in self._asked(reader, subject))
+        return tuple(edge for edge in edges if edge.firing is Firing.LOAD)
+
     def coverage(self) -> dict[str, ReaderCount]:
         """What each reader did, by its name."""
         return {
@@ -71,8 +87,15 @@ class Reading:
         except XraydiffError:
             raise
         except Exception as error:
-            message = f"reader {reader.name} raised {type(error).__name__}: {error}"
-            raise PluginError(message, path=escaped(subject.path)) from error
+            raise _raised(reader, subject, error) from error
+
+    def _accepts(self, reader: Reader, subject: Subject) -> bool:
+        try:
+            return reader.accepts(subject)
+        except XraydiffError:
+            raise
+        except Exception as error:
+            raise _raised(reader, subject, error) from error
 
     def _run(self, reader: Reader, subject: Subject) -> list[Edge]:
         self._reached[reader.name] += 1
@@ -124,4 +147,10 @@ class Reading:
         return Subject(node=node, path=path, file=file, tree=tree, data=data)
 
 
+_LOADERS = frozenset({"elf", "shebang"})
 _NOT_READ = frozenset({"too-large", "too-deep", "malformed", "not-text"})
+
+
+def _raised(reader: Reader, subject: Subject, error: Exception) -> PluginError:
+    message = f"reader {reader.name} raised {type(error).__name__}: {error}"
+    return PluginError(message, path=escaped(subject.path))

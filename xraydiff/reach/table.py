@@ -16,6 +16,9 @@ class Standing(StrEnum):
     APPLICATION = "application"
     EXECUTED = "executed script"
     """A script that exec edges reach from an image config, whoever owns it."""
+    SETTLED = "executed package script"
+    """The same where a package owns it, the run came through it, and slim still has all that it names: what its tests
+    found in the run they find again, so that its branches go as they went."""
     ACTIVE_PACKAGE = "active package file"
     """Kept, and reached from the start command by load edges."""
     KEPT_PACKAGE = "kept package file"
@@ -24,6 +27,8 @@ class Standing(StrEnum):
     """It never ran: nothing speaks against its branches."""
     RESTORED_LANGUAGE = "restored language package file"
     RESTORED_OS = "restored OS package file"
+    PART = "package kept in part"
+    """No file, but the rest of a package that ran, and what that rest needs in turn."""
 
 
 _PROVEN, _LIKELY, _POSSIBLE, _NONE = Certainty.PROVEN, Certainty.LIKELY, Certainty.POSSIBLE, Certainty.NONE
@@ -48,6 +53,13 @@ TABLE: Final[Mapping[Standing, Mapping[Firing, Certainty]]] = {
         Firing.LOAD: _PROVEN,
         Firing.GUARDED: _LIKELY,
         Firing.DEFERRED: _LIKELY,
+        Firing.NAMED: _LIKELY,
+        Firing.KEPT_WITH: _LIKELY,
+    },
+    Standing.SETTLED: {
+        Firing.LOAD: _PROVEN,
+        Firing.GUARDED: _POSSIBLE,
+        Firing.DEFERRED: _POSSIBLE,
         Firing.NAMED: _LIKELY,
         Firing.KEPT_WITH: _LIKELY,
     },
@@ -86,11 +98,23 @@ TABLE: Final[Mapping[Standing, Mapping[Firing, Certainty]]] = {
         Firing.NAMED: _POSSIBLE,
         Firing.KEPT_WITH: _POSSIBLE,
     },
+    Standing.PART: {
+        Firing.LOAD: _PROVEN,
+        Firing.GUARDED: _NONE,
+        Firing.DEFERRED: _NONE,
+        Firing.NAMED: _NONE,
+        Firing.KEPT_WITH: _POSSIBLE,
+    },
 }
 
 PACKAGE_ROWS: Final = frozenset({Standing.ACTIVE_PACKAGE, Standing.KEPT_PACKAGE})
 LOADER_KINDS: Final = frozenset({EdgeKind.NEEDS, EdgeKind.INTERPRETS, EdgeKind.LINKS})
 """Load edges that a kept package file cannot have survived without: the loader follows them before any code runs."""
+
+STOPPING: Final = frozenset(
+    {EdgeKind.EXECUTES, EdgeKind.IMPORTS, EdgeKind.INTERPRETS, EdgeKind.NEEDS, EdgeKind.SOURCES}
+)
+"""Kinds whose load edges end their source where the target is gone, unless the reader says otherwise."""
 
 
 def certainty_of(edge: Edge, standing: Standing, *, catalogue: bool = False) -> Certainty:
@@ -101,3 +125,10 @@ def certainty_of(edge: Edge, standing: Standing, *, catalogue: bool = False) -> 
     if catalogue and edge.firing is Firing.NAMED:
         certainty = min(certainty, Certainty.POSSIBLE)
     return certainty if edge.certainty is None else min(certainty, edge.certainty)
+
+
+def stops(edge: Edge) -> bool:
+    """Whether the source of an edge cannot go on without its target."""
+    if edge.firing is not Firing.LOAD or edge.certainty not in (None, Certainty.PROVEN):
+        return False
+    return edge.kind in STOPPING if edge.stops is None else edge.stops

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from xraydiff.facts import (
     Certainty,
@@ -17,15 +17,21 @@ from xraydiff.facts import (
     Node,
     NodeKind,
     OwnerKind,
+    Package,
+    When,
 )
+from xraydiff.minifier import NOTHING, Run
 from xraydiff.owners import Owners
-from xraydiff.paths import ROOT, ImagePath, encoded, image_path
+from xraydiff.paths import ROOT, ImagePath, encoded, image_path, join
 from xraydiff.reach import Followed, Missing, Reach
+from xraydiff.reach.parts import Parts
 from xraydiff.reach.places import Places
 from xraydiff.reach.presence import Presence, Target, engine_provides
 from xraydiff.reach.reading import Reading
-from xraydiff.reach.table import PACKAGE_ROWS, Standing, certainty_of
+from xraydiff.reach.table import PACKAGE_ROWS, Standing, certainty_of, stops
+from xraydiff.reach.told import Told
 from xraydiff.references import Context, Reader
+from xraydiff.start import find_executable, start_command
 from xraydiff.tree import FileTree
 
 _EXEC = frozenset({EdgeKind.EXECUTES, EdgeKind.SOURCES, EdgeKind.CONTAINS, EdgeKind.INTERPRETS, EdgeKind.LINKS})
@@ -34,7 +40,7 @@ _RESTORED = {
     OwnerKind.LANGUAGE_PACKAGE: Standing.RESTORED_LANGUAGE,
     OwnerKind.OS_PACKAGE: Standing.RESTORED_OS,
 }
-_BREAKING = frozenset({EdgeKind.EXECUTES, EdgeKind.INTERPRETS, EdgeKind.NEEDS, EdgeKind.SOURCES})
+_STATE = frozenset({EdgeKind.NAMES, EdgeKind.WORKS_IN})
 _HEALTH = frozenset({"HEALTHCHECK"})
 _START = frozenset({"ENTRYPOINT", "CMD"})
 CONFIGS = (Node(kind=NodeKind.CONFIG, path="original"), Node(kind=NodeKind.CONFIG, path="slim"))
@@ -59,11 +65,21 @@ def walk(
     owners: Owners,
     readers: Sequence[Reader],
     context: Context,
+    packages: Sequence[Package] = (),
+    run: Run = NOTHING,
 ) -> Reach:
-    """Walk from the configs and every file of slim; pure, deterministic, reads only what it reaches."""
+    """Walk from the configs and every file of slim; pure, deterministic, reads only what it reaches.
+
+    What the minifier's `run` used, or was told to keep, and slim lacks is looked at when everything else is. Last comes
+    what is left of `packages`, the original's, for those that were kept in part.
+    """
     presence = Presence(original, slim)
     reading = Reading(readers, context, slim, {"original": configs[0], "slim": configs[1]})
-    return _Walk(original, slim, owners=owners, presence=presence, reading=reading, context=context).run()
+    parts = Parts(original, presence, packages, most=context.limits.directory_targets)
+    told = Told(original, presence, run)
+    return _Walk(
+        original, slim, owners=owners, presence=presence, reading=reading, context=context, parts=parts, told=told
+    ).run()
 
 
 class _Walk:
@@ -76,6 +92,8 @@ class _Walk:
         presence: Presence,
         reading: Reading,
         context: Context,
+        parts: Parts,
+        told: Told,
     ) -> None:
         self._original = original
         self._slim = slim
@@ -85,8 +103,14 @@ class _Walk:
         self._places = Places(original, owners, presence, user=user_of(context), limits=context.limits)
         self._limits = context.limits
         self._context = context
+        self._parts = parts
+        self._told = told
+        self._settled: dict[Node, bool] = {}
+        self._started: set[ImagePath] = set()
+        self._launched: set[ImagePath] = set()
         self._executed: set[ImagePath] = set()
         self._active: set[ImagePath] = set()
+        self._vital: set[ImagePath] = set()
         self._checking: set[ImagePath] = set()
         self._best: dict[Node, _Step] = {}
         self._heap: list[tuple[int, int, bytes, int, Node]] = []
@@ -98,8 +122,11 @@ class _Walk:
 
     def run(self) -> Reach:
         self._executed = self._scripts_of_configs()
-        self._active, breaks = self._activity(_START)
-        self._checking, _ = self._activity(_HEALTH)
+        named, self._launched = self._programs_of_configs()
+        self._started = named | self._launched
+        self._active = self._activity(_START)
+        self._checking = self._activity(_HEALTH)
+        self._vital, breaks = self._vitality()
         for node in CONFIGS:
             self._offer(node, _Step(certainty=Certainty.PROVEN, length=0))
         for path, file in self._slim.files.items():
@@ -110,6 +137,8 @@ class _Walk:
             if node not in self._expanded:
                 self._expanded.add(node)
                 self._expand(node)
+        self._follow_told()
+        self._follow_parts()
         return self._answer(breaks)
 
     # --- the walk itself --------------------------------------------------------------------------------------------
@@ -128,11 +157,42 @@ class _Walk:
         catalogue = self._is_catalogue(edges)
         for edge in edges:
             judged = certainty_of(edge, standing, catalogue=catalogue)
+            if edge.kind is EdgeKind.COMPANION and node.path in self._launched and edge.certainty is not None:
+                judged = edge.certainty  # as from the config itself, which names no program that its scripts start
             if judged is not Certainty.NONE:
                 self._follow(node, edge, judged, standing)
         if node == CONFIGS[0]:
             for edge in self._places.commands(node, self._context.path):
                 self._follow(node, edge, Certainty.POSSIBLE, standing)
+
+    def _follow_told(self) -> None:
+        """What the run used, or was told to keep: after all references, each of which says more."""
+        for edge in self._told.edges(CONFIGS[1]):
+            target = self._presence.target(edge.target.path)
+            known = self._missing.get(target.path) if target is not None else None
+            if known is None or self._best[known].certainty < Certainty.LIKELY:
+                self._follow(edge.source, edge, certainty_of(edge, Standing.CONFIG), Standing.CONFIG)
+        while self._heap:
+            node = heapq.heappop(self._heap)[-1]
+            if node not in self._expanded:
+                self._expanded.add(node)
+                self._expand(node)
+
+    def _follow_parts(self) -> None:
+        """The rest of packages that ran, where nothing asks for it: last, so that every reference comes before it.
+
+        Only what the loader does is followed from there: what such a file may do when somebody runs it is too far off.
+        """
+        for edge in self._parts.edges(self._started):
+            if edge.target.path not in self._missing:
+                self._follow(edge.source, edge, certainty_of(edge, Standing.PART), Standing.PART)
+        while self._heap:
+            node = heapq.heappop(self._heap)[-1]
+            if node in self._expanded or node.kind is not NodeKind.FILE:
+                continue
+            self._expanded.add(node)
+            for edge in self._reading.loads(node, ImagePath(node.path)):
+                self._follow(node, edge, certainty_of(edge, Standing.PART), Standing.PART)
 
     def _follow(self, node: Node, edge: Edge, judged: Certainty, standing: Standing) -> None:
         here = self._best[node]
@@ -149,12 +209,23 @@ class _Walk:
         target = self._presence.target(edge.target.path)
         if target is None or (not target.gone and target.file.type is FileType.FILE):
             self._note(edge, judged, standing, missing=False)
+            if target is not None and edge.target.language:
+                self._offer_in_language(edge.target.language, target.path, step)
             return
         if target.gone and self._is_asked_for(edge, target):
+            raised = self._told.raised(target, judged)
+            if raised > judged:
+                judged, step = raised, replace(step, judged=raised, certainty=min(here.certainty, raised))
             self._note(edge, judged, standing, missing=True)
             self._miss(edge, target, step)
         if target.file.type is FileType.DIRECTORY and standing not in PACKAGE_ROWS:
             self._enter(edge, target.path, node, standing)
+
+    def _offer_in_language(self, language: str, path: ImagePath, step: _Step) -> None:
+        """A kept file that is a script by nothing but who runs it: one that is sourced, or an interpreter's operand."""
+        node = Node(path=path, language=language)
+        if self._reading.must_be_told(node, path):
+            self._offer(node, step)
 
     def _is_asked_for(self, edge: Edge, target: Target) -> bool:
         """Whether the target itself will be missed.
@@ -198,6 +269,7 @@ class _Walk:
         edges = list(self._reading.edges(node, path, full=standing not in PACKAGE_ROWS))
         if standing is Standing.APPLICATION and node.kind is NodeKind.FILE:
             edges.extend(self._places.siblings(node, path))
+            edges.extend(self._places.programs(node, path))
         return edges
 
     def _is_catalogue(self, edges: Sequence[Edge]) -> bool:
@@ -216,14 +288,41 @@ class _Walk:
         if node.kind is NodeKind.SCRIPT and node.path in ("original", "slim"):
             return Standing.EXECUTED
         path = ImagePath(node.path)
-        if path in self._executed:
-            return Standing.EXECUTED
         kind = self._owners.owner(path).kind
+        if path in self._executed:
+            own = kind is OwnerKind.APPLICATION or path not in self._slim.files
+            return Standing.EXECUTED if own or not self._is_settled(node, path) else Standing.SETTLED
         if self._slim.files.get(path) is not None:
             if kind is OwnerKind.APPLICATION:
                 return Standing.APPLICATION
-            return Standing.ACTIVE_PACKAGE if path in self._active else Standing.KEPT_PACKAGE
+            ran = path in self._active or path in self._told.used
+            return Standing.ACTIVE_PACKAGE if ran else Standing.KEPT_PACKAGE
         return _RESTORED[kind]
+
+    def _is_settled(self, node: Node, path: ImagePath) -> bool:
+        """Whether slim has everything that a script names, so that its tests come out as they did in the run."""
+        if node not in self._settled:
+            named = [edge for edge in self._reading.edges(node, path, full=True) if edge.kind in _STATE]
+            targets = (self._presence.target(edge.target.path) for edge in named)
+            self._settled[node] = not any(target is not None and target.gone for target in targets)
+        return self._settled[node]
+
+    def _programs_of_configs(self) -> tuple[set[ImagePath], set[ImagePath]]:
+        """Real paths of the kept programs that the start command names, and of others that its scripts always run."""
+        context = self._context
+        words = start_command(context.config)[: self._limits.command_words]
+        found = (find_executable(word, self._original, context.path, context.cwd) for word in words)
+        named = self._kept_programs(path for path in found if path is not None)
+        launched: set[ImagePath] = set()
+        for path in sorted(self._executed):
+            edges = self._reading.edges(Node(path=path), path, full=True)
+            runs = (e.target.path for e in edges if e.kind is EdgeKind.EXECUTES and e.firing is Firing.LOAD)
+            launched |= self._kept_programs(runs)
+        return named, launched - named
+
+    def _kept_programs(self, paths: Iterable[str]) -> set[ImagePath]:
+        found = (self._original.resolve(path).path for path in paths)
+        return {path for path in found if path is not None and self._presence.kept(path)}
 
     def _scripts_of_configs(self) -> set[ImagePath]:
         """Real paths of the scripts that exec edges reach from an image config."""
@@ -260,7 +359,8 @@ class _Walk:
     def _answer(self, breaks: set[ImagePath]) -> Reach:
         missing = {path: self._as_missing(path, node) for path, node in sorted(self._missing.items())}
         broken = [missing[path] for path in breaks if path in missing]
-        first = min(broken, key=lambda one: (len(one.chain), one.path), default=None)
+        # Of a link and what it leads to, both gone, the latter is the cause that the finding tells of.
+        first = min(broken, key=lambda one: (len(one.chain), one.path != one.cause, one.path), default=None)
         followed = sorted(
             self._followed.values(), key=lambda one: (one.edge.source, one.edge.target, one.edge.kind, one.edge.line)
         )
@@ -301,7 +401,24 @@ class _Walk:
             at_start=self._begins(edges[0], self._active, _START) and all(one.firing is Firing.LOAD for one in edges),
             for_health=self._begins(edges[0], self._checking - self._active, _HEALTH),
             symbol_only=any(one.symbol for one in edges),
+            stops_start=self._stops_start(edges),
+            when=self._moment(edges),
         )
+
+    def _stops_start(self, edges: list[Edge]) -> bool:
+        """Whether the start cannot do without a chain: it begins in the config or a file that the start comes to."""
+        return self._begins(edges[0], self._vital, _START) and all(map(stops, edges))
+
+    def _moment(self, edges: list[Edge]) -> When:
+        """START for what the start loads, or runs in a branch of its scripts; OPERATE for what only operators run."""
+        told = next((edge.when for edge in edges if edge.when is not None), None)
+        if told is not None:
+            return told
+        at_start = self._begins(edges[0], self._active, _START) and all(map(_at_start, edges))
+        if at_start or self._stops_start(edges):
+            return When.START
+        health = self._begins(edges[0], self._checking - self._active, _HEALTH)
+        return When.OPERATE if health or edges[0].detail == "PATH" else When.USE
 
     def _cause(self, at: Node, edge: Edge) -> ImagePath:
         """A link and what it leads to are one cause, named by the real target where that is gone too."""
@@ -326,10 +443,9 @@ class _Walk:
             target_status="kept" if kept else "removed",
         )
 
-    def _activity(self, fields: frozenset[str]) -> tuple[set[ImagePath], set[ImagePath]]:
-        """Kept files that load edges reach from these fields of the configs, and what such edges ask for in vain."""
+    def _activity(self, fields: frozenset[str]) -> set[ImagePath]:
+        """Kept files that load edges reach from these fields of the configs."""
         active: set[ImagePath] = set()
-        breaks: set[ImagePath] = set()
         todo: list[Node] = [CONFIGS[1] if fields is _START else CONFIGS[0]]
         seen: set[Node] = set(todo)
         while todo:
@@ -339,24 +455,69 @@ class _Walk:
             for edge in self._reading.edges(node, path, full=full):
                 if edge.firing is not Firing.LOAD or (node.kind is NodeKind.CONFIG and edge.detail not in fields):
                     continue
-                reached = self._activated(edge, active, breaks)
+                reached = self._activated(edge, active)
                 if reached is not None and reached not in seen:
                     seen.add(reached)
                     todo.append(reached)
-        return active, breaks
+        return active
 
-    def _activated(self, edge: Edge, active: set[ImagePath], breaks: set[ImagePath]) -> Node | None:
+    def _vitality(self) -> tuple[set[ImagePath], set[ImagePath]]:
+        """Kept files that the start surely comes to and cannot do without, and what it asks for there in vain."""
+        vital: set[ImagePath] = set()
+        breaks: set[ImagePath] = set()
+        todo: list[Node] = [CONFIGS[1]]
+        seen: set[Node] = set(todo)
+        while todo:
+            node = todo.pop()
+            for edge in self._vital_edges(node):
+                if edge.source.path.startswith("/"):
+                    vital.add(ImagePath(edge.source.path))
+                target = None if edge.target.kind is NodeKind.SCRIPT else self._presence.target(edge.target.path)
+                if target is not None and target.gone:
+                    breaks.update(path for path, _ in target.gone if self._is_asked_for(edge, target))
+                reached = self._activated(edge, vital)
+                if reached is not None and reached not in seen:
+                    seen.add(reached)
+                    todo.append(reached)
+        return vital, breaks
+
+    def _vital_edges(self, node: Node) -> Iterator[Edge]:
+        path = ImagePath(node.path) if node.path.startswith("/") else ROOT
+        full = self._standing(node) not in PACKAGE_ROWS
+        config = node.kind is NodeKind.CONFIG
+        for edge in self._reading.edges(node, path, full=full):
+            if edge.firing is Firing.NAMED and config and edge.detail not in _HEALTH:
+                yield from self._vital_data(edge)
+            elif (not config or edge.detail in _START) and (stops(edge) or (config and edge.kind is EdgeKind.CONTAINS)):
+                yield edge
+
+    def _vital_data(self, named: Edge) -> Iterator[Edge]:
+        """What kept data that the start command names cannot be opened without: of a directory, the files in it."""
+        real = self._slim.resolve(named.target.path).path
+        if real is None:
+            return
+        below = [join(real, name) for name in self._slim.children(real)[: self._limits.directory_targets]]
+        for path in (real, *below):
+            file = self._slim.files.get(path)
+            if file is None or file.type is not FileType.FILE or self._standing(Node(path=path)) in PACKAGE_ROWS:
+                continue
+            for edge in self._reading.edges(Node(path=path), path, full=True):
+                if edge.stops and stops(edge):
+                    yield edge
+
+    def _activated(self, edge: Edge, active: set[ImagePath]) -> Node | None:
         if edge.target.kind is NodeKind.SCRIPT:
             return edge.target
         target = self._presence.target(edge.target.path)
-        if target is None:
-            return None
-        if edge.kind in _BREAKING:
-            breaks.update(path for path, _ in target.gone)
-        if target.gone or target.file.type is not FileType.FILE:
+        if target is None or target.gone or target.file.type is not FileType.FILE:
             return None
         active.add(target.path)
         return Node(path=target.path, language=edge.target.language)
+
+
+def _at_start(edge: Edge) -> bool:
+    """Whether a reference is followed while the start goes on: what a shell script does, it does then or never."""
+    return edge.firing is Firing.LOAD or (edge.by == "shell" and edge.firing in (Firing.GUARDED, Firing.NAMED))
 
 
 def user_of(context: Context) -> int:

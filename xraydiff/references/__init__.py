@@ -42,6 +42,8 @@ class Context:
     cwd: ImagePath
     """WORKDIR."""
     limits: Limits = field(default_factory=Limits)
+    slim: FileTree | None = None
+    """The slimmed tree, for a test of files that decides at start which branch runs; None where there is none."""
     memo: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
     """Facts that a reader derives once from the tree (the loader's cache, sys.path), keyed by its own name first."""
 

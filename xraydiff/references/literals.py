@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, NodeKind
 from xraydiff.paths import ImagePath, components, decoded, encoded, is_below, parent
@@ -76,7 +76,7 @@ class LiteralsReader:
 
     def _edge(self, subject: Subject, context: Context, literal: str, start: int) -> Edge | None:
         parts = components(literal)
-        path = _existing(ImagePath("/" + "/".join(parts)), context)
+        path = _existing(ImagePath("/" + "/".join(parts)), context) or _empty_directory(parts, context)
         if path is None:
             return None
         found = context.original.resolve(path)
@@ -133,6 +133,19 @@ def _existing(path: ImagePath, context: Context) -> ImagePath | None:
         if len(cut) > 1 and context.original.resolve(cut).file is not None:
             return ImagePath(cut)
     return None
+
+
+def _empty_directory(parts: Sequence[str], context: Context) -> ImagePath | None:
+    """The directory of a file that is made at run time, a socket or a pid file, where the original keeps it empty.
+
+    What holds no file leaves no trace in a run that only watches files, so a minifier drops it.
+    """
+    if len(parts) < 3:
+        return None
+    found = context.original.resolve("/" + "/".join(parts[:-1]))
+    if found.path is None or found.file is None or found.file.type is not FileType.DIRECTORY:
+        return None
+    return None if context.original.children(found.path) else found.path
 
 
 def _is_directory(context: Context, path: ImagePath) -> bool:

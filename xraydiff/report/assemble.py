@@ -7,7 +7,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from xraydiff.diff import Aspect, Change, ImageDiff
-from xraydiff.facts import File, FileType, Finding, ImageConfig, Inventory, Outlook, Problem, Severity, Suggestion
+from xraydiff.facts import (
+    ElfDetails,
+    File,
+    FileKind,
+    FileType,
+    Finding,
+    ImageConfig,
+    Inventory,
+    Outlook,
+    Problem,
+    Severity,
+    Suggestion,
+)
 from xraydiff.image import Image
 from xraydiff.image.config import canonical
 from xraydiff.paths import ImagePath
@@ -49,6 +61,7 @@ def assemble(
     rules: Sequence[str],
     outlook: Outlook,
     complete: bool,
+    file_kinds: tuple[FileKind, ...] = (),
 ) -> Report:
     """The report of one comparison."""
     removed = tuple(_gone(change, labels) for change in diff.removed)
@@ -72,11 +85,18 @@ def assemble(
         slim_inventory=without_file_lists(inventories[1]),
         findings=tuple(findings),
         suggestions=tuple(suggestions),
+        file_kinds=file_kinds,
     )
 
 
 def assemble_inspection(
-    image: Image, config: ImageConfig, inventory: Inventory, *, problems: Iterable[Problem], counts: tuple[int, int]
+    image: Image,
+    config: ImageConfig,
+    inventory: Inventory,
+    *,
+    problems: Iterable[Problem],
+    counts: tuple[int, int],
+    elf: tuple[ElfDetails, ...] = (),
 ) -> Inspection:
     """What `inspect` says of one image."""
     found = tuple(sorted(set(problems)))
@@ -87,6 +107,7 @@ def assemble_inspection(
         image=_image(image, *counts),
         config=canonical(config),
         inventory=without_file_lists(inventory),
+        elf=elf,
     )
 
 

@@ -95,12 +95,12 @@ def load_inspection(text: str | bytes, *, limits: Limits = DEFAULT) -> Inspectio
 @cache
 def _report() -> _Record:
     bulk = [*_CHANGES, *(f"{image}_inventory" for image in _IMAGES)]
-    return _Record(Report, apart=("coverage", "summary", *bulk))
+    return _Record(Report, apart=("coverage", "summary", *bulk), later=("file_kinds",))
 
 
 @cache
 def _inspection() -> _Record:
-    return _Record(Inspection, apart=("config", "inventory"))
+    return _Record(Inspection, apart=("config", "inventory"), later=("elf",))
 
 
 @cache
@@ -383,19 +383,32 @@ def _dataclass(kind: type) -> _Codec:
 
 
 class _Record:
-    """The fields of a dataclass as keys of an object, but for those that are kept `apart`; `as_is` is not escaped."""
+    """The fields of a dataclass as keys of an object, but for those that are kept `apart`; `as_is` is not escaped.
 
-    def __init__(self, kind: type, *, apart: tuple[str, ...] = (), as_is: tuple[str, ...] = ()) -> None:
+    Lists that came `later` than the first documents of this version, or are only there when asked for, have no key
+    where they are empty.
+    """
+
+    def __init__(
+        self, kind: type, *, apart: tuple[str, ...] = (), as_is: tuple[str, ...] = (), later: tuple[str, ...] = ()
+    ) -> None:
         hints = get_type_hints(kind)
         names = [field.name for field in fields(kind) if field.name not in apart]
         self._table = [(name, _JSON_TEXT if name in as_is else _codec(hints[name])) for name in names]
         self._names = frozenset(name for name, _ in self._table)
+        self._later = frozenset(later)
 
     def encode(self, value: Any) -> dict[str, Any]:
-        return {name: codec.encode(getattr(value, name)) for name, codec in self._table}
+        data = {name: codec.encode(getattr(value, name)) for name, codec in self._table}
+        for name in self._later:
+            if not data[name]:
+                del data[name]
+        return data
 
     def decode(self, value: Any, besides: tuple[str, ...] = ()) -> dict[str, Any]:
         """Keyword arguments for the dataclass; the keys `besides` must be there and are left to the caller."""
+        if self._later and isinstance(value, dict):
+            value = {**{name: [] for name in self._later}, **value}
         _keys_checked(value, self._names.union(besides) if besides else self._names)
         made: dict[str, Any] = {}
         name = ""

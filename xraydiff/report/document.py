@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xraydiff.errors import UsageError
-from xraydiff.facts import Finding, Inventory, Outlook, Problem, Suggestion
+from xraydiff.facts import ElfDetails, FileKind, Finding, Inventory, Outlook, Problem, Suggestion
 
 if TYPE_CHECKING:
     from xraydiff.dependency_graph import Graph
@@ -120,6 +120,8 @@ class Report:
     moved: tuple[ReportedChange, ...] = ()
     """By the old path; `moved_to` is the new one."""
     schema_version: int = SCHEMA_VERSION
+    file_kinds: tuple[FileKind, ...] = ()
+    """Of the files that findings name, by path; empty unless they were asked for."""
 
     def graph(self, fingerprint: str | None = None) -> Graph:
         """The chains of one finding, or of all, as a `networkx.MultiDiGraph`; a stored report has them too.
@@ -146,3 +148,5 @@ class Inspection:
     """Field and canonical JSON, as in config changes."""
     inventory: Inventory
     schema_version: int = SCHEMA_VERSION
+    elf: tuple[ElfDetails, ...] = ()
+    """Of the files that were asked for, in that order."""

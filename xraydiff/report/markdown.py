@@ -74,11 +74,12 @@ def _sizes(report: Report) -> str:
 def _findings(findings: Sequence[Finding], limit: int) -> list[str]:
     if not findings:
         return ["No findings."]
-    rows = ["| severity | certainty | rule | what | put back |", "|---|---|---|---|---|"]
+    rows = ["| severity | certainty | when | rule | what | put back |", "|---|---|---|---|---|---|"]
     for finding in worst_first(findings)[:limit]:
         cells = [
             finding.severity.word,
             finding.certainty.word,
+            finding.when.value if finding.when is not None else "",
             code(finding.rule),
             _what(finding),
             _paths(finding.restore),

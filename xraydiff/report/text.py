@@ -9,7 +9,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from xraydiff.facts import Certainty, Evidence, Finding, Inventory, Outlook, Problem, Scope, Severity, Verdict, When
+from xraydiff.facts import (
+    Certainty,
+    ElfDetails,
+    ElfVersions,
+    Evidence,
+    Finding,
+    Inventory,
+    Outlook,
+    Problem,
+    Scope,
+    Severity,
+    Verdict,
+    When,
+)
 from xraydiff.paths import escaped
 from xraydiff.report.document import ImageSummary, Inspection, RemovedBy, Report, ReportedConfigChange
 
@@ -39,6 +52,7 @@ _CONFIG = 12
 _PATHS = 3
 _STEPS = 6
 _VALUE = 60
+_ELF = 200
 _MESSAGE = 400
 
 _WHEN = {When.START: ", at start", When.USE: ", in use", When.OPERATE: ", in operation", None: ""}
@@ -91,9 +105,9 @@ def render_text(report: Report, *, limit: int = 20) -> str:
     return _joined(render_lines(report, limit=limit))
 
 
-def render_inspection(inspection: Inspection) -> str:
-    """An inspection for people, LF at the end."""
-    return _joined(inspection_lines(inspection))
+def render_inspection(inspection: Inspection, *, only_elf: bool = False) -> str:
+    """An inspection for people, LF at the end; `only_elf` leaves out everything around the ELF files asked for."""
+    return _joined(inspection_lines(inspection, only_elf=only_elf))
 
 
 def render_verdict(report: Report, verdict: Verdict) -> str:
@@ -132,6 +146,7 @@ def render_lines(report: Report, *, limit: int = 20) -> list[Line]:
         *_findings(report, limit),
         *_config_changes(report.config_changes),
         *_removed(report),
+        *_section("File kinds", [f"{shown(file.path)}: {shown(file.kind, _MESSAGE)}" for file in report.file_kinds]),
         *_problems(report.problems),
         *_next(report),
     ]
@@ -187,8 +202,12 @@ def outlook_reason(report: Report) -> str:
             starting = [f for f in findings if f.when is When.START] or findings
             return starting[0].message if starting else "the start command does not resolve"
         case Outlook.RISKY:
-            risks = [f for f in findings if f.when and f.severity >= Severity.HIGH and f.certainty >= Certainty.LIKELY]
-            return f"{counted(len(risks), 'finding')} of severity high or more, likely or proven"
+            risks = [
+                f for f in findings if f.when and f.severity >= Severity.MEDIUM and f.certainty >= Certainty.LIKELY
+            ]
+            grave = [f for f in risks if f.severity >= Severity.HIGH]
+            least = "high" if grave else "medium"
+            return f"{counted(len(grave or risks), 'finding')} of severity {least} or more, likely or proven"
         case Outlook.UNKNOWN:
             blind = [p.message for p in report.problems if p.code == "no-reader"]
             if not report.complete:
@@ -331,16 +350,16 @@ def largest(rows: Iterable[RemovedBy]) -> list[RemovedBy]:
     return sorted(rows, key=lambda row: (-row.bytes, -row.count, row.name))
 
 
-def _problems(problems: Sequence[Problem]) -> list[Line]:
+def _problems(problems: Sequence[Problem], *, limit: int = _PROBLEMS) -> list[Line]:
     fatal = [p for p in problems if p.fatal and p.scope is Scope.READING]
     notes = [p for p in problems if not (p.fatal and p.scope is Scope.READING)]
     lines: list[Line] = []
     for title, style, group in (("Not read whole", Style.WARN, fatal), ("Notes", Style.DIM, notes)):
         if group:
             lines += [Line(), Line(style=style, text=f"{title}: {counted(len(group), 'problem')}")]
-            lines += [Line(style=style, text=f"  {_problem(problem)}") for problem in group[:_PROBLEMS]]
-        if len(group) > _PROBLEMS:
-            lines.append(Line(style=Style.DIM, text=f"  and {len(group) - _PROBLEMS:,} more"))
+            lines += [Line(style=style, text=f"  {_problem(problem)}") for problem in group[:limit]]
+        if len(group) > limit:
+            lines.append(Line(style=Style.DIM, text=f"  and {len(group) - limit:,} more"))
     return lines
 
 
@@ -364,11 +383,14 @@ def _next(report: Report) -> list[Line]:
 # --- an inspection ----------------------------------------------------------------------------------------------------
 
 
-def inspection_lines(inspection: Inspection) -> list[Line]:
+def inspection_lines(inspection: Inspection, *, only_elf: bool = False) -> list[Line]:
     """The lines of `render_inspection`, each with its style."""
     lines = [Line(style=Style.TITLE, text=f"image  {_image(inspection.image)}")]
     if not inspection.complete:
         lines.append(Line(style=Style.WARN, text="NOT READ WHOLE: what follows is only part of the truth"))
+    if only_elf:
+        closer = [line for details in inspection.elf for line in _elf(details)]
+        return [*lines, *closer, *_problems(inspection.problems, limit=_ELF)]
     lines += _section("Config", [f"{shown(field, _VALUE)}: {_value(value)}" for field, value in inspection.config])
     held = inspection.inventory
     lines += _section(
@@ -392,6 +414,39 @@ def inspection_lines(inspection: Inspection) -> list[Line]:
     for name, extra in sorted(held.extra.items()):
         lines += _section(shown(name), [shown(line, _MESSAGE) for line in extra])
     return [*lines, *_problems(inspection.problems)]
+
+
+def _elf(details: ElfDetails) -> list[Line]:
+    """The deep view of one ELF file."""
+    link = f" -> {shown(details.target)}" if details.target else ""
+    hard = details.hardening
+    marks = [
+        f"PIE {_yes(hard.pie)}",
+        f"RELRO {hard.relro}",
+        f"NX {_yes(hard.nx)}",
+        f"canary {_yes(hard.canary)}",
+        f"FORTIFY {counted(len(hard.fortify), 'function')}",
+    ]
+    rows = [
+        shown(details.kind, _MESSAGE),
+        f"{shown(details.type)} {shown(details.machine)}, build id {shown(details.build_id) or 'none'}",
+        f"hardening: {', '.join(marks)}",
+    ]
+    rows += [_versioned("needs", version) for version in details.version_needs]
+    rows += [_versioned("defines", version) for version in details.version_definitions]
+    rows += [
+        f"note {shown(note.owner)} {shown(note.type)}: {shown(note.description, _VALUE)}" for note in details.notes
+    ]
+    return _section(f"ELF {shown(details.path)}{link}", [row for row in rows if row], limit=_ELF)
+
+
+def _yes(flag: object) -> str:
+    return "yes" if flag else "no"
+
+
+def _versioned(verb: str, version: ElfVersions) -> str:
+    names = ", ".join(map(shown, sorted(version.versions)))
+    return cut(f"{verb} {shown(version.name)}{': ' if names else ''}{names}", _MESSAGE)
 
 
 def _plural(noun: str) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from xraydiff.diff import ImageDiff
 from xraydiff.facts import Certainty, Finding, ImageConfig, Inventory, Problem, Severity
+from xraydiff.minifier import NOTHING, Run
 from xraydiff.owners import Owners
-from xraydiff.paths import basename
+from xraydiff.paths import ImagePath, basename
 from xraydiff.reach import Reach
 from xraydiff.reach.causes import Cause
 from xraydiff.tree import FileTree
@@ -33,9 +34,19 @@ class Sight:
     """None where the images are no pair, or not read whole."""
     causes: tuple[Cause, ...] = ()
     """What the walk misses, grouped; every rule family takes those of its own need."""
+    start: Cause | None = None
+    """What breaks the start, apart from the others: one finding tells of it, whatever is missed."""
     problems: tuple[Problem, ...] = ()
     original_digest: str = ""
     """Digest of the original's config (the image id)."""
+    run: Run = NOTHING
+    """What is known of the minifier's run, and of what it was told to keep."""
+
+    @property
+    def asked(self) -> frozenset[ImagePath]:
+        """Every path that something left, or coming back, asks for."""
+        told = self.causes if self.start is None else (*self.causes, self.start)
+        return frozenset(path for cause in told for path in cause.restore)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

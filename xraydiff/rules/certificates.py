@@ -23,7 +23,7 @@ def certificates_missing(sight: Sight) -> Iterator[Finding]:
 @rule("CRT002", "certificates-gone", Severity.MEDIUM)
 def certificates_gone(sight: Sight) -> Iterator[Finding]:
     """Bundles of certificate authorities are gone; nothing left is known to ask for them."""
-    asked = {path for cause in sight.causes for path in cause.restore}
+    asked = sight.asked
     kept = {store.path for store in sight.slim_inventory.trust_stores if store.count}
     bundles = [
         store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xraydiff.facts import Finding, Severity
+from xraydiff.facts import EdgeKind, Finding, Severity
 from xraydiff.reach.causes import Need
 from xraydiff.rules import Sight, missed, rule, targets
 
@@ -14,6 +14,10 @@ def data_missing(sight: Sight) -> Iterator[Finding]:
     """A data file of a package is gone that something left, or coming back, names."""
     for cause in sight.causes:
         if cause.need is Need.DATA:
-            yield missed(
-                "DAT001", cause, severity=Severity.HIGH, message=f"{cause.source} names {targets(cause)}, gone"
-            )
+            severity = Severity.CRITICAL if cause.stops_start else Severity.HIGH
+            edge = cause.first.cause_edge
+            if edge.kind is EdgeKind.COMPANION:
+                message = f"{targets(cause)}, gone, go with {cause.source}: {edge.detail}"
+            else:
+                message = f"{cause.source} names {targets(cause)}, gone"
+            yield missed("DAT001", cause, severity=severity, message=message)

@@ -19,7 +19,8 @@ def directory_missing(sight: Sight) -> Iterator[Finding]:
             file = sight.original.files.get(cause.first.cause)
             owner = f" (owner {file.uid}:{file.gid}, mode {file.mode:04o})" if file is not None else ""
             message = f"{cause.source} works in {targets(cause)}{owner}, which is gone"
-            yield missed("DIR001", cause, severity=Severity.HIGH, message=message)
+            severity = Severity.CRITICAL if cause.stops_start else Severity.HIGH
+            yield missed("DIR001", cause, severity=severity, message=message)
 
 
 @rule("DIR002", "temporary-directory-gone", Severity.LOW)
@@ -28,7 +29,9 @@ def temporary_directory_gone(sight: Sight) -> Iterator[Finding]:
     gone = tuple(
         path
         for path in _DOCUMENTED
-        if sight.original.resolve(path).path is not None and sight.slim.resolve(path).path is None
+        if (real := sight.original.resolve(path).path) is not None
+        and real not in sight.asked
+        and sight.slim.resolve(path).path is None
     )
     if gone:
         yield Finding(

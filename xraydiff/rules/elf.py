@@ -19,7 +19,7 @@ def missing_library(sight: Sight) -> Iterator[Finding]:
     """A program or library that stays, or comes back, needs a shared library that is gone."""
     for cause in sight.causes:
         if cause.need is Need.LIBRARY and cause.first.cause_edge.kind in (EdgeKind.NEEDS, EdgeKind.INTERPRETS):
-            severity = Severity.CRITICAL if cause.first.at_start else Severity.HIGH
+            severity = Severity.CRITICAL if cause.stops_start else Severity.HIGH
             message = f"{cause.source} needs {targets(cause)}, which is gone"
             yield missed("ELF001", cause, severity=severity, message=message)
 
@@ -36,7 +36,7 @@ def missing_plugin(sight: Sight) -> Iterator[Finding]:
 @rule("ELF003", "libraries-gone", Severity.INFO)
 def libraries_gone(sight: Sight) -> Iterator[Finding]:
     """Shared libraries are gone and nothing left asks for them."""
-    asked = {path for cause in sight.causes for path in cause.restore}
+    asked = sight.asked
     names = {
         basename(change.path)
         for change in sight.diff.removed

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from xraydiff.facts import Certainty, Finding, Severity, When
 from xraydiff.paths import basename
-from xraydiff.rules import Sight, rule
+from xraydiff.rules import Sight, rule, targets
 
 _SOURCE_LABELS = ("slimtoolkit.source.image.id", "mintoolkit.source.image.id")
 
@@ -31,16 +31,17 @@ def start_broken(sight: Sight) -> Iterator[Finding]:
     """The start command, or what it loads, is gone: the minifier's run was incomplete and no container will start."""
     if sight.reach is not None and sight.reach.broken_start:
         last = sight.reach.broken_start[-1]
-        restore = next((cause.restore for cause in sight.causes if cause.chain == sight.reach.broken_start), ())
+        needed = targets(sight.start) if sight.start is not None else basename(last.target) or last.target
         yield Finding(
             rule="IMG002",
             severity=Severity.CRITICAL,
             certainty=Certainty.PROVEN,
             when=When.START,
             subject=last.target,
-            message=f"the start command breaks: {last.source} needs {basename(last.target) or last.target}",
+            message=f"the start command breaks: {last.source} needs {needed}, gone",
+            count=len(sight.start.direct) if sight.start is not None else 1,
             evidence=sight.reach.broken_start,
-            restore=restore or (last.target,),
+            restore=sight.start.restore if sight.start is not None else (last.target,),
         )
 
 

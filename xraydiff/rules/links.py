@@ -13,7 +13,7 @@ from xraydiff.rules import Sight, listed, rule
 @rule("LNK001", "dangling-link", Severity.LOW)
 def dangling_link(sight: Sight) -> Iterator[Finding]:
     """Links that resolve in the original dangle in the slim image."""
-    asked = {path for cause in sight.causes for path in cause.restore}
+    asked = sight.asked
     paths = []
     for path, file in sight.slim.files.items():
         if file.type is FileType.SYMLINK and sight.slim.resolve(path).path is None:

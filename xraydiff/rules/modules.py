@@ -14,5 +14,5 @@ def module_missing(sight: Sight) -> Iterator[Finding]:
     """A program imports a module that is gone."""
     for cause in sight.causes:
         if cause.need is Need.MODULE:
-            severity = Severity.CRITICAL if cause.first.at_start else Severity.HIGH
+            severity = Severity.CRITICAL if cause.stops_start else Severity.HIGH
             yield missed("MOD001", cause, severity=severity, message=f"{cause.source} imports {targets(cause)}, gone")

@@ -10,12 +10,13 @@ from xraydiff.facts import Certainty, Finding, Outlook, Severity, When
 def outlook(findings: Iterable[Finding], *, complete: bool, understood: bool) -> Outlook:
     """`broken`, `risky`, `unknown` or `clean` (DESIGN: clean never means that nobody looked).
 
-    `understood` is false where a runtime without a reader was found, or where no walk ran.
+    `broken` where the start itself is sure to fail, `risky` where anything is LIKELY to be missed at start, in use or
+    in operation. `understood` is false where a runtime without a reader was found, or where no walk ran.
     """
     stopping = [finding for finding in findings if finding.when is not None]
     if any(_breaks_start(finding) for finding in stopping):
         return Outlook.BROKEN
-    if any(f.severity >= Severity.HIGH and f.certainty >= Certainty.LIKELY for f in stopping):
+    if any(f.severity >= Severity.MEDIUM and f.certainty >= Certainty.LIKELY for f in stopping):
         return Outlook.RISKY
     return Outlook.CLEAN if complete and understood else Outlook.UNKNOWN
 

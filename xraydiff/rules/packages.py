@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xraydiff.facts import Certainty, Finding, Severity
+from xraydiff.facts import Certainty, EdgeKind, Finding, Severity
+from xraydiff.paths import basename
+from xraydiff.reach.causes import Need
 from xraydiff.rules import Sight, listed, rule
 
 
@@ -23,4 +25,28 @@ def package_database_gone(sight: Sight) -> Iterator[Finding]:
             message=f"package database gone ({listed(gone, 2)}): scanners will report none of its {count} packages",
             count=len(gone),
             restore=tuple(path for path in gone if path in sight.original.files),
+        )
+
+
+@rule("PKG002", "package-kept-in-part", Severity.LOW)
+def package_kept_in_part(sight: Sight) -> Iterator[Finding]:
+    """Programs or run-time files of a package that was used are gone, and nothing that was read asks for them."""
+    for cause in sight.causes:
+        if cause.need is not Need.PACKAGE:
+            continue
+        package = cause.first.cause_edge.detail
+        tools = [one for one in cause.direct if one.cause_edge.kind is EdgeKind.EXECUTES]
+        others = len(cause.direct) - len(tools)
+        said = [listed(tuple(dict.fromkeys(basename(one.cause) for one in tools)))] if tools else []
+        said += [f"{others} {'other ' if tools else ''}run-time files"] if others else []
+        yield Finding(
+            rule="PKG002",
+            severity=Severity.LOW if tools else Severity.INFO,
+            certainty=cause.certainty,
+            subject=package,
+            subject_kind="package",
+            message=f"{package} was kept in part: {', '.join(said)} gone, and nothing is known to ask for them",
+            count=len(cause.direct),
+            evidence=cause.chain,
+            restore=cause.restore,
         )

@@ -14,6 +14,6 @@ def command_missing(sight: Sight) -> Iterator[Finding]:
     """A script, config or program that stays, or comes back, runs a command that is gone."""
     for cause in sight.causes:
         if cause.need is Need.COMMAND:
-            severity = Severity.CRITICAL if cause.first.at_start else Severity.HIGH
+            severity = Severity.CRITICAL if cause.stops_start else Severity.HIGH
             message = f"{cause.source} runs {targets(cause)}, gone"
             yield missed("SCR001", cause, severity=severity, message=message)

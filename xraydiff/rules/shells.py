@@ -15,7 +15,7 @@ def shell_missing(sight: Sight) -> Iterator[Finding]:
     """A script or command string that stays, or comes back, needs a shell that is gone."""
     for cause in sight.causes:
         if cause.need is Need.SHELL:
-            severity = Severity.CRITICAL if cause.first.at_start else Severity.HIGH
+            severity = Severity.CRITICAL if cause.stops_start else Severity.HIGH
             yield missed("SHL001", cause, severity=severity, message=f"{cause.source} runs {targets(cause)}, gone")
 
 
@@ -27,8 +27,7 @@ def shells_gone(sight: Sight) -> Iterator[Finding]:
     if gone:
         names = tuple(sorted({basename(path) for path in gone}))
         rest = f"left: {listed(tuple(sorted({basename(path) for path in left})))}" if left else "no shell is left"
-        restored = {path for cause in sight.causes for path in cause.restore}
-        asked = tuple(sorted({basename(path) for path in gone if path in restored}))
+        asked = tuple(sorted({basename(path) for path in gone if path in sight.asked}))
         yield Finding(
             rule="SHL002",
             severity=Severity.INFO,

@@ -32,7 +32,7 @@ def tls_missing(sight: Sight) -> Iterator[Finding]:
 @rule("TLS002", "tls-gone", Severity.INFO)
 def tls_gone(sight: Sight) -> Iterator[Finding]:
     """Libssl or libcrypto is gone and nothing left asks for it."""
-    asked = {path for cause in sight.causes for path in cause.restore}
+    asked = sight.asked
     names = tuple(
         sorted(
             {

@@ -16,7 +16,7 @@ def identity_missing(sight: Sight) -> Iterator[Finding]:
     """Something names a user or group, and the file that defines it is gone."""
     for cause in sight.causes:
         if cause.need is Need.IDENTITY:
-            severity = Severity.CRITICAL if cause.first.at_start else Severity.HIGH
+            severity = Severity.CRITICAL if cause.stops_start else Severity.HIGH
             message = f"{cause.source} names a user or group, and {targets(cause)} is gone"
             yield missed("USR001", cause, severity=severity, message=message)
 

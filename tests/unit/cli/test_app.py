@@ -220,3 +220,76 @@ def test_allowing_it_does_not_switch_fail_on_off(incomplete: list[str]) -> None:
     arguments = ["compare", *incomplete, "--fail-on", "info"]
     assert run(arguments) == Exit.NOT_READ
     assert run([*arguments, "--allow-incomplete"]) == Exit.BLOCKED
+
+
+COMPANIONS = """
+[[companion]]
+when = ["edge-report"]
+then = ["/usr/share/edge/*", "/usr/sbin/getcap"]
+reason = "the report asks for capabilities"
+source = "https://example.org/edge"
+serves = ["edge", "edge-debug"]
+"""
+
+
+def test_companions_of_the_user(tmp_path: Path, capsysbinary: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(COMPANIONS)
+    suggest = ["suggest", *PAIR, "--certainty", "possible"]
+    assert run([*suggest, "--companions", str(own)]) == Exit.OK
+    with_rows = set(output(capsysbinary)[0].splitlines())
+    assert run(suggest) == Exit.OK
+    more = with_rows - set(output(capsysbinary)[0].splitlines())
+    assert more == {"/usr/sbin/getcap", "/usr/lib/libcap.so.2"}, "the row's target, and what it needs in turn"
+    monkeypatch.setenv("XRAYDIFF_COMPANIONS", str(own))
+    assert run(["why", *PAIR, "/usr/sbin/getcap"]) == Exit.OK
+    assert "the report asks for capabilities" in output(capsysbinary)[0]
+    assert run(["compare", *PAIR, "-o", str(own)]) == Exit.USAGE
+    assert own.read_text() == COMPANIONS
+    own.write_text(COMPANIONS.replace("then", "than"))
+    for command in (["compare", *PAIR], suggest, ["why", *PAIR, "/x"], ["gate", *PAIR]):
+        output(capsysbinary)
+        assert run(command) == Exit.USAGE
+        assert output(capsysbinary)[1].startswith("xraydiff: own.toml: line 4: companion[0].than: unknown key")
+
+
+def test_what_the_minifier_says(tmp_path: Path, capsysbinary: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep, creport = tmp_path / "keep.txt", tmp_path / "creport.json"
+    keep.write_text("/usr/sbin/getcap\n")
+    creport.write_text("{}")
+    suggest = ["suggest", *PAIR]
+    assert run(suggest) == Exit.OK
+    without = set(output(capsysbinary)[0].splitlines())
+    assert run([*suggest, "--include-file", str(keep), "--creport", str(creport)]) == Exit.OK
+    assert set(output(capsysbinary)[0].splitlines()) - without == {"/usr/sbin/getcap", "/usr/lib/libcap.so.2"}
+    creport.write_text('{"image": {"files": [{"file_path": "/usr/sbin/getcap"}]}}')
+    monkeypatch.setenv("XRAYDIFF_CREPORT", str(creport))
+    assert run(suggest) == Exit.OK
+    assert set(output(capsysbinary)[0].splitlines()) - without == {"/usr/sbin/getcap", "/usr/lib/libcap.so.2"}
+    assert run(["compare", *PAIR, "--include-file", str(keep), "-o", str(keep)]) == Exit.USAGE
+    assert keep.read_text() == "/usr/sbin/getcap\n"
+    creport.write_text('{"image": []}')
+    keep.write_bytes(b"/a\n\0")
+    for command in (["compare", *PAIR], suggest, ["gate", *PAIR]):
+        output(capsysbinary)
+        assert run(command) == Exit.USAGE
+        assert output(capsysbinary)[1] == "xraydiff: creport.json: image must be an object\n"
+        assert run([*command, "--creport", str(tmp_path / "no\x07ne")]) == Exit.USAGE
+        assert output(capsysbinary)[1] == "xraydiff: no\\x07ne: No such file or directory\n"
+    monkeypatch.delenv("XRAYDIFF_CREPORT")
+    assert run(["compare", *PAIR, "--include-file", str(keep)]) == Exit.USAGE
+    assert output(capsysbinary)[1].startswith("xraydiff: keep.txt: line 2: no path holds a NUL byte")
+
+
+@pytest.mark.parametrize("option", ["--creport", "--include-file"])
+def test_a_stored_report_takes_nothing_of_the_minifier(
+    stored: str, tmp_path: Path, capsysbinary: Capture, option: str
+) -> None:
+    assert run(["gate", stored, option, str(tmp_path / "x")]) == Exit.USAGE
+    assert f"give {option} to the comparison" in output(capsysbinary)[1]
+
+
+def test_a_stored_report_takes_no_companions(stored: str, tmp_path: Path, capsysbinary: Capture) -> None:
+    (tmp_path / "own.toml").write_text(COMPANIONS)
+    assert run(["gate", stored, "--companions", str(tmp_path / "own.toml")]) == Exit.USAGE
+    assert "a stored report is judged as it is" in output(capsysbinary)[1]

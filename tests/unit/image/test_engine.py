@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from tests.image_archives import docker_archive, names
+from tests.image_archives import ONE, TWO, Json, Layout, as_json, config_of, docker_archive, names, sha256, tar_of
 from xraydiff.errors import ImageError, LimitExceeded, UsageError
 from xraydiff.image.sources import open_image
 from xraydiff.limits import Limits
@@ -91,7 +95,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{server.server_port}")
-    for name in ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONFIG"):
+    for name in ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONFIG", "DOCKER_CONTEXT"):
         monkeypatch.delenv(name, raising=False)
     yield said
     if said.stall is not None:
@@ -233,3 +237,121 @@ def test_no_engine(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> None:
     assert "no Docker Engine answers" in str(error)
     monkeypatch.setenv("DOCKER_HOST", "nonsense://x:y:z")
     assert refused("docker:app:1").code == "engine-error"
+
+
+def in_context(host: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    identity = hashlib.sha256(b"other").hexdigest()
+    meta = folder / "contexts" / "meta" / identity / "meta.json"
+    meta.parent.mkdir(parents=True)
+    meta.write_text(json.dumps({"Name": "other", "Metadata": {}, "Endpoints": {"docker": {"Host": host}}}))
+    (folder / "config.json").write_text('{"currentContext": "other"}')
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+
+
+def test_the_engine_of_the_current_context(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_context(os.environ["DOCKER_HOST"], tmp_path, monkeypatch)
+    monkeypatch.delenv("DOCKER_HOST")
+    with open_image("docker:app:1") as image:
+        assert names(image.layers[0].operations()) == ["etc/hostname"]
+    assert engine.asked[-1] == "/v1.41/images/app:1/get"
+
+
+def test_a_context_whose_engine_is_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_context("tcp://127.0.0.1:1", tmp_path, monkeypatch)
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    assert "is docker's context other right?" in str(refused("docker:app:1"))
+
+
+def test_a_context_that_is_not_there_asks_no_other_engine(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_CONTEXT", "gone")
+    monkeypatch.delenv("DOCKER_HOST")
+    with pytest.raises(UsageError, match="context gone is not there"):
+        open_image("docker:app:1")
+    assert engine.asked == []
+
+
+# --- engines whose store is containerd's: the Id is that of an index, and the export is an OCI layout as well ---------
+
+
+def containerd_export(*, tag: str = "1", layers: tuple[bytes, ...] = (ONE, TWO), lost: int = 0) -> tuple[str, bytes]:
+    """The digest of the index, and what such an engine exports, in the shape that its users show in moby#47065.
+
+    The index names a second platform and an attestation whose blobs the engine never pulled; layers stay packed;
+    without a tag (by id) nothing names it. So many layers as are `lost` are missing, as in moby#49473.
+    """
+    layout = Layout()
+    packed = tuple(gzip.compress(layer, mtime=0) for layer in layers)
+    kind = "application/vnd.oci.image.layer.v1.tar+gzip"
+    here = layout.image(
+        packed, config=config_of(layers), layer_type=kind, platform={"os": "linux", "architecture": "amd64"}
+    )
+    absent = {"mediaType": here["mediaType"], "size": 500}
+    about = {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": here["digest"]}
+    others: list[Json] = [
+        {**absent, "digest": f"sha256:{'a' * 64}", "platform": {"os": "linux", "architecture": "arm64"}},
+        {**absent, "digest": f"sha256:{'b' * 64}", "annotations": about,
+         "platform": {"os": "unknown", "architecture": "unknown"}},
+    ]  # fmt: skip
+    names = {"io.containerd.image.name": f"docker.io/library/app:{tag}", "org.opencontainers.image.ref.name": tag}
+    top = layout.index([here, *others])
+    layout.manifests = [{**top, **({"annotations": names} if tag else {})}]
+    for layer in packed[:lost]:
+        del layout.blobs[sha256(layer)]
+    config = sha256(config_of(layers)).replace(":", "/")
+    manifest = {
+        "Config": f"blobs/{config}",
+        "RepoTags": [f"app:{tag}"] if tag else None,
+        "Layers": [f"blobs/{sha256(layer).replace(':', '/')}" for layer in packed],
+    }
+    files = {**layout.files(), "manifest.json": as_json([manifest])}
+    return str(top["digest"]), tar_of(*sorted(files.items()))
+
+
+def of_containerd(engine: Engine, name: str, digest: str) -> None:
+    engine.api = "1.48"
+    engine.images[name] = IMAGE | {
+        "Id": digest,
+        "RepoTags": ["app:1"],
+        "RepoDigests": [f"app@{digest}"],
+        "Descriptor": {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": digest, "size": 900},
+    }
+
+
+def test_an_engine_with_the_store_of_containerd(engine: Engine) -> None:
+    digest, engine.export = containerd_export()
+    of_containerd(engine, "app:1", digest)
+    with open_image("docker:app:1") as image, open_image("docker:app:1", platform="linux/amd64") as chosen:
+        # The id of such an engine is that of the index; ours is that of the config, which is the image's own.
+        assert image.digest == chosen.digest == sha256(config_of((ONE, TWO)))
+        assert [names(layer.operations()) for layer in image.layers] == [["etc/hostname"], ["etc/motd"]]
+        assert not [problem for problem in image.problems if problem.fatal]
+
+
+def test_such_an_image_by_its_id(engine: Engine) -> None:
+    digest, engine.export = containerd_export(tag="")
+    engine.images[digest] = IMAGE | {"Id": digest, "RepoTags": []}
+    with open_image(f"docker:{digest}") as image:
+        assert [names(layer.operations()) for layer in image.layers] == [["etc/hostname"], ["etc/motd"]]
+    assert engine.asked[-1] == f"/v1.41/images/{digest}/get"
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_such_an_export_without_some_layers_is_no_image(engine: Engine, lost: int) -> None:
+    digest, engine.export = containerd_export(lost=lost)
+    of_containerd(engine, "app:1", digest)
+    assert refused("docker:app:1").code == "missing-blob"
+
+
+def test_a_platform_that_such_an_engine_never_pulled(engine: Engine) -> None:
+    digest, engine.export = containerd_export()
+    of_containerd(engine, "app:1", digest)
+    assert refused("docker:app:1", platform="linux/arm64").code in ("no-such-platform", "missing-blob")
+
+
+def test_the_save_of_docker_25_from_an_engine(engine: Engine, corpus: Path) -> None:
+    """A real one, by `docker save`, which is what the engine's export writes too."""
+    engine.export = (corpus / "google+go-containerregistry/pkg/v1/tarball/testdata/hello-world-v25.tar").read_bytes()
+    engine.images["hello-world"] = IMAGE | {"RepoTags": ["hello-world:latest"]}
+    with open_image("docker:hello-world") as image:
+        assert image.digest == "sha256:ee301c921b8aadc002973b2e0c3da17d701dcd994b606769a7e6eaa100b81d44"
+        assert [names(layer.operations()) for layer in image.layers] == [["hello"]]

@@ -42,7 +42,7 @@ def test_certain_and_less_certain_needs_are_two_causes() -> None:
     script = '#!/bin/sh\none\nif [ -n "$X" ]; then two; fi\n'
     both = found(with_commands(base(script), "one", "two"), base(script))
     assert [cause.certainty for cause in both] == [Certainty.PROVEN, Certainty.LIKELY]
-    assert [cause.when for cause in both] == [When.START, When.USE]
+    assert [cause.when for cause in both] == [When.START, When.START]
 
 
 def test_a_link_and_its_target_are_one_cause() -> None:

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from xraydiff.errors import ReportError
-from xraydiff.facts import Finding
+from xraydiff.facts import ElfDetails, ElfNote, ElfVersions, FileKind, Finding, Hardening
 from xraydiff.limits import Limits
 from xraydiff.report.codec import dump_inspection, dump_report, load_inspection, load_report
 from xraydiff.report.document import Inspection, Report
+from xraydiff.report.schema import validate_inspection, validate_report
 
 
 def changed(report: Report, *path: str | int, to: Any) -> str:
@@ -207,3 +209,36 @@ def test_a_wrong_inspection_is_refused(inspection: Inspection) -> None:
     data["config"]["cmd"] = ["sh"]
     with pytest.raises(ReportError, match=r"^config\.cmd: must be text$"):
         load_inspection(json.dumps(data))
+
+
+DETAILS = ElfDetails(
+    path="/bin/a\udcff",
+    kind="ELF",
+    type="ET_DYN",
+    machine="EM_X86_64",
+    notes=(ElfNote(owner="GNU", type="x", description=""),),
+    version_needs=(ElfVersions(name="libc.so.6", versions=("GLIBC_2.34",)),),
+    hardening=Hardening(pie=True, relro="none", nx=False, canary=False),
+)
+
+
+def test_lists_that_are_there_only_when_asked_for(report: Report, inspection: Inspection) -> None:
+    assert "file_kinds" not in json.loads(dump_report(report))
+    assert "elf" not in json.loads(dump_inspection(inspection))
+    asked = replace(report, file_kinds=(FileKind(path="/a\udcff", kind="data"),))
+    assert json.loads(dump_report(asked))["file_kinds"] == [{"path": "/a\\xff", "kind": "data"}]
+    assert load_report(dump_report(asked)) == asked
+    closer = replace(inspection, elf=(DETAILS,))
+    assert load_inspection(dump_inspection(closer)) == closer
+    assert validate_report(json.loads(dump_report(asked))) is None
+    assert validate_inspection(json.loads(dump_inspection(closer))) is None
+
+
+def test_such_a_list_is_checked_like_every_other(report: Report, inspection: Inspection) -> None:
+    data = json.loads(dump_report(report))
+    for kinds, where in (({}, "file_kinds: must be a list"), ([{"path": "/a"}], "file_kinds[0].kind: is missing")):
+        with pytest.raises(ReportError, match=re.escape(where)):
+            load_report(json.dumps({**data, "file_kinds": kinds}))
+    elf = {"path": "/a", "hardening": {"relro": "much"}}
+    with pytest.raises(ReportError, match=r"elf\[0\]"):
+        load_inspection(json.dumps({**json.loads(dump_inspection(inspection)), "elf": [elf]}))

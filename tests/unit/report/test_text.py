@@ -6,7 +6,22 @@ import pytest
 
 from xraydiff.dependency_graph import Explanation
 from xraydiff.errors import UsageError
-from xraydiff.facts import Certainty, Decision, Finding, Outlook, Problem, Scope, Severity, Verdict, When
+from xraydiff.facts import (
+    Certainty,
+    Decision,
+    ElfDetails,
+    ElfNote,
+    ElfVersions,
+    FileKind,
+    Finding,
+    Hardening,
+    Outlook,
+    Problem,
+    Scope,
+    Severity,
+    Verdict,
+    When,
+)
 from xraydiff.report.document import Inspection, Report, ReportedConfigChange
 from xraydiff.report.text import (
     Line,
@@ -166,6 +181,45 @@ def test_inspection(inspection: Inspection) -> None:
         "tar-truncated: cut short\n",
     ):
         assert part in text
+
+
+DETAILS = ElfDetails(
+    path="/bin/a",
+    target="/usr/bin/a",
+    kind="ELF 64-bit LSB shared object",
+    type="ET_DYN",
+    machine="EM_X86_64",
+    build_id="ab12",
+    notes=(ElfNote(owner="GNU", type="NT_GNU_BUILD_ID", description="ab12"),),
+    version_needs=(ElfVersions(name="libc.so.6", versions=("GLIBC_2.34", "GLIBC_2.2.5")),),
+    version_definitions=(ElfVersions(name="A_1"),),
+    hardening=Hardening(pie=True, relro="full", nx=True, canary=False, fortify=("__memcpy_chk",)),
+)
+
+
+def test_elf_details_alone(inspection: Inspection) -> None:
+    text = render_inspection(replace(inspection, elf=(DETAILS,)), only_elf=True)
+    assert text == (
+        "image  app.tar  515.2 MB, 9,000 files, 13 layers, linux/amd64\n"
+        "NOT READ WHOLE: what follows is only part of the truth\n"
+        "\n"
+        "ELF /bin/a -> /usr/bin/a\n"
+        "  ELF 64-bit LSB shared object\n"
+        "  ET_DYN EM_X86_64, build id ab12\n"
+        "  hardening: PIE yes, RELRO full, NX yes, canary no, FORTIFY 1 function\n"
+        "  needs libc.so.6: GLIBC_2.2.5, GLIBC_2.34\n"
+        "  defines A_1\n"
+        "  note GNU NT_GNU_BUILD_ID: ab12\n"
+        "\n"
+        "Not read whole: 1 problem\n"
+        "  tar-truncated: cut short\n"
+    )
+
+
+def test_file_kinds(report: Report) -> None:
+    assert "File kinds" not in render_text(report)
+    asked = replace(report, file_kinds=(FileKind(path="/a\x1b", kind="ASCII text"),))
+    assert "\nFile kinds\n  /a\\x1b: ASCII text\n" in render_text(asked)
 
 
 def test_verdict(report: Report) -> None:

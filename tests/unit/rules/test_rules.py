@@ -38,9 +38,10 @@ def only(original: ImageBuilder, slim: ImageBuilder, rule: str) -> Finding:
 
 
 def test_elf001_a_kept_program_lacks_a_library() -> None:
-    run = program("libx.so")
-    finding = only(start(run).file("/usr/lib/libx.so", elf(soname="libx.so")), start(run), "ELF001")
-    assert (finding.severity, finding.certainty, finding.when) == (Severity.CRITICAL, Certainty.PROVEN, When.START)
+    slim = start().file("/app/tool", program("libx.so"), mode=0o755)
+    original = start().file("/app/tool", program("libx.so"), mode=0o755)
+    finding = only(original.file("/usr/lib/libx.so", elf(soname="libx.so")), slim, "ELF001")
+    assert (finding.severity, finding.certainty, finding.when) == (Severity.HIGH, Certainty.PROVEN, When.USE)
     assert finding.restore == ("/usr/lib/libx.so",)
     assert [step.target for step in finding.evidence] == ["/usr/lib/libx.so"]
 
@@ -61,9 +62,10 @@ def test_elf003_and_tls002_nothing_asks_for_a_library() -> None:
 
 
 def test_tls001_an_application_program_needs_libssl() -> None:
-    run = program("libssl.so.3")
-    finding = only(start(run).file("/usr/lib/libssl.so.3", elf(soname="libssl.so.3")), start(run), "TLS001")
-    assert finding.severity is Severity.CRITICAL
+    slim = start().file("/app/tool", program("libssl.so.3"), mode=0o755)
+    original = start().file("/app/tool", program("libssl.so.3"), mode=0o755)
+    finding = only(original.file("/usr/lib/libssl.so.3", elf(soname="libssl.so.3")), slim, "TLS001")
+    assert (finding.severity, finding.certainty) == (Severity.CRITICAL, Certainty.PROVEN)
 
 
 def bundle() -> str:
@@ -257,8 +259,11 @@ def test_img001_arguments_swapped() -> None:
 def test_img002_the_start_breaks() -> None:
     run = program("libx.so")
     finding = only(start(run).file("/usr/lib/libx.so", elf(soname="libx.so")), start(run), "IMG002")
+    assert (finding.severity, finding.certainty, finding.when) == (Severity.CRITICAL, Certainty.PROVEN, When.START)
+    assert finding.message == "the start command breaks: /app/run needs libx.so, gone"
     assert finding.evidence[-1].target == "/usr/lib/libx.so"
-    assert "/usr/lib/libx.so" in finding.restore
+    assert finding.restore == ("/usr/lib/libx.so",)
+    assert found(start(run).file("/usr/lib/libx.so", elf(soname="libx.so")), start(run), "ELF001") == []
 
 
 def test_img003_layers() -> None:

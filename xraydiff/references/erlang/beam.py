@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from xraydiff.limits import Limits
 from xraydiff.paths import decoded
 
-__all__ = ["Beam", "TermError", "Terms", "is_beam", "read_beam", "read_terms"]
+__all__ = ["Beam", "TermError", "Terms", "read_beam", "read_terms"]
 
 _GZIP = b"\x1f\x8b"
 _U4, _I4, _U2 = struct.Struct(">L"), struct.Struct(">l"), struct.Struct(">H")
@@ -56,11 +56,6 @@ class Beam:
     """Module, function and arity of each function of another module that it calls."""
     texts: tuple[str, ...]
     """Strings and binaries among its literals."""
-
-
-def is_beam(data: bytes, path: str) -> bool:
-    """Whether a file is a compiled module, packed or not."""
-    return (data.startswith(b"FOR1") and data[8:12] == b"BEAM") or (data.startswith(_GZIP) and path.endswith(".beam"))
 
 
 def read_beam(data: bytes, limits: Limits) -> Beam:

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 
 from xraydiff.facts import Edge, FileType, NodeKind
 from xraydiff.references import Context, Depth, Gap, Subject
-from xraydiff.references.perl.script import read
 
 __all__ = ["PerlReader"]
 
@@ -48,4 +47,6 @@ class PerlReader:
         size = max(len(subject.data), len(subject.node.text))
         if size > context.limits.script:
             return (Gap(node=subject.node, reason="too-large", detail=f"{size} bytes"),)
+        from xraydiff.references.perl.script import read
+
         return read(subject, context)

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from typing import Final
 
-from xraydiff.errors import LimitExceeded
-from xraydiff.facts import Edge, EdgeKind, FileType, Firing, ImageConfig, NodeKind
-from xraydiff.paths import ROOT, ImagePath, ancestors, basename, parent
+from xraydiff.facts import Edge, NodeKind
+from xraydiff.paths import basename
 from xraydiff.references import Context, Depth, Gap, Subject
-from xraydiff.references.php.calls import SUFFIXES, Calls
-from xraydiff.references.php.composer import autoload_of, is_map
-from xraydiff.references.php.script import gather
-from xraydiff.references.php.settings import is_settings, read_program, read_settings
-from xraydiff.references.php.values import Place
-from xraydiff.sightings import Sightings
-from xraydiff.start import find_executable
-from xraydiff.syntax import Refused, parse
+from xraydiff.references.php.names import PROGRAM, SETTINGS, SHEBANG, SUFFIXES
+from xraydiff.start import start_command
 
 __all__ = ["PhpReader"]
-
-_PROGRAM = re.compile(r"/(?:php(?:-fpm|-cgi|-cli|dbg)?-?[0-9.]*|libphp[0-9.]*(?:-embed)?\.so|mod_php[0-9]*\.so)\Z")
-_SHEBANG = re.compile(rb"#![^\n]*\bphp")
-_TAGS = (b"<?php", b"<?=", b"<?")
-_MARKS: Final = ("composer.json", "wp-config.php", "artisan", "index.php")
-"""Files that say where a project begins, best first."""
-_BLADE = re.compile(rb"@(?:extends|include|includeIf|each|component)\(\s{0,9}'([A-Za-z0-9_.:-]{1,200})'")
 
 
 class PhpReader:
@@ -40,106 +24,21 @@ class PhpReader:
         """By kind, name and first bytes."""
         node, data = subject.node, subject.data
         if node.kind is NodeKind.CONFIG:
-            return subject.config is not None
+            return subject.config is not None and any(
+                PROGRAM.search(f"/{basename(word)}") for word in start_command(subject.config)
+            )
         if node.kind is NodeKind.SCRIPT or node.language:
             return node.language == self.language
         if node.kind is not NodeKind.FILE:
             return False
         if data.startswith(b"\x7fELF"):
-            return _PROGRAM.search(subject.path) is not None
+            return PROGRAM.search(subject.path) is not None
         if subject.path.endswith(".ini"):
-            return is_settings(subject.path)
-        return subject.path.endswith(SUFFIXES) or data.startswith(b"<?php") or _SHEBANG.match(data, 0, 256) is not None
+            return SETTINGS.search(subject.path) is not None
+        return subject.path.endswith(SUFFIXES) or data.startswith(b"<?php") or SHEBANG.match(data, 0, 256) is not None
 
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """Edges by line, then gaps."""
-        seen = Sightings(subject.node, self.name, context.limits)
-        try:
-            _read(subject, context, seen)
-        except LimitExceeded as error:
-            seen.gap("too-large", error.message)
-        yield from seen.edges()
-        for reason, detail in seen.gaps():
-            yield Gap(node=subject.node, reason=reason, detail=detail)
+        from xraydiff.references.php.reading import read
 
-
-def _read(subject: Subject, context: Context, seen: Sightings) -> None:
-    if subject.config is not None:
-        _started(subject.config, context, seen)
-    elif subject.data.startswith(b"\x7fELF"):
-        read_program(subject.data, subject.path, context, seen, detail=basename(subject.path))
-    elif subject.path.endswith(".ini") and subject.node.kind is NodeKind.FILE:
-        read_settings(subject.data, context, seen)
-    else:
-        _script(subject, context, seen)
-
-
-def _started(config: ImageConfig, context: Context, seen: Sightings) -> None:
-    """The settings of a PHP that the start command names."""
-    for words, field in ((config.entrypoint or (), "ENTRYPOINT"), (config.cmd or (), "CMD")):
-        for word in words[:16]:
-            if _PROGRAM.search(f"/{basename(word)}") is None:
-                continue
-            program = find_executable(word, context.original, context.path, context.cwd)
-            real = context.original.resolve(program) if program is not None else None
-            if real is not None and real.path is not None and real.file is not None:
-                data = context.original.content(real.path, limit=context.limits.elf)
-                read_program(data, real.path, context, seen, detail=field)
-
-
-def _script(subject: Subject, context: Context, seen: Sightings) -> None:
-    data = subject.data
-    inline = subject.node.kind is NodeKind.SCRIPT
-    if inline and not data.lstrip().startswith(_TAGS):
-        # `php -r` takes code without a tag, on its first line so that lines still count.
-        data = b"<?php " + data
-    if not any(tag in data for tag in _TAGS) and not subject.path.endswith(".blade.php"):
-        return
-    directory = context.cwd if inline else parent(subject.path)
-    place = Place(path=subject.path, directory=directory, cwd=context.cwd, project=_project(directory, context))
-    autoload = autoload_of(ImagePath(f"{directory}/x"), context)
-    if autoload is not None and subject.path.endswith("/composer/autoload_real.php"):
-        for path in autoload.files():
-            seen.file(path, EdgeKind.SOURCES, Firing.LOAD, "autoload files")
-    if subject.path.endswith(".blade.php"):
-        _blade(data, subject, place, context, seen)
-    tree = parse(data, "php", limits=context.limits, memo=context.memo)
-    if isinstance(tree, Refused):
-        seen.gap(tree.reason, tree.detail)
-        return
-    script = gather(tree, data, levels=context.limits.script_depth)
-    if script.too_deep:
-        seen.gap("too-deep")
-    if tree.root_node.has_error:
-        seen.gap("malformed")
-    calls = Calls(data, script, place, context=context, autoload=autoload, seen=seen)
-    calls.read(is_map=is_map(subject.path))
-
-
-def _project(directory: ImagePath, context: Context) -> ImagePath:
-    """The nearest directory at or above with composer.json, else with another sign of a project's top."""
-    above = [one for one in (directory, *ancestors(directory)) if one != ROOT][:16]
-    for mark in _MARKS:
-        for folder in above:
-            if context.original.resolve(f"{folder}/{mark}").file is not None:
-                return folder
-    return directory
-
-
-def _blade(data: bytes, subject: Subject, place: Place, context: Context, seen: Sightings) -> None:
-    """`@extends('layouts.app')` of a Blade template: below `resources/views`."""
-    top = subject.path.partition("/views/")[0] + "/views"
-    line, before = 1, 0
-    for match in _BLADE.finditer(data[: context.limits.script]):
-        line += data.count(b"\n", before, match.start())
-        before = match.start()
-        name = match[1].decode("ascii").rpartition("::")[2].replace(".", "/")
-        path = ImagePath(f"{top}/{name}.blade.php")
-        if _is_file(context, path) and place.path != path:
-            seen.line = line
-            seen.file(path, EdgeKind.SOURCES, Firing.LOAD, match[1].decode("ascii"))
-
-
-def _is_file(context: Context, path: str) -> bool:
-    file = context.original.resolve(path).file
-    return file is not None and file.type is FileType.FILE
+        return read(subject, context)

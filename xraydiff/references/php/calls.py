@@ -11,6 +11,7 @@ from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import ImagePath, ancestors, basename, image_path, is_below, join
 from xraydiff.references import Context
 from xraydiff.references.php.composer import Autoload
+from xraydiff.references.php.names import SUFFIXES
 from xraydiff.references.php.script import Script, Use
 from xraydiff.references.php.settings import zones_of_the_system
 from xraydiff.references.php.values import Place, Values, arguments, function_name
@@ -21,9 +22,7 @@ from xraydiff.syntax import text_of
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
 
-__all__ = ["SUFFIXES", "Calls"]
-
-SUFFIXES: Final = (".php", ".phtml", ".inc", ".php5", ".phar", ".module", ".tpl")
+__all__ = ["Calls"]
 _COMMANDS: Final = frozenset({"shell_exec", "exec", "system", "passthru", "popen", "proc_open"})
 _READS: Final = frozenset(
     {

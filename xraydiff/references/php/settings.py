@@ -10,17 +10,17 @@ from xraydiff.errors import ImageError
 from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import ImagePath, basename, decoded, image_path, join, parent
 from xraydiff.references import Context
+from xraydiff.references.php.names import SETTINGS
 from xraydiff.sightings import Sightings
 from xraydiff.tree import glob
 
-__all__ = ["EXTENSION_FOLDERS", "is_settings", "read_program", "read_settings", "zones_of_the_system"]
+__all__ = ["EXTENSION_FOLDERS", "read_program", "read_settings", "zones_of_the_system"]
 
 EXTENSION_FOLDERS: Final = (
     "/usr/lib/php/[0-9]*", "/usr/local/lib/php/extensions/*", "/usr/lib/php*/modules", "/usr/lib64/php*/modules",
     "/usr/lib64/php/modules", "/usr/lib/php/modules",
 )  # fmt: skip
 """Where Debian, Docker's image, Alpine and Fedora keep extensions, for settings that name none."""
-_FILE = re.compile(r"/php[^/]*\.ini\Z|/(?:conf\.d|mods-available|php\.d)/[^/]+\.ini\Z|/\.user\.ini\Z")
 _LINE = re.compile(rb"(?m)^[ \t]*(extension|zend_extension|extension_dir|include_path|auto_prepend_file"
                    rb"|auto_append_file|error_log|openssl\.cafile|openssl\.capath|curl\.cainfo|browscap|opcache\.preload"
                    rb"|date\.timezone|session\.save_path|sendmail_path)[ \t]*=[ \t]*([^\r\n;]{1,1000})")  # fmt: skip
@@ -30,11 +30,6 @@ _PROGRAM: Final = 64 << 20
 """Bytes of a program that are searched for the names of folders; PHP has six million."""
 _PROGRAMS: Final = 16
 """Programs and libraries of PHP that are looked into; an image has three."""
-
-
-def is_settings(path: str) -> bool:
-    """Whether a file's name says that PHP reads it at its start."""
-    return _FILE.search(path) is not None
 
 
 def read_settings(data: bytes, context: Context, seen: Sightings) -> None:
@@ -86,7 +81,7 @@ def read_program(data: bytes, path: ImagePath, context: Context, seen: Sightings
     for folder in scans.split(":") if scans else folders:
         for name in context.original.children(context.original.resolve(folder).path or ImagePath("/.")):
             file = f"{folder}/{name}"
-            if name.endswith(".ini") and is_settings(file) and name != "php.ini" and _is_file(context, file):
+            if name.endswith(".ini") and SETTINGS.search(file) and name != "php.ini" and _is_file(context, file):
                 seen.file(image_path(file), EdgeKind.NAMES, Firing.LOAD, detail)
 
 

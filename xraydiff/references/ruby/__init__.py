@@ -12,8 +12,6 @@ from collections.abc import Iterable
 from xraydiff.facts import Edge, FileType, NodeKind
 from xraydiff.paths import basename
 from xraydiff.references import Context, Depth, Gap, Subject
-from xraydiff.references.ruby.extension import is_extension, read_extension
-from xraydiff.references.ruby.script import read
 
 __all__ = ["RubyReader"]
 
@@ -22,6 +20,8 @@ _BUFFER = 256
 """BINPRM_BUF_SIZE: the kernel reads no more of a `#!` line."""
 _INTERPRETER = re.compile(rb"#![^\n]*?(?:/|[ \t])ruby[0-9.]*(?=[\s]|\Z)")
 _SUFFIXES = (".rb", ".ru", ".rake", ".erb", ".thor", ".jbuilder")
+_CALLS = (b"\0rb_require\0", b"\0rb_f_require\0", b"\0rb_autoload_str\0", b"\0Init_openssl\0")
+"""What an ELF file imports, or is, that loads features."""
 _NAMES = frozenset({"Gemfile", "Rakefile", "Guardfile", "Capfile", "Procfile.rb"})
 
 
@@ -40,7 +40,7 @@ class RubyReader:
         if node.kind is not NodeKind.FILE or (file is not None and file.type is not FileType.FILE):
             return False
         if subject.data.startswith(b"\x7fELF"):
-            return is_extension(subject)
+            return subject.path.endswith(".so") and any(call in subject.data for call in _CALLS)
         if subject.path.endswith(_SUFFIXES) or basename(subject.path) in _NAMES:
             return True
         return _INTERPRETER.match(subject.data[:_BUFFER]) is not None
@@ -48,8 +48,12 @@ class RubyReader:
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """Edges in the order of the file, then gaps."""
         if subject.data.startswith(b"\x7fELF"):
+            from xraydiff.references.ruby.extension import read_extension
+
             return read_extension(subject, context)
         size = max(len(subject.data), len(subject.node.text))
         if size > context.limits.script:
             return (Gap(node=subject.node, reason="too-large", detail=f"{size} bytes"),)
+        from xraydiff.references.ruby.script import read
+
         return read(subject, context)

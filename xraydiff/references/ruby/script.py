@@ -207,6 +207,9 @@ class _Program:
             self._findings.gap("not-text")
             return
         self._programs.start(self._values.scope.path)
+        if self._values.scope.path.endswith(".ru"):
+            # A rackup file is the body of a Rack::Builder; servers that bring their own take Rack's where it is there.
+            self._feature("rack/builder", Firing.GUARDED)
         self._native.magic_comment(self._data)
         refused = refusal(self._data, self._context.limits)
         if refused:

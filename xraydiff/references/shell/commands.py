@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from xraydiff.facts import EdgeKind, FileType, Firing, Node
+from xraydiff.facts import EdgeKind, FileType, Firing, Node, When
 from xraydiff.paths import ImagePath, basename, join, parent
 from xraydiff.references.shell.findings import Findings, weakened
 from xraydiff.references.shell.lookups import Lookups
@@ -15,6 +15,7 @@ from xraydiff.references.shell.variables import (
     ARGUMENTS,
     DIRECTORY,
     ENDED,
+    ERREXIT,
     NOTHING_KNOWN,
     REST,
     SEPARATOR,
@@ -66,12 +67,16 @@ class Call:
     """A here-document or here-string."""
     found: bool = False
     """Whether the program is told already: an applet of busybox."""
+    stops: bool = False
+    """Whether its failure ends the script."""
 
 
 Enter = Callable[[str, list[Word], Firing], bool]
 """Runs a function of the script; false where there is none of that name."""
 EnterLike = Callable[[str, Firing], bool]
 """Runs the functions of the script whose names a text with an unknown part may stand for (`do_$1`)."""
+Ran = Callable[[str, list[Word]], None]
+"""Told of each program that runs, with its arguments."""
 Take = Callable[[ImagePath], None]
 """Goes through a sourced file for what it sets and defines."""
 
@@ -90,6 +95,10 @@ class Commands:
         self.aliases: dict[str, list[Word]] = {}
         self.keywords: frozenset[str] = frozenset()
         """Words that this script's shell runs itself and others do not: `time` of bash."""
+        self.posix = False
+        """Whether this script's shell ends where a file that is sourced is gone (POSIX.1-2024, XCU 2.8.1)."""
+        self.ran: Ran = lambda _name, _words: None
+        self.touched: Callable[[Word], None] = lambda _: None
 
     def run(self, words: list[Word], call: Call) -> None:
         """Follow one command, then whatever it starts."""
@@ -121,7 +130,8 @@ class Commands:
         return started
 
     def _headed(self, text: str, words: list[Word], call: Call, firing: Firing) -> list[tuple[list[Word], Call]]:
-        call = Call(firing=firing, external=call.external, stdin=call.stdin, found=call.found)
+        stops = call.stops and firing is Firing.LOAD
+        call = Call(firing=firing, external=call.external, stdin=call.stdin, found=call.found, stops=stops)
         if UNKNOWN in text or text == "":
             self._wild(text, words[0], firing)
             self.mention(words[1:])
@@ -136,23 +146,25 @@ class Commands:
                 return [([*expansion, *words[1:]], call)]
             if name in BUILTINS or name in self.keywords:
                 return self._builtin(name, words[1:], call)
-        found = call.found or self._program(name, firing)
+        found = call.found or self._program(name, firing, stops=stops)
+        self.ran(basename(name), words[1:])
         if not found:
             # The command never was in the image, so what it would start runs in some other case at best.
             call = self._weaker(call)
         return self._arguments(basename(name), words[1:], call)
 
-    def _program(self, name: str, firing: Firing) -> bool:
+    def _program(self, name: str, firing: Firing, *, stops: bool = False) -> bool:
         paths = self._lookups.executables(name, self._words.directory)
         if len(paths) > 1:
-            firing = weakened(firing)
+            firing, stops = weakened(firing), False
         for path in paths:
-            self._findings.executes(path, firing, name)
+            self._findings.executes(path, firing, name, stops=stops)
         return bool(paths)
 
     def _wild(self, text: str, word: Word, firing: Firing) -> None:
         """A command of which a part is not known: the few files or functions that it can be, or a gap."""
         found = self._candidates(text)
+        self.ran(text, [])
         for path in found:
             self._findings.executes(path, weakened(firing), self._source(word))
         if not found and not self._enter_like(text, weakened(firing)):
@@ -175,7 +187,7 @@ class Commands:
     # --- programs that start others ---------------------------------------------------------------------------------
 
     def _arguments(self, name: str, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
-        external = Call(firing=call.firing, external=True, stdin=call.stdin)
+        external = Call(firing=call.firing, external=True, stdin=call.stdin, stops=call.stops)
         if interpreter := _interpreter(name):
             self._interpreted(interpreter, words, call)
             return []
@@ -183,7 +195,8 @@ class Commands:
             return self._wrapped(wrapper, words, external)
         match name:
             case "busybox":
-                return [(words, Call(firing=call.firing, external=True, stdin=call.stdin, found=True))] if words else []
+                applet = Call(firing=call.firing, external=True, stdin=call.stdin, found=True, stops=call.stops)
+                return [(words, applet)] if words else []
             case "su" | "runuser":
                 return self._substituted_user(words, external)
             case "chroot":
@@ -224,7 +237,7 @@ class Commands:
             if option in wrapper.user:
                 self.account(word)
             elif option in wrapper.code:
-                self._code("shell", word, call.firing)
+                self._code("shell", word, call)
             elif option in wrapper.split:
                 text = word.text if UNKNOWN in word.text else plain(word.text)
                 rest = [*(Word(Value((part.strip("\"'"),))) for part in _SPLIT.findall(text)), *rest]
@@ -238,7 +251,7 @@ class Commands:
         if rest and rest[0].text in ("--", "-"):
             rest = rest[1:]
         if "c" in wrapper.code and len(rest) > 1 and rest[0].text in ("-c", "--command"):
-            self._code("shell", rest[1], call.firing)
+            self._code("shell", rest[1], call)
             return []
         while wrapper.assignments and rest and _ASSIGNMENT.match(rest[0].value.texts[0]):
             self.mention(rest[:1])
@@ -268,9 +281,9 @@ class Commands:
         if by_option:
             return [(operands, call)] if operands else []
         for path in self._lookups.executables(shell or self._lookups.shell_of(user), "/"):
-            self._findings.executes(path, call.firing, shell or f"shell of {user}")
+            self._findings.executes(path, call.firing, shell or f"shell of {user}", stops=call.stops)
         if code is not None:
-            self._code("shell", code, call.firing)
+            self._code("shell", code, call)
         elif call.stdin is not None:
             self._fed("shell", call)
         return []
@@ -343,12 +356,13 @@ class Commands:
                 if interpreter.language == "shell" and "o" in text and at + 2 < len(words):
                     following = words[at + 2]
                 if following is not None:
-                    self._code(interpreter.language, following, call.firing)
+                    self._code(interpreter.language, following, call)
                 self.mention(words[at + 2 :])
                 return
             if interpreter.module and text == f"-{interpreter.module}" and following is not None:
                 if _MODULE.match(following.text):
-                    self._findings.contains("python", f"import {following.text}\n", call.firing, f"-m {following.text}")
+                    text = f"import {following.text}\n"
+                    self._findings.contains("python", text, call.firing, f"-m {following.text}", stops=call.stops)
                 self.mention(words[at + 2 :])
                 return
             if text == "-s" and interpreter.language == "shell":
@@ -391,9 +405,10 @@ class Commands:
                 self._findings.names(*found, plain(text))
                 continue
             firing = call.firing if word.value.sure else weakened(call.firing)
-            self._findings.executes(found[0], firing, plain(text), language="shell" if shell else "")
+            stops = call.stops and firing is Firing.LOAD
+            self._findings.executes(found[0], firing, plain(text), language="shell" if shell else "", stops=stops)
 
-    def _code(self, language: str, word: Word, firing: Firing) -> None:
+    def _code(self, language: str, word: Word, call: Call) -> None:
         """A command string."""
         if word.text == REST:
             return
@@ -401,7 +416,7 @@ class Commands:
         if not text and UNKNOWN not in word.text:
             text = plain(word.text)
         if text:
-            self._findings.contains(language, text, firing, text.strip().partition("\n")[0])
+            self._findings.contains(language, text, call.firing, text.strip().partition("\n")[0], stops=call.stops)
         else:
             self._findings.gap("computed-name", self._source(word))
 
@@ -418,7 +433,7 @@ class Commands:
     ) -> list[tuple[list[Word], Call]]:
         match name:
             case "." | "source":
-                self._sourced(words, call.firing)
+                self._sourced(words, call)
             case "exec":
                 return self._exec(words, call)
             case "command" | "builtin":
@@ -430,7 +445,7 @@ class Commands:
                 if call.firing is Firing.LOAD:
                     self._variables.set(ENDED, Value(()))
             case "eval":
-                self._eval(words, call.firing)
+                self._eval(words, call)
             case "trap":
                 if words and (len(words) > 1 or words[0].text.startswith("-")) and words[0].text not in _NO_CODE:
                     self._trapped(words[1:] if words[0].text == "--" else words)
@@ -459,7 +474,9 @@ class Commands:
             return []
         if call.firing is Firing.LOAD:
             self._variables.set(ENDED, Value(()))
-        return [(rest, Call(firing=call.firing, external=True, stdin=call.stdin))]
+        # What follows never runs where the program is gone: a shell that is no terminal's ends (POSIX, exec).
+        stops = call.firing is Firing.LOAD
+        return [(rest, Call(firing=call.firing, external=True, stdin=call.stdin, stops=stops))]
 
     def _command(self, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
         if words and words[0].text in ("-v", "-V"):
@@ -467,9 +484,10 @@ class Commands:
         _, rest = _options(words, frozenset())
         if rest and rest[0].text in BUILTINS:
             return self._builtin(rest[0].text, rest[1:], call)
-        return [(rest, Call(firing=call.firing, external=True, stdin=call.stdin))] if rest else []
+        return [(rest, Call(firing=call.firing, external=True, stdin=call.stdin, stops=call.stops))] if rest else []
 
-    def _sourced(self, words: list[Word], firing: Firing) -> None:
+    def _sourced(self, words: list[Word], call: Call) -> None:
+        firing = call.firing
         if words and words[0].text == "--":
             words = words[1:]
         if not words:
@@ -484,8 +502,9 @@ class Commands:
                 if not found:
                     self._findings.gap("computed-name", self._source(word))
                 continue
+            stops = (call.stops or self.posix) and firing is Firing.LOAD
             for path in self._sourced_paths(plain(text)):
-                self._source_edge(path, firing, plain(text))
+                self._source_edge(path, firing, plain(text), stops=stops)
 
     def _sourced_paths(self, text: str) -> list[ImagePath]:
         """`.` looks a bare name up over PATH, readable being enough, and bash then in the working directory."""
@@ -500,21 +519,21 @@ class Commands:
                 return [place]
         return []
 
-    def _source_edge(self, path: ImagePath, firing: Firing, detail: str) -> None:
-        self._findings.edge(Node(path=path, language="shell"), EdgeKind.SOURCES, firing, detail)
+    def _source_edge(self, path: ImagePath, firing: Firing, detail: str, *, stops: bool = False) -> None:
+        self._findings.edge(Node(path=path, language="shell"), EdgeKind.SOURCES, firing, detail, stops=stops)
         self._take(path)
 
-    def _eval(self, words: list[Word], firing: Firing) -> None:
+    def _eval(self, words: list[Word], call: Call) -> None:
         words = words[1:] if words and words[0].text == "--" else words
         if not words or words[0].text in ("set", "set --", "export"):
             return
         if len(words) == 1:
-            self._code("shell", words[0], firing)
+            self._code("shell", words[0], call)
             return
         pieces = [self._piece(word) for word in words]
         text = " ".join(piece for piece in pieces if piece)
         if pieces[0] and not pieces[0].startswith(("$", '"$', "`")):
-            self._findings.contains("shell", text, firing, text)
+            self._findings.contains("shell", text, call.firing, text, stops=call.stops)
         else:
             self._findings.gap("computed-name", text)
 
@@ -528,7 +547,9 @@ class Commands:
         if words and _NAME.match(words[0].text) and self._enter(words[0].text, [], Firing.DEFERRED):
             return
         if words:
-            self._code("shell", words[0], Firing.DEFERRED)
+            self._findings.when = When.OPERATE
+            self._code("shell", words[0], Call(firing=Firing.DEFERRED))
+            self._findings.when = None
 
     def _changed_directory(self, words: list[Word]) -> None:
         _, rest = _options(words, frozenset())
@@ -544,7 +565,11 @@ class Commands:
     def _set(self, words: list[Word]) -> None:
         at = 0
         while at < len(words) and words[at].text.startswith(("-", "+")) and words[at].text != "--":
-            at += 2 if words[at].text in ("-o", "+o") else 1
+            text = words[at].text
+            valued = text[-1] == "o"
+            if "e" in text[1:] or (valued and at + 1 < len(words) and words[at + 1].text == "errexit"):
+                self._variables.set(ERREXIT, Value((text[0],)))
+            at += 2 if valued else 1
         if at >= len(words):
             return
         words = words[at + 1 :] if words[at].text == "--" else words[at:]
@@ -620,6 +645,7 @@ class Commands:
 
     def written(self, word: Word) -> None:
         """A file that is written to: its directory must be there, the file need not."""
+        self.touched(word)
         for text in word.value.texts:
             if text.startswith("/") and UNKNOWN not in text:
                 found = self._lookups.named(parent(join("/", plain(text))))

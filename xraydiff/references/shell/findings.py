@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, NodeKind
+from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, NodeKind, When
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
 from xraydiff.references import Gap
@@ -25,6 +26,8 @@ class Findings:
         self._node = node
         self._limits = limits
         self._edges: dict[tuple[Node, EdgeKind, Firing], tuple[int, Edge]] = {}
+        self.when: When | None = None
+        """The moment of what is seen now, where it is not that of the script."""
         self._gaps: dict[tuple[str, str], Gap] = {}
         self._inline = 0
         self.line = 0
@@ -42,9 +45,14 @@ class Findings:
             detail = detail[:_DETAIL]
             self._gaps.setdefault((reason, detail), Gap(node=self._node, reason=reason, detail=detail))
 
-    def edge(self, target: Node, kind: EdgeKind, firing: Firing, detail: str) -> None:
-        """Note a reference; the first of several equal ones stays."""
-        if self.quiet or (target, kind, firing) in self._edges:
+    def edge(self, target: Node, kind: EdgeKind, firing: Firing, detail: str, *, stops: bool = False) -> None:
+        """Note a reference; the first of several equal ones stays, and stops the script if one of them does."""
+        if self.quiet:
+            return
+        known = self._edges.get((target, kind, firing))
+        if known is not None:
+            if stops and not known[1].stops:
+                self._edges[target, kind, firing] = (known[0], replace(known[1], stops=True))
             return
         if len(self._edges) >= self._limits.edges_per_file:
             self.gap("too-many-references")
@@ -57,12 +65,16 @@ class Findings:
             detail=detail[:_DETAIL],
             line=self.line,
             by="shell",
+            stops=stops,
+            when=self.when,
         )
         self._edges[target, kind, firing] = (self.line, edge)
 
-    def executes(self, path: ImagePath, firing: Firing, detail: str, *, language: str = "") -> None:
+    def executes(
+        self, path: ImagePath, firing: Firing, detail: str, *, language: str = "", stops: bool = False
+    ) -> None:
         """A program or script that is started."""
-        self.edge(Node(path=path, language=language), EdgeKind.EXECUTES, firing, detail)
+        self.edge(Node(path=path, language=language), EdgeKind.EXECUTES, firing, detail, stops=stops)
 
     def names(self, path: ImagePath, kind: FileType, detail: str) -> None:
         """A path that an argument or a test names."""
@@ -78,7 +90,7 @@ class Findings:
         """The account database that a user's name is looked up in."""
         self.edge(Node(path=path), EdgeKind.RUNS_AS, Firing.NAMED, detail)
 
-    def contains(self, language: str, text: str, firing: Firing, detail: str) -> None:
+    def contains(self, language: str, text: str, firing: Firing, detail: str, *, stops: bool = False) -> None:
         """An inline script."""
         if not text.strip():
             return
@@ -91,4 +103,4 @@ class Findings:
             self.gap("too-large", "inline scripts")
             return
         node = Node(kind=NodeKind.SCRIPT, path=self._node.path, language=language, text=text)
-        self.edge(node, EdgeKind.CONTAINS, firing, detail)
+        self.edge(node, EdgeKind.CONTAINS, firing, detail, stops=stops)

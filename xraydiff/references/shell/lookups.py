@@ -29,6 +29,7 @@ class Lookups:
 
     def __init__(self, context: Context, variables: Variables) -> None:
         self._tree = context.original
+        self._slim = context.slim
         self._limits = context.limits
         self._variables = variables
         self._steps = context.limits.script_steps
@@ -58,6 +59,14 @@ class Lookups:
             answer = None if found.path is None or found.file is None else (found.path, found.file)
         self._resolved[path] = answer
         return answer
+
+    def kept(self, path: str) -> bool:
+        """Whether slim resolves a path; true where there is no slim tree."""
+        self.spend()
+        try:
+            return self._slim is None or self._slim.resolve(path).file is not None
+        except LimitExceeded:
+            return False
 
     def named(self, path: str) -> tuple[ImagePath, FileType] | None:
         """The path and type of something that an argument names; None for what is absent or the engine's."""

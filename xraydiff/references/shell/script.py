@@ -11,6 +11,15 @@ from xraydiff.facts import Edge, Firing, NodeKind
 from xraydiff.paths import ImagePath, decoded
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.shell.commands import Call, Commands
+from xraydiff.references.shell.conditions import (
+    Conditions,
+    arguments,
+    ends_script,
+    errexit_of,
+    mark_failures,
+    mark_fatal,
+    operators,
+)
 from xraydiff.references.shell.findings import Findings, weakened
 from xraydiff.references.shell.lookups import ExhaustedError, Lookups
 from xraydiff.references.shell.syntax import Syntax, parse
@@ -18,6 +27,7 @@ from xraydiff.references.shell.variables import (
     ARGUMENTS,
     DIRECTORY,
     ENDED,
+    ERREXIT,
     NOTHING_KNOWN,
     REST,
     SEPARATOR,
@@ -39,6 +49,9 @@ _CALLS = 8
 """Lists of arguments with which one function is gone through."""
 _KEYWORDS_SHELL = re.compile(rb"#!.*\b(bash|ksh|zsh)")
 _SUBJECT = re.compile(r"\"?\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?\"?\Z")
+_POSIX_SHELL = re.compile(rb"#!.*\b(?:sh|dash|ash)\b")
+_ERREXIT = re.compile(rb"-[a-z]*e[a-z]*")
+_ERREXIT_ON = Value(("-",))
 _ALWAYS = frozenset({":", "true"})
 _NEVER = frozenset({"false"})
 
@@ -85,14 +98,34 @@ class _Script:
         source = Source("", own=True, path=subject.path, named=not inline)
         self._words = Words(self._variables, source, self._lookups)
         self._commands = Commands(self._words, findings, self._call, self._call_like, self._take)
-        if _KEYWORDS_SHELL.match(subject.data[:256]):
-            self._commands.keywords = frozenset({"time"})
+        self._conditions = Conditions(self._words, context)
+        self._commands.ran = self._conditions.ran
+        self._commands.touched = self._conditions.touched
+        self._command_node: Syntax | None = None
+        self._exempt = False
+        """Whether the walk stands in a function of which `set -e` does not hold."""
+        self._begin(subject)
         self._functions: dict[str, list[Function]] = {}
         self._words.bodies = self._bodies
         self._called: dict[tuple[str, Firing, bool], set[str]] = {}
         self._sourced: set[str] = {subject.path}
         self._stack: list[tuple[Callable[..., None], tuple[object, ...]]] = []
         self._depth = 0
+
+    def _begin(self, subject: Subject) -> None:
+        """What the `#!` line and the start command say of the shell and its arguments."""
+        inline = subject.node.kind is NodeKind.SCRIPT
+        line = subject.data[:256].partition(b"\n")[0] if not inline else b""
+        if _KEYWORDS_SHELL.match(line):
+            self._commands.keywords = frozenset({"time"})
+        self._commands.posix = _POSIX_SHELL.match(line) is not None
+        options = line.split()[1:] if line.startswith(b"#!") else []
+        errexit = any(_ERREXIT.fullmatch(option) for option in options)
+        if errexit or (inline and errexit_of(subject.node.text, self._context)):
+            self._variables.set(ERREXIT, Value(("-",)))
+        given = arguments(subject.path, self._context) if not inline else None
+        if given is not None:
+            self._variables.set(ARGUMENTS, Value((SEPARATOR.join(given),)))
 
     # --- the machine ------------------------------------------------------------------------------------------------
 
@@ -136,6 +169,7 @@ class _Script:
         if script.stopped:
             self._findings.gap(script.stopped, "nesting" if script.stopped == "too-deep" else "statements")
         self._words.source = source
+        mark_failures(script.root, main=source.own)
         self._push(self._visit, script.root, Firing.LOAD)
         return True
 
@@ -164,10 +198,49 @@ class _Script:
             self._stack.append((self._visit, (node, firing)))
 
     def _list(self, node: Syntax, firing: Firing) -> None:
-        """`a && b || c`: the first runs, the others may."""
-        first, *others = node.children
-        self._guard([[one] for one in others], weakened(firing))
-        self._push(self._visit, first, firing)
+        """`a && b || c`: the first runs, the others may, or surely do where the first is decided."""
+        if "|" in node.word:
+            mark_fatal(node, self._words.source.text, self._bodies_of)
+        self._operand(node, operators(node), 0, firing)
+
+    def _operand(self, node: Syntax, joined: list[str], at: int, firing: Firing) -> None:
+        """One operand of a list that surely runs, then what follows from it."""
+        operand = node.children[at]
+        said = self._conditions.holds(operand) if firing is Firing.LOAD and at < len(joined) else None
+        following = at + 1
+        skipped: list[Syntax] = []
+        while said is not None and following < len(node.children) and (joined[following - 1] == "&&") is not said:
+            skipped.append(node.children[following])
+            following += 1
+        if said is None or (following < len(node.children) and self._dies(node.children[following])):
+            self._guard([[one] for one in node.children[at + 1 :]], weakened(firing))
+        else:
+            if following < len(node.children):
+                self._push(self._operand, node, joined, following, firing)
+            self._aside(skipped, firing)
+        self._push(self._visit, operand, firing)
+
+    def _dies(self, body: Syntax) -> bool:
+        """Whether a branch ends the script with a failure: whoever made the image made sure that it is not taken."""
+        return ends_script(body, self._words.source.text, self._bodies_of)
+
+    def _bodies_of(self, name: str) -> list[Syntax]:
+        return [function.body for function in self._functions.get(name, ())]
+
+    def _aside(self, branches: list[Syntax], firing: Firing) -> None:
+        """Branches that a plain start does not run: what they ask for is asked for in other runs."""
+        for branch in reversed(branches):
+            self._push(self._leave_aside)
+            self._push(self._visit, branch, weakened(firing))
+            self._push(self._enter_aside)
+
+    def _enter_aside(self) -> None:
+        self._conditions.aside += 1
+        self._variables.enter()
+
+    def _leave_aside(self) -> None:
+        self._conditions.aside -= 1
+        self._variables.leave()
 
     def _guard(self, branches: list[list[Syntax]], firing: Firing, *, exhaustive: bool = False) -> None:
         """Branches of which one or none runs; what they set holds beside what held before."""
@@ -232,11 +305,27 @@ class _Script:
         return None
 
     def _if(self, node: Syntax, firing: Firing) -> None:
-        """The first condition runs, those of `elif` may."""
-        first, *others = node.children
+        """The first condition runs, those of `elif` may, or surely do where those before them are decided."""
+        self._clause(node, 0, firing)
+
+    def _clause(self, node: Syntax, at: int, firing: Firing) -> None:
+        first, more = node.children[at], at + 1 < len(node.children)
+        if first.kind == "else_clause":
+            self._all(first.children, firing)
+            return
         condition, body = first.children
-        exhaustive = bool(others) and others[-1].kind == "else_clause"
-        self._guard([[body], *(clause.children for clause in others)], weakened(firing), exhaustive=exhaustive)
+        said = self._conditions.holds(condition) if firing is Firing.LOAD else None
+        if said is None or (said and self._dies(body)):
+            others = node.children[at + 1 :]
+            exhaustive = more and others[-1].kind == "else_clause"
+            self._guard([[body], *(clause.children for clause in others)], weakened(firing), exhaustive=exhaustive)
+        elif said:
+            self._push(self._visit, body, firing)
+            self._aside([part for clause in node.children[at + 1 :] for part in clause.children], firing)
+        else:
+            if more:
+                self._push(self._clause, node, at + 1, firing)
+            self._aside([body], firing)
         self._push(self._visit, condition, firing)
 
     def _while(self, node: Syntax, firing: Firing) -> None:
@@ -274,6 +363,14 @@ class _Script:
         arms = [
             ([self._words.source.text(one) for one in item.children[0].children], item.children[1]) for item in items
         ]
+        taken = self._chosen(subject, items) if firing is Firing.LOAD else None
+        if taken is not None:
+            bodies = [item.children[1] for item in items]
+            if taken >= 0:
+                self._push(self._visit, bodies[taken], firing)
+            self._aside([body for at, body in enumerate(bodies) if at != taken], firing)
+            self._push(self._visit, subject, firing)
+            return
         self._push(self._merge, ends, any("*" in patterns for patterns, _ in arms))
         for patterns, body in reversed(arms):
             self._push(self._leave, ends)
@@ -282,6 +379,11 @@ class _Script:
                 self._push(self._narrow, found[1], patterns)
             self._push(self._enter)
         self._push(self._visit, subject, firing)
+
+    def _chosen(self, subject: Syntax, items: list[Syntax]) -> int | None:
+        """The arm that a plain start takes, -1 for none; None where nobody knows, or where it ends in a failure."""
+        taken = self._conditions.chosen(subject, [item.children[0].children for item in items])
+        return None if taken is not None and taken >= 0 and self._dies(items[taken].children[1]) else taken
 
     def _narrow(self, name: str, patterns: list[str]) -> None:
         """In an arm of `case "$f" in *.sh)` the variable holds what the arm matches."""
@@ -318,8 +420,10 @@ class _Script:
             return True
         seen.add(arguments)
         # A function that defines itself anew goes through what it was when it was called.
+        node = self._command_node
+        exempt = self._exempt or (node is not None and node.exempt)
         for function in reversed(functions):
-            self._push(self._body, name, function, firing, (arguments,))
+            self._push(self._body, name, function, firing, (arguments,), exempt)
         return True
 
     def _bodies(self, name: str) -> list[tuple[Syntax, Source]]:
@@ -335,9 +439,17 @@ class _Script:
             self._call(name, [], firing)
         return bool(names)
 
-    def _body(self, name: str, function: Function, firing: Firing, arguments: tuple[str, ...]) -> None:
+    def _body(
+        self,
+        name: str,
+        function: Function,
+        firing: Firing,
+        arguments: tuple[str, ...],
+        exempt: bool = False,  # noqa: FBT001, FBT002  called off the stack
+    ) -> None:
         held = self._variables.get(ARGUMENTS)
-        self._push(self._return, self._words.source, held, self._depth, self._variables.get(ENDED))
+        self._push(self._return, self._words.source, held, self._depth, self._variables.get(ENDED), self._exempt)
+        self._exempt = exempt
         self._depth += 1
         if self._depth > _CALLS * _CALLS:
             self._findings.gap("too-deep", name)
@@ -346,7 +458,15 @@ class _Script:
         self._variables.set(ARGUMENTS, Value(arguments, sure=arguments != (REST,)))
         self._push(self._visit, function.body, firing)
 
-    def _return(self, source: Source, arguments: Value | None, depth: int, ended: Value | None) -> None:
+    def _return(
+        self,
+        source: Source,
+        arguments: Value | None,
+        depth: int,
+        ended: Value | None,
+        exempt: bool,  # noqa: FBT001  called off the stack
+    ) -> None:
+        self._exempt = exempt
         self._words.source = source
         self._depth = depth
         self._variables.set(ARGUMENTS, arguments)
@@ -430,9 +550,19 @@ class _Script:
     def _invoke(self, node: Syntax, words: list[Syntax], firing: Firing, fed: Syntax | None) -> None:
         self._at(node)
         self._commands.begin()
-        for words_of_one in self._words.lists(words):
+        self._command_node = node
+        lists = self._words.lists(words)
+        stops = firing is Firing.LOAD and len(lists) == 1 and self._stops(node)
+        for words_of_one in lists:
             if words_of_one:
-                self._commands.run(words_of_one, Call(firing=firing, stdin=fed))
+                self._commands.run(words_of_one, Call(firing=firing, stdin=fed, stops=stops))
+
+    def _stops(self, node: Syntax) -> bool:
+        """Whether the script ends where this command fails."""
+        if node.negated or node.background:
+            return False
+        errexit = self._variables.get(ERREXIT)
+        return node.fatal or (errexit == _ERREXIT_ON and not node.exempt and not self._exempt)
 
     def _at(self, node: Syntax) -> None:
         """Where edges come from: in this script's own text, so calls into another's count where they are made."""

@@ -16,9 +16,12 @@ __all__ = ["Script", "Syntax", "parse"]
 
 
 class Syntax:
-    """A statement or word: `kind`, the characters from `start` to `end`, what is in it, and a name where it has one."""
+    """A statement or word: `kind`, the characters from `start` to `end`, what is in it, and a name where it has one.
 
-    __slots__ = ("children", "end", "kind", "start", "word")
+    Of a `list` the word holds its operators (`&&||`), of a `test_command` those that join its parts.
+    """
+
+    __slots__ = ("background", "children", "end", "exempt", "fatal", "kind", "negated", "start", "word")
 
     def __init__(self, kind: str, start: int, end: int, children: list[Syntax], word: str = "") -> None:
         self.kind = kind
@@ -26,6 +29,14 @@ class Syntax:
         self.end = end
         self.children = children
         self.word = word
+        self.negated = False
+        """`! command`."""
+        self.background = False
+        """`command &`."""
+        self.exempt = False
+        """Whether a failure here does not end a script under `set -e`."""
+        self.fatal = False
+        """Whether a failure here ends the script in any case: before `|| exit`, or as its last statement."""
 
 
 @dataclass(slots=True)
@@ -204,6 +215,8 @@ class _Parser:
                         return node
                 elif operator not in ("\n", ";", "&"):
                     self._fail()
+                elif operator == "&" and into:
+                    into[-1].background = True
                 self.at += len(operator)
                 if operator == "\n" and self._pending:
                     yield self._heredocs()
@@ -224,6 +237,7 @@ class _Parser:
         """`a | b && c | d || e`: one command, a `pipeline`, or a flat `list` of these."""
         start = self.at
         operands: list[Syntax] = []
+        operators: list[str] = []
         pipeline: list[Syntax] = []
         while True:
             pipeline.append((yield self._command()))
@@ -236,19 +250,26 @@ class _Parser:
                 continue
             operands.append(self._joined("pipeline", pipeline))
             if operator not in ("&&", "||"):
-                return self._joined("list", operands, start)
+                return self._joined("list", operands, start, "".join(operators))
+            operators.append(operator)
             pipeline = []
             self.at += len(operator)
             yield self._lines()
 
-    def _joined(self, kind: str, nodes: list[Syntax], start: int = -1) -> Syntax:
+    def _joined(self, kind: str, nodes: list[Syntax], start: int = -1, word: str = "") -> Syntax:
         if len(nodes) == 1:
             return nodes[0]
-        return Syntax(kind, nodes[0].start if start < 0 else start, self.at, nodes)
+        return Syntax(kind, nodes[0].start if start < 0 else start, self.at, nodes, word)
 
     def _command(self) -> Step:
+        negated = False
         while self._blanks() and self._reserved() == "!":
             self.at += 1
+            negated = not negated
+        if negated:
+            node = yield self._command()
+            node.negated = True
+            return node
         start = self.at
         word = self._reserved()
         if word in _OPENING:
@@ -417,6 +438,7 @@ class _Parser:
                 return node
             found = _TEST_OPERATOR.match(self.text, self.at, self.end)
             if found is not None and not self.text.startswith(("<(", ">("), self.at, self.end):
+                node.word += found[0]
                 self.at = found.end()
                 continue
             before = self.at

@@ -20,6 +20,8 @@ STDIN = "\0stdin"
 """Lines that a `read` may get."""
 ENDED = "\0ended"
 """Set where the script has ended: by `exec` or `exit`."""
+ERREXIT = "\0errexit"
+"""`-` after `set -e`, `+` after `set +e`."""
 
 _PLAIN = str.maketrans({STAR: "*", QUESTION: "?", BRACKET: "["})
 _ACTIVE = str.maketrans({"*": STAR, "?": QUESTION, "[": BRACKET})

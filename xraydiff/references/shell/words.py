@@ -104,6 +104,7 @@ class Words:
         self.lookups = lookups
         self.bodies: Bodies = lambda _: []
         """The functions of a name that are defined so far, each with its script."""
+        self.absent: Absent = lambda _: False
         self._printing = False
 
     # --- lists of words ---------------------------------------------------------------------------------------------
@@ -322,9 +323,19 @@ class Words:
             return self._positional(int(name))
         if name in ("BASH_SOURCE", "BASH_SOURCE[0]"):
             return Value((self.source.path,))
+        if name in ("@", "*", "#"):
+            return self._all_arguments(name)
         if not name[0].isalpha() and name[0] != "_":
             return NOTHING_KNOWN
         return self.variables.get(name)
+
+    def _all_arguments(self, name: str) -> Value:
+        """All arguments as one word, or how many there are, where they are known."""
+        lists = self.variables.get(ARGUMENTS)
+        if lists is None or len(lists.texts) != 1 or not lists.sure or REST in lists.texts[0]:
+            return NOTHING_KNOWN
+        words = lists.texts[0].split(SEPARATOR) if lists.texts[0] else []
+        return Value((str(len(words)) if name == "#" else " ".join(words),))
 
     def _positional(self, number: int) -> Value | None:
         lists = self.variables.get(ARGUMENTS)
@@ -411,12 +422,25 @@ class Words:
         if len(calls) == 2:
             # `cd DIR && pwd` says where DIR is; `find DIR | sort` says what find said.
             first, operands = calls[0]
+            if name in ("true", ":") and self._prints_nothing(first, operands):
+                return Value(("",))
             if first == "cd" and name == "pwd" and len(operands) == 1:
                 return self._mapped(operands[0], lambda text: join(self.directory, text))
             if first in ("find", "ls", "echo", "printf") and name in ("sort", "uniq", "cat"):
                 return self._listed(first, operands)
             return NOTHING_KNOWN
+        if self._prints_nothing(name, values):
+            return Value(("",))
         return self._called(name, values)
+
+    def _prints_nothing(self, name: str, operands: list[Value]) -> bool:
+        """Whether `stat FILE`, `cat FILE` or `ls FILE` has nothing to say, for slim surely lacks the file."""
+        if name not in ("stat", "cat", "ls"):
+            return False
+        texts = [one.texts[0] for one in operands if len(one.texts) == 1 and one.sure]
+        files = [plain(text) for text in texts if text.startswith("/")]
+        known = len(texts) == len(operands) and bool(files) and texts[-1].startswith("/")
+        return known and all(map(self.absent, files))
 
     def printed(self, command: Syntax) -> Value:
         """The lines that a simple command prints, where they say paths."""
@@ -497,7 +521,8 @@ class Words:
 
     def _found(self, one: Value) -> Value:
         texts = tuple(path for text in one.texts for path in self.lookups.executables(plain(text), self.directory))
-        return Value(tuple(dict.fromkeys(texts)), one.sure) if texts else NOTHING_KNOWN
+        sure = one.sure and all(map(self.lookups.kept, texts))
+        return Value(tuple(dict.fromkeys(texts)), sure) if texts else NOTHING_KNOWN
 
     def _mapped(self, value: Value, change: _Change) -> Value:
         if any(UNKNOWN in text for text in value.texts):
@@ -541,6 +566,7 @@ if TYPE_CHECKING:
 
     _Change = Callable[[str], str]
     Bodies = Callable[[str], list[tuple[Syntax, "Source"]]]
+    Absent = Callable[[str], bool]
 
 
 def _commands(node: Syntax) -> Iterator[Syntax]:

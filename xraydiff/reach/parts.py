@@ -1,0 +1,165 @@
+"""Packages kept in part: which removed files of a package that ran are there to be run or read, not for people.
+
+A minifier keeps what one run used of a package. What the package holds beside that is asked for by nothing that can be
+read; still it is what operators call (`pg_dump`, `redis-cli`, `keytool`) and what other requests come to. So it is
+POSSIBLE, unless a reference or a companion says more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, OwnerKind, Package
+from xraydiff.inventory.classes import RemovedClass, classify
+from xraydiff.paths import ImagePath, basename, parent
+from xraydiff.reach.places import SYSTEM_ROOTS, never_counts
+from xraydiff.reach.presence import Presence
+from xraydiff.tree import FileTree
+
+BY = "parts"
+"""Who gives these edges, as `Edge.by`."""
+
+_SYSTEM = frozenset({"dpkg", "opkg", "apk", "rpm"})
+_PROGRAM_FOLDERS = frozenset({"bin", "sbin", "libexec"})
+_TOOLBOX = frozenset(
+    {"sh", "bash", "busybox", "ls", "sed", "grep", "awk", "gawk", "mawk", "find", "ps", "mount", "su", "tar", "gzip"}
+    | {"which", "hostname", "getent", "logger", "tini", "dumb-init", "gosu", "su-exec", "s6-svscan"}
+)
+"""A package with one of these helps to start what an image is made for; it is not what the image is made for."""
+_FOR_PEOPLE = frozenset(
+    {
+        RemovedClass.HEADER,
+        RemovedClass.LOCALE,
+        RemovedClass.DOCUMENTATION,
+        RemovedClass.PACKAGE_DATABASE,
+        RemovedClass.CACHE,
+        RemovedClass.HOME,
+    }
+)
+_HOST_ONLY = re.compile(
+    r"^/(?:usr/)?(?:local/)?(?:lib/(?:systemd|tmpfiles\.d|sysusers\.d|udev|modules-load\.d|sysctl\.d|binfmt\.d)/|share/(?:bug|lintian"
+    r"|menu|applications|icons|pixmaps|metainfo|appdata|bash-completion|zsh|fish|apport|doc-base|gdb|aclocal|polkit-1)/)"
+    r"|^/etc/(?:init\.d|init|conf\.d|rc[0-9S]\.d|cron\.[a-z]{1,10}|logrotate\.d|logcheck|apparmor\.d|apport|systemd|ufw"
+    r"|bash_completion\.d|default|xdg|insserv[a-z.]{0,10})/"
+    r"|/(?:pkgconfig|cmake|pgxs|\.dist-info|\.egg-info)/|\.(?:a|la|o|pc|cmake|m4|mk|bc|pyi|pyc|pyo|h|hpp|map|ts|flow|gemspec)$"
+    r"|(?:^|/)Makefile[^/]{0,40}$|/[^/]{1,100}\.(?:dist|egg)-info/"
+)
+"""For hosts with an init system and logins, and for building: no container reads these."""
+_CODE = (".py", ".so", ".js", ".mjs", ".cjs", ".node", ".rb", ".php")
+
+
+class Parts:
+    """Edges from what was kept of packages to what was removed of them."""
+
+    def __init__(self, original: FileTree, presence: Presence, packages: Sequence[Package], *, most: int) -> None:
+        """`most` is the number of files that one package can bring."""
+        self._original = original
+        self._presence = presence
+        self._packages = packages
+        self._most = most
+
+    def edges(self, started: Iterable[ImagePath]) -> Iterator[Edge]:
+        """Of the OS packages of the programs that the image starts, and of language packages whose own code ran."""
+        yield from self._of_programs(frozenset(started))
+        for package in self._packages:
+            if package.ecosystem not in _SYSTEM:
+                heart = self._heart(package)
+                if heart is not None:
+                    yield from self._of_package(heart, package)
+
+    def _of_programs(self, started: frozenset[ImagePath]) -> Iterator[Edge]:
+        system = [package for package in self._packages if package.ecosystem in _SYSTEM]
+        hearts: dict[tuple[str, str, str], ImagePath] = {}
+        folders: dict[ImagePath, ImagePath] = {}
+        whole: set[int] = set()
+        for package in system:
+            programs = sorted(started & package.files)
+            if programs and not self._is_toolbox(package):
+                whole.add(id(package))
+                hearts.setdefault(_source(package), programs[0])
+                folders.update((parent(program), programs[0]) for program in programs)
+                yield from self._of_package(programs[0], package)
+        for package in system:
+            heart = hearts.get(_source(package))
+            if heart is not None and id(package) not in whole:
+                yield from self._of_package(heart, package, programs_only=True)
+        for folder, program in sorted(folders.items()):
+            yield from self._beside(program, folder, system)
+
+    def _is_toolbox(self, package: Package) -> bool:
+        return any(basename(path) in _TOOLBOX and _is_program_place(path) for path in package.files)
+
+    def _of_package(self, heart: ImagePath, package: Package, *, programs_only: bool = False) -> Iterator[Edge]:
+        gone = (path for path in sorted(package.files) if not self._presence.kept(path))
+        count = 0
+        for path in gone:
+            program = self._is_program(path)
+            if (program or not programs_only) and self._is_run_time(path, package):
+                yield _edge(heart, path, package.name, program=program)
+                count += 1
+                if count >= self._most:
+                    return
+
+    def _beside(self, program: ImagePath, folder: ImagePath, packages: Sequence[Package]) -> Iterator[Edge]:
+        """Programs of a directory that belongs to one software alone, whatever package they came with."""
+        if folder in SYSTEM_ROOTS or basename(folder) not in _PROGRAM_FOLDERS:
+            return
+        names = self._original.children(folder)[: self._most]
+        paths = (ImagePath(f"{folder}/{name}") for name in names)
+        gone = frozenset(path for path in paths if not self._presence.kept(path) and self._is_program(path))
+        owned = {path: package.name for package in packages for path in gone & package.files}
+        for path in sorted(gone):
+            yield _edge(program, path, owned.get(path, folder), program=True)
+
+    def _is_program(self, path: ImagePath) -> bool:
+        if not _is_program_place(path):
+            return False
+        file = self._original.resolve(path).file
+        return file is not None and file.type is FileType.FILE and bool(file.mode & 0o111)
+
+    def _is_run_time(self, path: ImagePath, package: Package) -> bool:
+        file = self._original.files.get(path)
+        if file is None or file.type not in (FileType.FILE, FileType.SYMLINK):
+            return False
+        kind = OwnerKind.OS_PACKAGE if package.ecosystem in _SYSTEM else OwnerKind.LANGUAGE_PACKAGE
+        if never_counts(path) or _HOST_ONLY.search(path):
+            return False
+        return classify(path, file, kind) not in _FOR_PEOPLE
+
+    def _heart(self, package: Package) -> ImagePath | None:
+        """A kept module on the top level of the package's main directory: without it nothing of the package ran."""
+        code = [path for path in package.files if path.endswith(_CODE) and not never_counts(path)]
+        depth = 1
+        while code:
+            # Down to the first directory that holds modules itself, each time where most of the code lies.
+            top = sorted(path for path in code if path.count("/") == depth)
+            if top:
+                return next((path for path in top if self._presence.kept(path)), None)
+            folders = Counter(path.split("/", depth + 1)[depth] for path in code)
+            most = max(folders.values())
+            main = min(name for name, count in folders.items() if count == most)
+            code = [path for path in code if path.split("/", depth + 1)[depth] == main]
+            depth += 1
+        return None
+
+
+def _is_program_place(path: ImagePath) -> bool:
+    return basename(parent(path)) in _PROGRAM_FOLDERS
+
+
+def _source(package: Package) -> tuple[str, str, str]:
+    """Equal for packages that were built together: `postgresql-15` and `postgresql-client-15`, of one version."""
+    return package.ecosystem, package.version, package.name.partition("-")[0]
+
+
+def _edge(heart: ImagePath, path: ImagePath, package: str, *, program: bool) -> Edge:
+    return Edge(
+        source=Node(path=heart),
+        target=Node(path=path),
+        kind=EdgeKind.EXECUTES if program else EdgeKind.CONTAINS,
+        firing=Firing.KEPT_WITH,
+        detail=package,
+        by=BY,
+    )

@@ -1,0 +1,24 @@
+"""Names and first bytes that tell files of Java."""
+
+from __future__ import annotations
+
+from xraydiff.references import Subject
+
+__all__ = ["LANGUAGE", "SERVICES", "is_archive", "is_class"]
+
+LANGUAGE = "java"
+SERVICES = "/META-INF/services/"
+_ARCHIVES = (".jar", ".war", ".ear")
+_OLDEST, _NEWEST = 45, 120
+"""Versions of class files; a universal Mach-O binary begins with the same four bytes and a small number."""
+
+
+def is_class(data: bytes) -> bool:
+    """Whether a file is a class file (JVMS 4.1)."""
+    magic = data.startswith(b"\xca\xfe\xba\xbe") and len(data) >= 10
+    return magic and _OLDEST <= int.from_bytes(data[6:8], "big") <= _NEWEST
+
+
+def is_archive(subject: Subject) -> bool:
+    """Whether Java opens a file as an archive, by its name or by who asks for it."""
+    return subject.node.language == LANGUAGE or subject.path.endswith(_ARCHIVES)
