@@ -25,6 +25,7 @@ from xraydiff.references.literals import LiteralsReader
 from xraydiff.references.node import NodeReader
 from xraydiff.references.perl import PerlReader
 from xraydiff.references.php import PhpReader
+from xraydiff.references.python import PythonReader
 from xraydiff.references.ruby import RubyReader
 from xraydiff.references.shebang import ShebangReader
 from xraydiff.references.shell import ShellReader
@@ -60,6 +61,7 @@ OUR_READERS: tuple[type[Reader], ...] = (
     ElfCapabilitiesReader,
     ShebangReader,
     ShellReader,
+    PythonReader,
     NodeReader,
     PhpReader,
     RubyReader,

@@ -145,7 +145,8 @@ def _empty_directory(parts: Sequence[str], context: Context) -> ImagePath | None
     found = context.original.resolve("/" + "/".join(parts[:-1]))
     if found.path is None or found.file is None or found.file.type is not FileType.DIRECTORY:
         return None
-    return None if context.original.children(found.path) else found.path
+    top = found.path.count("/") < 2
+    return None if top or context.original.children(found.path) else found.path
 
 
 def _is_directory(context: Context, path: ImagePath) -> bool:
