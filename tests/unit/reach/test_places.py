@@ -77,6 +77,14 @@ def test_siblings_share_the_suffix_and_the_directory() -> None:
     assert list(asked.siblings(Node(path="/app/noext"), ImagePath("/app/noext"))) == []
 
 
+def test_a_file_that_the_run_added_stands_for_nothing_beside_it() -> None:
+    builder = ImageBuilder().file("/app/run", "x", mode=0o755).file("/app/a.json")
+    asked = places(builder, ImageBuilder().file("/app/b.json", "x", mode=0o755))
+    source, added = Node(path="/app/b.json"), ImagePath("/app/b.json")
+    assert list(asked.siblings(source, added)) == []
+    assert list(asked.programs(source, added)) == []
+
+
 def test_programs_of_the_application_in_path() -> None:
     builder = ImageBuilder().file("/usr/local/bin/ctl", mode=0o755).file("/usr/local/bin/notes", mode=0o644)
     builder.file("/usr/local/bin/pkg", mode=0o755)

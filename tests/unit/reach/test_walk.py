@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from xraydiff.facts import Certainty, Outlook
+from xraydiff.facts import Certainty, Outlook, Severity
+from xraydiff.paths import ImagePath
 from xraydiff.pipeline import compare
 from xraydiff.reach import Missing, Reach
 from xraydiff.testing import ImageBuilder, elf
@@ -93,6 +94,35 @@ def test_a_script_reached_from_the_config_is_read_in_full_and_its_branches_are_l
         "/bin/first": "proven",
         "/bin/second": "likely",
     }
+
+
+def test_a_kept_file_that_a_script_sources_is_read_as_one_though_nothing_in_it_says_so() -> None:
+    def image(*names: str) -> ImageBuilder:
+        builder = ImageBuilder().config(entrypoint=["/entry.sh"], env=["PATH=/bin"])
+        builder.file("/entry.sh", "#!/bin/sh\n. /etc/settings\n[ -z $X ] || . /etc/more\n", mode=0o755)
+        builder.file("/etc/settings", "HERE=$(first)\n").file("/etc/more", "second\n").file("/etc/prose", "third\n")
+        for name in names:
+            builder.file(f"/bin/{name}", program(), mode=0o755)
+        return builder.file(LOADER, elf(soname="ld.so"), mode=0o755)
+
+    reach = walked(image("sh", "first", "second", "third"), image("sh"))
+    assert {path: word for path, word in sure(reach).items() if word != "possible"} == {
+        "/bin/first": "proven",
+        "/bin/second": "likely",
+    }
+    assert steps(reach.missing[ImagePath("/bin/first")])[-1] == ("/etc/settings", "/bin/first")
+
+
+def test_what_breaks_the_start_is_one_cause_whatever_its_link_is_called() -> None:
+    for link in ("/app/a", "/app/z"):
+        image = ImageBuilder().config(cmd=[link]).file("/app/keep", program(), mode=0o755)
+        image.file(LOADER, elf(soname="ld.so"), mode=0o755)
+        original = ImageBuilder().config(cmd=[link]).symlink(link, "m").file("/app/m", program("libone.so"), mode=0o755)
+        original.file("/app/keep", program(), mode=0o755).file(LOADER, elf(soname="ld.so"), mode=0o755)
+        original.file("/usr/lib/libone.so", elf(soname="libone.so"))
+        with compare(original.image(), image.image()) as comparison:
+            (broken,) = [one for one in comparison.report.findings if one.severity is Severity.CRITICAL]
+        assert broken.restore == tuple(sorted((link, "/app/m", "/usr/lib/libone.so")))
 
 
 def test_the_health_check_is_a_root_although_slimming_lost_it() -> None:

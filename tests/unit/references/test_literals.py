@@ -107,6 +107,23 @@ def test_packed_data_is_left_alone(head: bytes) -> None:
     assert named("/app/data", head + b"/etc/a.conf", "/etc/a.conf") == []
 
 
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        (["/srv/run/"], [("/srv/run", 1)]),
+        (["/srv/run/other.sock"], []),
+        (["/srv/other"], []),
+        (["/srv/run"], []),
+    ],
+)
+def test_a_file_made_at_run_time_names_its_empty_directory(others: list[str], expected: list[tuple[str, int]]) -> None:
+    assert named("/app/uwsgi.ini", "socket = /srv/run/app.sock\n", *others) == expected
+
+
+def test_an_empty_directory_below_the_root_is_no_place_of_a_program() -> None:
+    assert named("/app/bin", b"\x7fELF\0/tmp/x.sock\0/var/tmp/x\0", "/tmp/", "/var/tmp/") == [("/var/tmp", 0)]
+
+
 def test_a_shell_script_has_its_own_reader() -> None:
     assert named("/app/run", "#!/bin/sh\ncat /etc/a.conf\n", "/etc/a.conf") == []
 

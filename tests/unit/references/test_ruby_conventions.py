@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from xraydiff.facts import Edge, Node, NodeKind
+from xraydiff.facts import Edge, Firing, Node, NodeKind
 from xraydiff.paths import ImagePath
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.ruby import RubyReader
@@ -154,6 +154,13 @@ def test_a_wrapper_in_path_leads_to_the_gems_program_and_a_server_to_its_file() 
     files = gem("puma", "6.0", "bin/puma", "lib/puma.rb") | {"/srv/config.ru": "", "/srv/config/puma.rb": ""}
     edges = seen(wrapper, files, path="/usr/local/bin/puma")
     assert {f"{GEMS}/gems/puma-6.0/bin/puma", "/srv/config.ru", "/srv/config/puma.rb"} <= set(edges)
+
+
+def test_a_rackup_file_is_the_body_of_a_builder() -> None:
+    files = gem("rack", "2.2.9", "lib/rack.rb", "lib/rack/builder.rb")
+    builder = f"{GEMS}/gems/rack-2.2.9/lib/rack/builder.rb"
+    assert seen("run App\n", files, path="/srv/config.ru")[builder].firing is Firing.GUARDED
+    assert builder not in seen("run App\n", files, path="/srv/app.rb")
 
 
 def test_bundle_exec_leads_to_the_program_of_the_word_after_it() -> None:
