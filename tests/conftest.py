@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,12 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_configure() -> None:
-    """The suite that is meant for the built wheel must not run against a checkout."""
+    """The suite that is meant for the built wheel must not run against a checkout.
+
+    What a shell starts in the background ignores SIGINT, and so would the commands that tests interrupt.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if os.environ.get("XRAYDIFF_EXPECT_WHEEL"):
         assert "site-packages" in Path(xraydiff.__file__).parts, xraydiff.__file__
 

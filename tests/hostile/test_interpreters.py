@@ -76,10 +76,15 @@ def interpreters() -> list[str]:
             shutil.which(f"python3.{minor}"),
             *sorted(Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/python")),
         ):
-            if place is not None:
+            if place is not None and _runs(str(place)):
                 found[minor] = str(place)
     found.pop(sys.version_info.minor, None)
     return [found[minor] for minor in sorted(found)]
+
+
+def _runs(program: str) -> bool:
+    """Some names are only stand-ins, which say that this version is not chosen."""
+    return subprocess.run([program, "-c", ""], capture_output=True, check=False).returncode == 0
 
 
 def said(program: str, folder: Path) -> str:

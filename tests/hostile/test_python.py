@@ -244,10 +244,10 @@ def test_wide_and_deep_packages() -> None:
     ],
 )  # fmt: skip
 def test_records_of_an_installation_that_are_huge(text: bytes) -> None:
-    data = repeated(text, 4 * MIB)
+    data = repeated(text, MIB)
     files = {f"{SITE}/a{n}.pth": data for n in range(10)}
     files |= {f"{SITE}/d{n}-1.dist-info/{name}": data for n in range(20) for name in ("METADATA", "RECORD")}
-    files |= {f"{SITE}/d{n}-1.dist-info/entry_points.txt": data[: MIB - 9] for n in range(10)}
+    files |= {f"{SITE}/d{n}-1.dist-info/entry_points.txt": data[: MIB // 2] for n in range(10)}
     files |= {f"{SITE}/__editable___a_finder.py": data, "/srv/pyvenv.cfg": data, "/etc/passwd": data}
     source = b"import x.y\nfrom importlib.metadata import *\nentry_points(group='g')\nversion('d1')\n" * 50
     assert read(source, files)[2] < 20 * SLOW
