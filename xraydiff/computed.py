@@ -6,8 +6,8 @@ character `HOLE`; a pattern is a path with holes. `DEEP` as a whole component st
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, TypeVar
 
 from xraydiff.facts import FileType
 from xraydiff.paths import ImagePath, image_path
@@ -16,11 +16,15 @@ from xraydiff.tree import FileTree
 __all__ = [
     "CHOICES",
     "DEEP",
+    "DEPTH",
     "HOLE",
+    "STEPS",
     "UNKNOWN",
+    "Evaluator",
     "Exhausted",
     "Expander",
     "Texts",
+    "candidates",
     "concatenated",
     "is_vague",
     "joined",
@@ -28,6 +32,8 @@ __all__ = [
     "normal",
     "union",
 ]
+
+T = TypeVar("T")
 
 HOLE: Final = "\0"
 """No path and no word of a command holds a NUL."""
@@ -37,6 +43,11 @@ CHOICES: Final = 256
 """Texts that one expression may stand for; a table of plug-ins has about ten."""
 LONGEST: Final = 4_096
 """Characters of a text that are kept: no kernel opens a longer path."""
+
+DEPTH: Final = 24
+"""Expressions within expressions that are followed; people write five."""
+STEPS: Final = 200_000
+"""Expressions looked at for one script: each name may stand for several."""
 
 Texts = tuple[str, ...]
 """What an expression may be; never empty."""
@@ -54,13 +65,12 @@ def known(texts: Texts) -> Texts:
     return tuple(text for text in texts if HOLE not in text)
 
 
-def concatenated(parts: Sequence[Texts]) -> Texts:
+def concatenated(parts: Sequence[Texts], *, most: int = CHOICES) -> Texts:
     """Every way to put the parts one after the other; unknown where there are too many or one grows too long."""
     found: list[str] = [""]
     for texts in parts:
-        if len(found) * len(texts) > CHOICES:
-            texts = UNKNOWN  # noqa: PLW2901  which of them it is, is not told
-        found = [_closed(before + text) for before in found for text in texts]
+        choices = texts if len(found) * len(texts) <= most else UNKNOWN
+        found = [_closed(before + text) for before in found for text in choices]
     return tuple(dict.fromkeys(found)) or UNKNOWN
 
 
@@ -97,6 +107,38 @@ def is_vague(pattern: str, roots: Iterable[str]) -> bool:
     head, _, begun = pattern[:at].rpartition("/")
     rest = pattern[at:].replace(DEEP, HOLE).strip(HOLE + "/")
     return not begun and not rest and (head or "/") in {"/", *roots}
+
+
+class Evaluator:
+    """Evaluates each expression of one script once. Follows `DEPTH` levels, so it never recurses further than that."""
+
+    def __init__(self, steps: int = STEPS) -> None:
+        """`steps` is how many expressions are looked at."""
+        self._steps = steps
+        self._known: dict[int, Texts] = {}
+        self._elements: dict[int, Texts] = {}
+        """Of arrays: what each of their elements may be."""
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether there were more expressions than are looked at."""
+        return self._steps <= 0
+
+    def _spend(self, steps: int = 1) -> bool:
+        self._steps -= steps
+        return self._steps > 0
+
+    def _once(
+        self, known: dict[int, Texts], key: int, evaluate: Callable[[T, int], Texts], node: T, depth: int
+    ) -> Texts:
+        """What a node evaluates to, remembered by its key; unknown beyond the bounds."""
+        if depth > DEPTH or not self._spend():
+            return UNKNOWN
+        if key not in known:
+            # What a name stands for may lead back to the name.
+            known[key] = UNKNOWN
+            known[key] = evaluate(node, depth)
+        return known[key]
 
 
 class Exhausted(Exception):  # noqa: N818  it says what happened
@@ -140,7 +182,10 @@ class Expander:
         for part in parts:
             following: dict[ImagePath, None] = {}
             for directory in found:
-                for name in _candidates(self._tree, directory, part):
+                for name in candidates(self._tree, directory, part):
+                    if name is None and part == DEEP:
+                        # The file is a candidate of the component that follows, and counts there.
+                        continue
                     left -= 1
                     self.spend()
                     if left < 0:
@@ -151,7 +196,7 @@ class Expander:
         return tuple(sorted(path for path in found if self._tree.resolve(path).file is not None))
 
 
-def _candidates(tree: FileTree, directory: ImagePath, part: str) -> Iterator[str | None]:
+def candidates(tree: FileTree, directory: ImagePath, part: str) -> Iterator[str | None]:
     """The names in a directory that a component may be; None for each that was looked at in vain."""
     if HOLE not in part:
         yield part
@@ -165,6 +210,8 @@ def _candidates(tree: FileTree, directory: ImagePath, part: str) -> Iterator[str
         for path in tree.below(real):
             if tree.files[path].type is FileType.DIRECTORY and "/." not in path[start - 1 :]:
                 yield path[start:]
+            else:
+                yield None
         return
     pieces = part.split(HOLE)
     for name in tree.children(real):

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
-from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, NodeKind
+from xraydiff.facts import Certainty, Edge, EdgeKind, FileType, Firing, Node, NodeKind
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
 
-__all__ = ["Sightings", "weakened"]
+__all__ = ["Gap", "Sightings", "weakened"]
 
 _DETAIL: Final = 200
 """Characters of a reference that a person needs to find it again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Something that a reader met and could not follow: a computed name, a syntax that it does not know."""
+
+    node: Node
+    reason: str
+    """A stable word: `computed-name`, `too-large`, `too-deep`, `malformed`, `not-text`."""
+    detail: str = ""
 
 
 def weakened(firing: Firing) -> Firing:
@@ -28,28 +39,42 @@ class Sightings:
         self._reader = reader
         self._limits = limits
         self._edges: dict[tuple[Node, EdgeKind, Firing], Edge] = {}
-        self._gaps: dict[tuple[str, str], None] = {}
+        self._gaps: dict[tuple[str, str], Gap] = {}
         self._inline = 0
         self.line = 0
         """Line that the next edges stand in, 0 for unknown."""
+        self.optional = False
+        """Whether what the next edges are followed for depends on who calls a library, and with which arguments."""
 
     def edges(self) -> Iterator[Edge]:
         """Every edge, by line; those of one line as they were seen."""
         yield from sorted(self._edges.values(), key=lambda edge: edge.line)
 
-    def gaps(self) -> Iterator[tuple[str, str]]:
-        """Reason and detail of what could not be followed."""
-        yield from self._gaps
+    def gaps(self) -> Iterator[Gap]:
+        """What could not be followed, as it was met."""
+        yield from self._gaps.values()
+
+    def all(self) -> Iterator[Edge | Gap]:
+        """Edges, then gaps."""
+        yield from self.edges()
+        yield from self.gaps()
 
     def gap(self, reason: str, detail: str = "") -> None:
         """Note something that could not be followed."""
         if len(self._gaps) < self._limits.inline_scripts:
-            self._gaps.setdefault((reason, detail[:_DETAIL]))
+            detail = detail[:_DETAIL]
+            self._gaps.setdefault((reason, detail), Gap(node=self._source, reason=reason, detail=detail))
 
     def edge(self, target: Node, kind: EdgeKind, firing: Firing, detail: str, *, stops: bool | None = None) -> None:
         """Note a reference; the first of several equal ones stays."""
+        if target == self._source or (target.path == self._source.path and target.kind is NodeKind.FILE):
+            return
         key = (target, kind, firing)
-        if key in self._edges or (target.path == self._source.path and target.kind is NodeKind.FILE):
+        most = Certainty.POSSIBLE if self.optional and firing is Firing.DEFERRED else None
+        known = self._edges.get(key)
+        if known is not None:
+            if known.certainty is not None and most is None:
+                self._edges[key] = replace(known, certainty=None)
             return
         if len(self._edges) >= self._limits.edges_per_file:
             self.gap("too-many-references")
@@ -64,6 +89,7 @@ class Sightings:
             line=self.line,
             by=self._reader,
             stops=stops,
+            certainty=most,
         )
 
     def file(self, path: ImagePath, kind: EdgeKind, firing: Firing, detail: str, *, language: str = "") -> None:

@@ -9,8 +9,9 @@ the last resort: only text whose cost no count foresees gets there.
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from time import thread_time
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
     from tree_sitter import Parser, Tree, TreeCursor
 
-__all__ = ["Refused", "Walked", "parse", "text_of", "walk"]
+__all__ = ["Refused", "Walked", "first_error", "parse", "text_of", "unclosed", "walk"]
 
 T = TypeVar("T")
 
@@ -49,6 +50,13 @@ _LEFT: Final = "syntax.left"
 _CAPSULE: Final = b"tree_sitter.Language"
 """The name inside a capsule, which keeps no copy of it."""
 _lock = threading.Lock()
+_CLOSING: Final = {b"(": b")", b"[": b"]", b"{": b"}", b"<": b">"}
+_BRACKETS: Final = {
+    opening: re.compile(rb"\\.|[" + re.escape(opening) + re.escape(closing) + rb"]", re.DOTALL)
+    for opening, closing in _CLOSING.items()
+}
+_SIBLINGS: Final = 100_000
+"""Children of a node that are looked through for the first error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +111,26 @@ def _capsule(grammar: object) -> object:
     make.restype, make.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
     capsule: object = make(grammar, _CAPSULE, None)
     return capsule
+
+
+def unclosed(data: bytes, quotes: Iterable[re.Match[bytes]]) -> int:
+    """How many of the quotes in brackets (`%w[`, `qw(`), whose opening bracket is group 1, nothing closes.
+
+    A parser reads from each of them to the end of the text.
+    """
+    starts: dict[bytes, set[int]] = {}
+    for match in quotes:
+        starts.setdefault(match[1], set()).add(match.start(1))
+    count = 0
+    for opening, places in starts.items():
+        open_at: list[int] = []
+        for match in _BRACKETS[opening].finditer(data):
+            if match[0] == opening:
+                open_at.append(match.start())
+            elif match[0] == _CLOSING[opening] and open_at:
+                open_at.pop()
+        count += sum(1 for place in open_at if place in places)
+    return count
 
 
 def parse(data: bytes, language: str, *, limits: Limits, memo: dict[str, object]) -> Tree | Refused:
@@ -212,6 +240,22 @@ def walk(tree: Tree, state: T, enter: Callable[[TreeCursor, T], T | None], *, le
             if not cursor.goto_parent():
                 return Walked(nodes=nodes, too_deep=too_deep)
             states.pop()
+
+
+def first_error(root: Syntax) -> int:
+    """The line of the first thing that does not parse."""
+    node = root
+    for _ in range(64):
+        if node.child_count > _SIBLINGS:
+            break
+        broken = next((child for child in node.children if child.type == "ERROR" or child.is_missing), None)
+        if broken is not None:
+            return broken.start_point[0] + 1
+        inner = next((child for child in node.children if child.has_error), None)
+        if inner is None:
+            break
+        node = inner
+    return node.start_point[0] + 1
 
 
 def text_of(node: Syntax, data: bytes, *, most: int | None = None) -> str:

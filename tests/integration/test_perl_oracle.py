@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,11 +13,11 @@ import pytest
 
 from tests.elf_files import tree_of_directory
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, ImageConfig, Node, NodeKind
+from xraydiff.lookups import Lookups
 from xraydiff.paths import ROOT, ImagePath, image_path
 from xraydiff.references import Context, Subject
 from xraydiff.references.perl import PerlReader
 from xraydiff.references.perl.interpreter import find_interpreter
-from xraydiff.references.perl.lookups import Lookups
 from xraydiff.tree import Tree
 
 pytestmark = pytest.mark.integration
@@ -102,8 +104,9 @@ def perl(*words: str, cwd: Path | None = None) -> list[str]:
 
 @pytest.fixture(scope="module")
 def application() -> Iterator[Path]:
-    """A program below a path that exists on the host and in the tree alike."""
-    folder = Path("/srv/xraydiff-perl-oracle")
+    """A program below a path that exists on the host and in the tree alike; each worker has one of its own."""
+    place = "/srv" if os.access("/srv", os.W_OK) else None
+    folder = Path(tempfile.mkdtemp(prefix="xraydiff-perl-", dir=place))
     for name, text in FILES.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,8 +19,9 @@ from xraydiff.paths import ROOT, ImagePath, image_path
 from xraydiff.references import Context, Subject
 from xraydiff.references.python import PythonReader
 from xraydiff.references.python.conditions import Known
+from xraydiff.references.python.nodes import Syntax
 from xraydiff.references.python.places import Script
-from xraydiff.references.python.syntax import Syntax, parse
+from xraydiff.references.python.syntax import parse
 from xraydiff.tree import Tree
 
 pytestmark = pytest.mark.integration

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from xraydiff.limits import Limits
-from xraydiff.syntax import Refused, parse, text_of, walk
+from xraydiff.syntax import Refused, first_error, parse, text_of, unclosed, walk
 
 SOUND = {
     "javascript": b"require('a');\n",
@@ -73,3 +75,24 @@ def test_depth_of_a_walk() -> None:
     walked = walk(tree, 0, lambda _, level: level + 1, levels=10)
     assert walked.too_deep
     assert not walk(tree, 0, lambda _, level: level + 1, levels=100).too_deep
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        (b"%w[a b]", 0),
+        (b"%w[a [b] c", 1),
+        (b"%w[a %w[b", 2),
+        (b"%w(a] %w[b)", 1),
+        (rb"%w[a \]", 1),
+        (b"[ %w[a]", 0),
+    ],
+)
+def test_quotes_that_nothing_closes(text: bytes, count: int) -> None:
+    assert unclosed(text, re.finditer(rb"%w([(\[{<])", text)) == count
+
+
+def test_the_line_of_the_first_error() -> None:
+    tree = parse(b"a = 1\nb = (2\nc = 3)) + 4\n", "ruby", limits=Limits(), memo={})
+    assert not isinstance(tree, Refused)
+    assert first_error(tree.root_node) == 3

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os  # noqa: TID251  HOME and DOCKER_CONFIG say where the file is
 import re
 import shutil
 import subprocess  # noqa: TID251  runs a helper that the user's own configuration names, never one that an image names
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xraydiff.errors import ImageError, UsageError
+from xraydiff.image.docker_config import CONFIG, config_folder, read_config
 from xraydiff.image.json_text import Fields, parse_json, shown
 from xraydiff.limits import Limits
 
@@ -28,7 +28,6 @@ _HUB_KEY = "https://index.docker.io/v1/"
 """Under which docker keeps the credentials of its own registry."""
 _HELPER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TOKEN_USER = "<token>"  # noqa: S105  the word by which helpers say that the secret is an identity token
-_WHAT = "docker's config.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +55,13 @@ def find_credentials(host: str, *, limits: Limits) -> Credentials | None:
     Raises `UsageError` for a config.json that cannot be understood, `ImageError` of code `registry-credentials` where a
     helper fails, so that nobody wonders why a registry refuses.
     """
-    path = _config_path()
-    if path is None or (data := _read(path, limits)) is None:
+    folder = config_folder()
+    if folder is None:
         return None
     try:
-        fields = Fields(parse_json(data, what=_WHAT, limits=limits), what=_WHAT)
+        fields = read_config(folder / "config.json", what=CONFIG, limits=limits)
+        if fields is None:
+            return None
         helper = fields.mapping("credHelpers").get(host) or fields.text("credsStore")
         if helper:
             return _from_helper(helper, _HUB_KEY if host == HUB else host, limits)
@@ -69,29 +70,6 @@ def find_credentials(host: str, *, limits: Limits) -> Credentials | None:
         if error.code == "registry-credentials":
             raise
         raise UsageError(error.message) from error
-
-
-def _config_path() -> Path | None:
-    """Where docker looks for it; None where there is no home."""
-    if directory := os.environ.get("DOCKER_CONFIG"):
-        return Path(directory, "config.json")
-    try:
-        return Path.home() / ".docker" / "config.json"
-    except RuntimeError:
-        return None
-
-
-def _read(path: Path, limits: Limits) -> bytes | None:
-    try:
-        with path.open("rb") as file:
-            data = file.read(limits.registry_token + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise UsageError(f"{_WHAT} cannot be read: {error.strerror}") from error
-    if len(data) > limits.registry_token:
-        raise UsageError(f"{_WHAT} has more than {limits.registry_token} bytes")
-    return data
 
 
 def _from_auths(auths: Fields | None, host: str) -> Credentials | None:
@@ -124,17 +102,17 @@ def _decoded(encoded: str) -> tuple[str, str]:
     except (binascii.Error, ValueError):
         colon = user = password = ""
     if not colon:
-        raise UsageError(f"{_WHAT}: an auth that is no base64 of user:password")
+        raise UsageError(f"{CONFIG}: an auth that is no base64 of user:password")
     return user, password.rstrip("\0")
 
 
 def _from_helper(name: str, server: str, limits: Limits) -> Credentials | None:
     """Ask `docker-credential-NAME`, as docker does."""
     if not _HELPER_NAME.fullmatch(name):
-        raise UsageError(f"{_WHAT} names a credential helper {shown(name)}")
+        raise UsageError(f"{CONFIG} names a credential helper {shown(name)}")
     program = shutil.which(f"docker-credential-{name}")
     if program is None:
-        raise _failed(f"docker-credential-{name} is named in {_WHAT} and not installed")
+        raise _failed(f"docker-credential-{name} is named in {CONFIG} and not installed")
     status, output = _ask(program, server, limits)
     if status:
         text = output.decode("utf-8", "replace").strip()

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xraydiff.errors import ImageError, UsageError
-from xraydiff.image.json_text import Fields, parse_json, shown
+from xraydiff.image.docker_config import CONFIG, config_folder, read_config
+from xraydiff.image.json_text import shown
 from xraydiff.limits import Limits
 
 __all__ = ["EngineAddress", "find_engine"]
@@ -45,7 +46,7 @@ def find_engine(*, limits: Limits) -> EngineAddress | None:
     """
     if os.environ.get("DOCKER_HOST"):
         return None
-    folder = _folder()
+    folder = config_folder()
     if folder is None:
         return None
     try:
@@ -56,25 +57,15 @@ def find_engine(*, limits: Limits) -> EngineAddress | None:
         raise UsageError(error.message) from error
 
 
-def _folder() -> Path | None:
-    """Where docker keeps its configuration; None where there is no home."""
-    if directory := os.environ.get("DOCKER_CONFIG"):
-        return Path(directory)
-    try:
-        return Path.home() / ".docker"
-    except RuntimeError:
-        return None
-
-
 def _current(path: Path, limits: Limits) -> str:
-    fields = _fields(path, "docker's config.json", limits)
+    fields = read_config(path, what=CONFIG, limits=limits)
     return "" if fields is None else fields.text("currentContext")
 
 
 def _context(contexts: Path, name: str, limits: Limits) -> EngineAddress:
     identity = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
     what = f"docker's context {shown(name)}"
-    about = _fields(contexts / "meta" / identity / "meta.json", what, limits)
+    about = read_config(contexts / "meta" / identity / "meta.json", what=what, limits=limits)
     if about is None:
         raise UsageError(f"{what} is not there", hint="docker context ls")
     endpoints = about.nested("Endpoints")
@@ -97,17 +88,3 @@ def _context(contexts: Path, name: str, limits: Limits) -> EngineAddress:
         tls=not host.startswith("unix://") and (unsafe or any(found.values())),
         verify=not unsafe,
     )
-
-
-def _fields(path: Path, what: str, limits: Limits) -> Fields | None:
-    """The object of a JSON file, None where there is no such file."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(limits.registry_token + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise UsageError(f"{what} cannot be read: {error.strerror}") from error
-    if len(data) > limits.registry_token:
-        raise UsageError(f"{what} has more than {limits.registry_token} bytes")
-    return Fields(parse_json(data, what=what, limits=limits), what=what)

@@ -48,6 +48,7 @@ _HOST_ONLY = re.compile(
 )
 """For hosts with an init system and logins, and for building: no container reads these."""
 _CODE = (".py", ".so", ".js", ".mjs", ".cjs", ".node", ".rb", ".php")
+_NODE = "node"
 
 
 class Parts:
@@ -129,8 +130,15 @@ class Parts:
         return classify(path, file, kind) not in _FOR_PEOPLE
 
     def _heart(self, package: Package) -> ImagePath | None:
-        """A kept module on the top level of the package's main directory: without it nothing of the package ran."""
+        """A kept module on the top level of the package's main directory: without it nothing of the package ran.
+
+        A package of node is loaded by the one module that its package.json names, wherever that lies (`lib/index.js`
+        beside a larger `encodings/`), and nothing but `require` opens its modules: any kept one says that it ran.
+        """
         code = [path for path in package.files if path.endswith(_CODE) and not never_counts(path)]
+        if package.ecosystem == _NODE:
+            kept = (path for path in code if self._presence.kept(path))
+            return min(kept, key=lambda path: (path.count("/"), path), default=None)
         depth = 1
         while code:
             # Down to the first directory that holds modules itself, each time where most of the code lies.

@@ -6,46 +6,17 @@ nothing there gives no edge, since slimming did not take it. What a reader meets
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from xraydiff.facts import Edge, File, ImageConfig, Node
-from xraydiff.limits import Limits
+from xraydiff.lookups import Context
 from xraydiff.paths import ImagePath
+from xraydiff.sightings import Gap
 from xraydiff.tree import FileTree
 
 __all__ = ["Context", "Depth", "Gap", "Reader", "Subject"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
-    """Something that a reader met and could not follow: a computed name, a syntax that it does not know."""
-
-    node: Node
-    reason: str
-    """A stable word: `computed-name`, `too-large`, `too-deep`, `malformed`, `not-text`."""
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """What a reader may look at besides the file itself; the same for the whole walk."""
-
-    original: FileTree
-    config: ImageConfig
-    """Of the original."""
-    env: Mapping[str, str]
-    """Environment of the start command."""
-    path: tuple[ImagePath, ...]
-    """Directories of PATH, in order."""
-    cwd: ImagePath
-    """WORKDIR."""
-    limits: Limits = field(default_factory=Limits)
-    slim: FileTree | None = None
-    """The slimmed tree, for a test of files that decides at start which branch runs; None where there is none."""
-    memo: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
-    """Facts that a reader derives once from the tree (the loader's cache, sys.path), keyed by its own name first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

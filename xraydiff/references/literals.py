@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, takewhile
 
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, NodeKind
 from xraydiff.paths import ImagePath, components, decoded, encoded, is_below, parent
@@ -38,6 +40,10 @@ _PROSE = re.compile(
 )
 _CONFIG_SUFFIX = re.compile(r"\.(?:conf|cfg|cnf|ini|ya?ml|toml|json|properties|xml|env|rc)$")
 _SNIFF = 8192
+_JOINTS = ("-", "_", ".")
+"""What a text that is only the beginning of a name ends with: `errors/status-`, to which a program adds a code."""
+_CONTINUED = 64
+"""Files that one beginning of a name can mean; a beginning of more says too little."""
 
 
 class LiteralsReader:
@@ -67,6 +73,8 @@ class LiteralsReader:
         named: list[ImagePath] = []
         for literal, start in _distinct(data, _absolute(context)):
             edge = self._edge(subject, context, literal, start if text else -1)
+            if edge is None and text:
+                yield from self._begun(subject, context, literal, start)
             if edge is not None:
                 yield edge
                 named.append(ImagePath(edge.target.path))
@@ -86,6 +94,23 @@ class LiteralsReader:
         line = subject.data.count(b"\n", 0, start) + 1 if start >= 0 else 0
         kind = NodeKind.DIRECTORY if directory else NodeKind.FILE
         return _names(subject, Node(kind=kind, path=path), literal, line)
+
+    def _begun(self, subject: Subject, context: Context, literal: str, start: int) -> Iterator[Edge]:
+        """Of the beginning of a name (`errors/status-`, `mail_%s.txt`) what the original has that goes on from it."""
+        folder, _, beginning = literal.rpartition("/")
+        if len(beginning) < 3 or not beginning.endswith(_JOINTS):
+            return
+        found = context.original.resolve(ImagePath(folder or "/"))
+        names = context.original.children(found.path) if found.path is not None else ()
+        first = bisect_left(names, beginning)
+        meant = list(takewhile(lambda name: name.startswith(beginning), islice(names, first, first + _CONTINUED + 1)))
+        if len(meant) > _CONTINUED:
+            return
+        line = subject.data.count(b"\n", 0, start) + 1
+        for name in meant:
+            path = ImagePath(f"{folder}/{name}")
+            if not _is_directory(context, path):
+                yield _names(subject, Node(path=path), literal, line)
 
     def _services(self, subject: Subject, context: Context, data: bytes, *, text: bool) -> Iterator[Edge]:
         """`http://host:service` is looked up in services(5)."""

@@ -206,6 +206,21 @@ def test_other_languages_have_hearts_too(ecosystem: str, top: str, main: str, in
     assert (edge.source.path, edge.target.path, edge.kind) == (f"{top}/{main}", f"{top}/{inner}", EdgeKind.CONTAINS)
 
 
+def test_a_node_package_whose_modules_lie_mostly_beside_its_main_one() -> None:
+    top = "/app/node_modules/iconv-lite"
+    names = ("encodings/index.js", "encodings/sbcs-codec.js", "encodings/utf16.js", "lib/index.js", "package.json")
+    package = Package(
+        ecosystem="node", name="iconv-lite", files=frozenset(ImagePath(f"{top}/{name}") for name in names)
+    )
+    original, slim = ImageBuilder(), ImageBuilder().file(f"{top}/lib/index.js", "x").file(f"{top}/package.json", "{}")
+    for name in names:
+        original.file(f"{top}/{name}", "x")
+    trees = original.tree(), slim.tree()
+    edges = list(Parts(trees[0], Presence(*trees), [package], most=100).edges([]))
+    assert {edge.source.path for edge in edges} == {f"{top}/lib/index.js"}
+    assert [edge.target.path for edge in edges] == [f"{top}/{name}" for name in names[:3]]
+
+
 def test_a_package_brings_no_more_than_the_bound() -> None:
     paths = [f"/usr/lib/p/{number}.bin" for number in range(50)]
     package = Package(ecosystem="dpkg", name="p", files=frozenset(map(ImagePath, ["/usr/bin/p", *paths])))

@@ -213,6 +213,23 @@ def test_an_extension_names_a_library_of_another_name() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ('server.modules = ("mod_access", "mod_auth")', ["mod_access", "mod_auth"]),
+        ('server.modules += (\n\t"mod_auth",\n#\t"mod_cgi",\n\t"mod_access",\n)', ["mod_access", "mod_auth"]),
+        ("LoadModule auth_module mod_auth.so", []),
+    ],
+)
+def test_the_plugins_that_a_configuration_of_lighttpd_names(text: str, wanted: list[str]) -> None:
+    builder = ImageBuilder().file("/etc/site/lighttpd.conf.in", text)
+    for name in ("mod_access", "mod_auth", "mod_cgi"):
+        builder.file(f"/usr/lib/lighttpd/{name}.so", "x")
+    edges = asked(builder, "/etc/site/lighttpd.conf.in")
+    assert sorted(paths(edges)) == [f"/usr/lib/lighttpd/{name}.so" for name in wanted]
+    assert {certainty_of(edge, Standing.APPLICATION) for edge in edges} <= {Certainty.LIKELY}
+
+
 def test_an_empty_directory_is_a_companion_and_a_full_one_is_not() -> None:
     builder = ImageBuilder().file("/usr/sbin/sshd", "x", mode=0o755).directory("/run/sshd")
     (edge,) = asked(builder, "/usr/sbin/sshd")

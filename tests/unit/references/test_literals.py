@@ -52,6 +52,38 @@ def test_absolute_paths_of_a_text(text: str, expected: list[tuple[str, int]]) ->
     assert named("/app/settings", text, "/etc/a.conf") == expected
 
 
+ERRORS = (
+    "/srv/errors/status-404.html",
+    "/srv/errors/status-500.html",
+    "/srv/errors/style.css",
+    "/srv/errors/status-x/",
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'server.errorfile-prefix = "/srv/errors/status-"',
+        "page = '/srv/errors/status-%d.html' % code",
+        'open(f"/srv/errors/status-{code}.html")',
+        '"/srv/errors/status-" + code',
+    ],
+)
+def test_the_beginning_of_a_name_stands_for_what_goes_on_from_it(text: str) -> None:
+    assert named("/app/settings", "\n" + text, *ERRORS) == [(ERRORS[0], 2), (ERRORS[1], 2)]
+
+
+@pytest.mark.parametrize("text", ["/srv/errors/stat", "/srv/errors/s-", "/srv/errors/other-", "/srv/absent/status-"])
+def test_what_begins_no_name_stands_for_nothing(text: str) -> None:
+    assert named("/app/settings", text, *ERRORS) == []
+
+
+def test_a_beginning_of_too_many_names_says_too_little() -> None:
+    many = [f"/srv/data/part-{number:03}" for number in range(65)]
+    assert named("/app/settings", "/srv/data/part-", *many[:64]) == [(path, 1) for path in many[:64]]
+    assert named("/app/settings", "/srv/data/part-", *many) == []
+
+
 def test_strings_of_a_binary_have_no_line() -> None:
     assert named("/app/bin", b"\x7fELF\0\0/etc/a.conf\0junk", "/etc/a.conf") == [("/etc/a.conf", 0)]
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from xraydiff.facts import Edge, Node, NodeKind
+from xraydiff.lookups import Lookups
 from xraydiff.paths import ImagePath
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.perl import PerlReader
 from xraydiff.references.perl.interpreter import find_interpreter
-from xraydiff.references.perl.lookups import Lookups
 from xraydiff.references.perl.parsing import code_of
 from xraydiff.start import environment, search_path
 from xraydiff.testing import ImageBuilder, elf
@@ -186,6 +186,20 @@ def test_modules(source: str, target: str, firing: str) -> None:
 )
 def test_what_asks_for_nothing_of_the_shop(source: str) -> None:
     assert not [path for path in seen(source) if path.startswith(VENDOR) or "Encode/" in path or "heavy" in path]
+
+
+def test_a_module_below_a_link_of_inc_is_named_by_the_link() -> None:
+    builder = ImageBuilder().config(env=["PATH=/usr/bin"]).file("/srv/app.pl", "use JSON::PP;\n")
+    compiled = "\0/usr/share/perl/5.36\0/usr/share/perl/5.36.0\0/usr/lib64/perl5\0"
+    builder.file("/usr/bin/perl", b"\x7fELF" + compiled.encode(), mode=0o755)
+    builder.symlink("/usr/share/perl/5.36", "5.36.0").file("/usr/share/perl/5.36.0/JSON/PP.pm", "1;\n")
+    builder.symlink("/usr/lib64", "lib").file("/usr/lib/perl5/DBI.pm", "1;\n")
+    tree, config = builder.tree(), builder.image().config
+    context = Context(original=tree, config=config, env={}, path=search_path(config), cwd=ImagePath("/"))
+    perl, lookups = find_interpreter(context, Lookups(context)), Lookups(context)
+    assert "/usr/share/perl/5.36.0" not in perl.inc
+    assert perl.file("JSON/PP.pm", lookups) == "/usr/share/perl/5.36/JSON/PP.pm"
+    assert perl.file("DBI.pm", lookups) == "/usr/lib64/perl5/DBI.pm"
 
 
 def test_paths_that_a_program_adds() -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from xraydiff.facts import Firing
 from xraydiff.references.python.conditions import Known, verdict
+from xraydiff.references.python.nodes import Syntax
 from xraydiff.references.python.places import Script
-from xraydiff.references.python.syntax import Syntax, parse
+from xraydiff.references.python.syntax import parse
 
 KNOWN = Known(version=(3, 11), main=False)
 

@@ -1,4 +1,4 @@
-"""Node packages: every node_modules/NAME and node_modules/@SCOPE/NAME with a package.json."""
+"""Node packages: every node_modules/NAME and node_modules/@SCOPE/NAME with a package.json, and Debian's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from xraydiff.facts import FileType, Package
 from xraydiff.inventory.packages.reading import Problems, Reading, is_regular, json_object, record, string
-from xraydiff.inventory.packages.records import NODE_MODULES, node_package_of
+from xraydiff.inventory.packages.records import node_package_of, start_of_node_name
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, parent
 from xraydiff.tree import FileTree
@@ -41,7 +41,7 @@ def _package(
     depends = value.get("dependencies")
     return Package(
         ecosystem="node",
-        name=string(value.get("name")) or root[root.rindex(NODE_MODULES) + len(NODE_MODULES) :],
+        name=string(value.get("name")) or root[start_of_node_name(root) :],
         version=string(value.get("version")),
         location=path,
         files=frozenset(files),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from xraydiff.paths import ImagePath, basename, parent
 from xraydiff.tree import FileTree
 
 NODE_MODULES = "/node_modules/"
+_DEBIAN_NODE = re.compile(r"/usr/(?:share|lib(?:/[a-z0-9_]{1,20}-linux-[a-z0-9]{1,20})?)/nodejs/")
+"""Where Debian's packages put their modules, one folder for each, and where its node looks after every node_modules:
+https://sources.debian.org/src/nodejs/ (lib/internal/modules/cjs/loader.js as patched there)."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -17,9 +21,9 @@ class Records:
     python: list[ImagePath] = field(default_factory=list)
     """METADATA and PKG-INFO of *.dist-info and *.egg-info, and *.egg-info that are files."""
     node: list[ImagePath] = field(default_factory=list)
-    """package.json of every node_modules/NAME and node_modules/@SCOPE/NAME."""
+    """package.json of every node_modules/NAME and node_modules/@SCOPE/NAME, and of the folders of Debian's modules."""
     node_files: list[ImagePath] = field(default_factory=list)
-    """Everything that has a node_modules above it."""
+    """Everything that has a node_modules, or the folder of Debian's modules, above it."""
     ruby: list[ImagePath] = field(default_factory=list)
     """*.gemspec in a folder `specifications`."""
     java: list[ImagePath] = field(default_factory=list)
@@ -40,7 +44,7 @@ def find_records(tree: FileTree) -> Records:
             group = by_ending.get(name[name.rfind(".") + 1 :])
         if group is not None and _in_place(path, name):
             group.append(path)
-        if NODE_MODULES in path:
+        if NODE_MODULES in path or _DEBIAN_NODE.match(path):
             records.node_files.append(path)
             if name == "package.json" and node_package_of(path) == parent(path):
                 records.node.append(path)
@@ -64,11 +68,13 @@ def _in_place(path: ImagePath, name: str) -> bool:
 
 
 def node_package_of(path: ImagePath) -> ImagePath | None:
-    """The innermost node_modules/NAME or node_modules/@SCOPE/NAME that holds a path, or is it; None outside of any."""
-    at = path.rfind(NODE_MODULES)
-    if at < 0:
+    """The innermost node_modules/NAME or node_modules/@SCOPE/NAME that holds a path, or is it; None outside of any.
+
+    Debian's folder of modules counts as the outermost node_modules.
+    """
+    start = start_of_node_name(path)
+    if start is None:
         return None
-    start = at + len(NODE_MODULES)
     end = path.find("/", start)
     if path[start] == "@":
         if end < 0:
@@ -78,3 +84,12 @@ def node_package_of(path: ImagePath) -> ImagePath | None:
         # .bin, .cache and .package-lock.json are npm's own; pnpm's store .pnpm has a node_modules of its own below.
         return None
     return path if end < 0 else ImagePath(path[:end])
+
+
+def start_of_node_name(path: ImagePath) -> int | None:
+    """Where in a path the name of the innermost node package begins; None where it lies in no folder of modules."""
+    at = path.rfind(NODE_MODULES)
+    if at >= 0:
+        return at + len(NODE_MODULES)
+    found = _DEBIAN_NODE.match(path)
+    return found.end() if found else None

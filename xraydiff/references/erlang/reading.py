@@ -62,8 +62,7 @@ def read(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
         weak = False
     for edge in seen.edges():
         yield replace(edge, certainty=Certainty.POSSIBLE) if weak or edge.firing is Firing.KEPT_WITH else edge
-    for reason, detail in seen.gaps():
-        yield Gap(node=subject.node, reason=reason, detail=detail)
+    yield from seen.gaps()
 
 
 def _look(subject: Subject, context: Context, seen: Sightings) -> bool:

@@ -31,9 +31,7 @@ def read(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
         seen.gap(error.reason, error.detail)
     except ClassError as error:
         seen.gap("malformed", str(error))
-    yield from seen.edges()
-    for reason, detail in seen.gaps():
-        yield Gap(node=subject.node, reason=reason, detail=detail)
+    yield from seen.all()
 
 
 def _look(subject: Subject, context: Context, seen: Sightings) -> None:

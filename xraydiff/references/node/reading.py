@@ -38,9 +38,7 @@ def read(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
         _read(subject, context, seen)
     except LimitExceeded as error:
         seen.gap("too-large", error.message)
-    yield from seen.edges()
-    for reason, detail in seen.gaps():
-        yield Gap(node=subject.node, reason=reason, detail=detail)
+    yield from seen.all()
 
 
 def _read(subject: Subject, context: Context, seen: Sightings) -> None:

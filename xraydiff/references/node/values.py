@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from xraydiff.computed import CHOICES, DEEP, HOLE, UNKNOWN, Texts, concatenated, joined, normal, union
+from xraydiff.computed import CHOICES, DEEP, DEPTH, HOLE, UNKNOWN, Evaluator, Texts, concatenated, joined, normal, union
 from xraydiff.paths import ImagePath, basename, parent
 from xraydiff.references.node.resolve import Resolver
 from xraydiff.references.node.vocabulary import ALIASES, GLOBS
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Bindings", "Place", "Values", "arguments", "string"]
 
-_DEPTH: Final = 24
-"""Expressions within expressions that are followed; people write five."""
-_STEPS: Final = 200_000
-"""Expressions looked at for one script: each name may stand for several."""
 _PARTS: Final = 256
 """Parts of one text: longer ones are pages, not names."""
 _BINDINGS: Final = 16
@@ -106,22 +102,15 @@ def _unescaped(text: str) -> str:
     return _ESCAPE.sub(one, text)
 
 
-class Values:
-    """Evaluates expressions of one script. Follows `_DEPTH` levels of them, so it never recurses further than that."""
+class Values(Evaluator):
+    """Evaluates expressions of one script."""
 
     def __init__(self, data: bytes, bindings: Bindings, place: Place, resolver: Resolver) -> None:
+        super().__init__()
         self._data = data
         self._bindings = bindings
         self._place = place
         self._resolver = resolver
-        self._steps = _STEPS
-        self._known: dict[int, Texts] = {}
-        self._elements: dict[int, Texts] = {}
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether there were more expressions than are looked at."""
-        return self._steps <= 0
 
     # --- what is called ----------------------------------------------------------------------------------------------
 
@@ -153,7 +142,7 @@ class Values:
     def module(self, node: Syntax, depth: int = 0) -> tuple[str, str] | None:
         """Module and export that an expression stands for, None where it is something else."""
         node = _inner(node)
-        if depth > _DEPTH or not self._spend():
+        if depth > DEPTH or not self._spend():
             return None
         if node.type == "identifier":
             return self._bindings.modules.get(text_of(node, self._data))
@@ -192,13 +181,7 @@ class Values:
         literal = string(node, self._data)
         if literal is not None:
             return (literal.replace(HOLE, ""),)
-        if depth > _DEPTH or not self._spend():
-            return UNKNOWN
-        if node.id not in self._known:
-            # What a name stands for may lead back to the name.
-            self._known[node.id] = UNKNOWN
-            self._known[node.id] = self._evaluated(node, depth)
-        return self._known[node.id]
+        return self._once(self._known, node.id, self._evaluated, node, depth)
 
     def _evaluated(self, node: Syntax, depth: int) -> Texts:
         match node.type:
@@ -224,12 +207,7 @@ class Values:
     def elements(self, node: Syntax, depth: int = 0) -> Texts:
         """The texts that the elements of an array may stand for."""
         node = _inner(node)
-        if depth > _DEPTH or not self._spend():
-            return UNKNOWN
-        if node.id not in self._elements:
-            self._elements[node.id] = UNKNOWN
-            self._elements[node.id] = self._listed(node, depth)
-        return self._elements[node.id]
+        return self._once(self._elements, node.id, self._listed, node, depth)
 
     def _listed(self, node: Syntax, depth: int) -> Texts:
         if node.type == "array":
@@ -244,7 +222,7 @@ class Values:
     def properties(self, node: Syntax, name: str | None, depth: int = 0) -> Texts:
         """The texts of one property of an object, or of all of them where the name is not known."""
         node = _inner(node)
-        if depth > _DEPTH or not self._spend():
+        if depth > DEPTH or not self._spend():
             return UNKNOWN
         if node.type == "identifier":
             held = self._bindings.values.get(text_of(node, self._data), ())
@@ -266,10 +244,6 @@ class Values:
                 text = string(key, self._data)
                 found.append((text_of(key, self._data) if text is None else text, value))
         return found
-
-    def _spend(self, steps: int = 1) -> bool:
-        self._steps -= steps
-        return self._steps > 0
 
     def _children(self, node: Syntax) -> list[Syntax]:
         """The children of a node, which may be many and looked at often."""
@@ -470,7 +444,7 @@ def module_name(specifier: str) -> str:
 
 def _inner(node: Syntax) -> Syntax:
     """What stands in parentheses, behind `await`, or last in `(0, x)`."""
-    for _ in range(_DEPTH):
+    for _ in range(DEPTH):
         if node.type in _WRAPPED:
             inner = [child for child in node.named_children if child.type != "comment"]
         elif node.type == "sequence_expression":

@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from xraydiff.expressions import UNKNOWN
 from xraydiff.facts import EdgeKind, Firing
+from xraydiff.lookups import Lookups
 from xraydiff.paths import basename, image_path, join
-from xraydiff.references.perl.findings import Findings
-from xraydiff.references.perl.lookups import Lookups
-from xraydiff.references.perl.values import UNKNOWN, Values
+from xraydiff.references.perl.values import Values
+from xraydiff.sightings import Sightings
 
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
@@ -30,9 +31,9 @@ _OPENS: Final = {"open2": 2, "open3": 3, "run": 0, "harness": 0, "start": 0, "ca
 class Commands:
     """Edges to what one program starts."""
 
-    def __init__(self, values: Values, findings: Findings, lookups: Lookups) -> None:
+    def __init__(self, values: Values, seen: Sightings, lookups: Lookups) -> None:
         self._values = values
-        self._findings = findings
+        self._seen = seen
         self._lookups = lookups
 
     def call(self, name: str, nodes: list[Syntax], firing: Firing) -> bool:
@@ -50,12 +51,12 @@ class Commands:
     def line(self, text: str, firing: Firing) -> None:
         """A command line; unknown parts stand in it as a variable that nobody set would."""
         if not text.replace(UNKNOWN, "").strip():
-            self._findings.gap("computed-name", "a command")
+            self._seen.gap("computed-name", "a command")
             return
         if UNKNOWN in text or _META.search(text) or _SETTING.match(text):
             if self._lookups.is_file(_SHELL):
-                self._findings.file(image_path(_SHELL), EdgeKind.EXECUTES, firing, text.replace(UNKNOWN, "..."))
-            self._findings.shell(text.replace(UNKNOWN, "$UNKNOWN"), firing)
+                self._seen.file(image_path(_SHELL), EdgeKind.EXECUTES, firing, text.replace(UNKNOWN, "..."))
+            self._shell(text, firing)
             return
         words = text.split()
         self._program(words[0], firing)
@@ -96,27 +97,31 @@ class Commands:
         self._program(words[0], firing)
         name = basename(words[0])
         if name in _SHELLS and len(words) > 2 and words[1].startswith("-") and words[1].endswith("c"):
-            self._findings.shell(words[2].replace(UNKNOWN, "$UNKNOWN"), firing)
+            self._shell(words[2], firing)
         elif name == "perl":
             self._script(words[1:], firing)
         self._operands(words[1:])
 
+    def _shell(self, text: str, firing: Firing) -> None:
+        text = text.replace(UNKNOWN, "$UNKNOWN")
+        self._seen.inline("shell", text, firing, text)
+
     def _program(self, word: str, firing: Firing) -> None:
         if UNKNOWN in word:
-            self._findings.gap("computed-name", "a command")
+            self._seen.gap("computed-name", "a command")
             return
         path = self._lookups.executable(word)
         if path is not None:
-            self._findings.file(path, EdgeKind.EXECUTES, firing, word)
+            self._seen.file(path, EdgeKind.EXECUTES, firing, word)
 
     def _script(self, words: Sequence[str], firing: Firing) -> None:
         text = next((word for word in words if not word.startswith("-")), "")
         found = self._lookups.named(text, self._lookups.context.cwd)
         if found is not None and self._lookups.is_file(found[0]):
-            self._findings.file(found[0], EdgeKind.EXECUTES, firing, text, language="perl")
+            self._seen.file(found[0], EdgeKind.EXECUTES, firing, text, language="perl")
 
     def _operands(self, words: Sequence[str]) -> None:
         for word in words[:64]:
             found = self._lookups.named(join(self._lookups.context.cwd, word), "/") if "/" in word else None
             if found is not None:
-                self._findings.names(*found, word)
+                self._seen.named(*found, word)

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from xraydiff.lookups import Exhausted, Lookups
 from xraydiff.paths import ImagePath, decoded, image_path, join
 from xraydiff.references import Context
-from xraydiff.references.perl.lookups import Exhausted, Lookups
 
 __all__ = ["Interpreter", "find_interpreter"]
 
@@ -71,10 +71,10 @@ class Interpreter:
             if (path in files or "/." in path) and lookups.is_file(path):
                 return image_path(path)
         for root in (*extra, *self.inc):
-            # A root that is a link, or goes through one (`/usr/lib64 -> lib`).
+            # A root that is a link, or goes through one (`/usr/lib64 -> lib`): perl needs the link too.
             real = lookups.real(root)
             if real is not None and real[0] != root and lookups.is_file(f"{real[0]}/{name}"):
-                return image_path(f"{real[0]}/{name}")
+                return image_path(f"{root}/{name}")
         return None
 
     def below(self, folder: str, lookups: Lookups, extra: Iterable[str] = ()) -> tuple[ImagePath, ...]:
@@ -103,9 +103,20 @@ def find_interpreter(context: Context, lookups: Lookups) -> Interpreter:
 def _interpreter(context: Context, lookups: Lookups) -> Interpreter:
     compiled = _compiled_in(context, lookups)
     roots = compiled or [path for pattern in _LAYOUTS for path in lookups.glob(pattern)]
-    kept = [path for path in dict.fromkeys(roots) if lookups.is_directory(path)]
+    kept = _by_links([path for path in dict.fromkeys(roots) if lookups.is_directory(path)], lookups)
     inc = [*_directories(context.env.get("PERL5LIB") or context.env.get("PERLLIB", ""), context), *_included(context)]
     return Interpreter(inc=tuple(dict.fromkeys([*inc, *kept])), version=_version(kept))
+
+
+def _by_links(roots: list[ImagePath], lookups: Lookups) -> list[ImagePath]:
+    """Without the directories that another root is a link to.
+
+    Debian's @INC has `/usr/share/perl/5.36`, a link to `5.36.0`, so that point releases need no rebuild of modules; the
+    program holds both names, and its modules are gone where the link is.
+    """
+    real = {root: found[0] for root in roots if (found := lookups.real(root)) is not None}
+    linked = {path for root, path in real.items() if root != path}
+    return [root for root in roots if root not in linked]
 
 
 def _compiled_in(context: Context, lookups: Lookups) -> list[ImagePath]:

@@ -6,12 +6,13 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from xraydiff.expressions import UNKNOWN, Value
 from xraydiff.facts import EdgeKind, FileType, Firing
+from xraydiff.lookups import Lookups
 from xraydiff.paths import ImagePath, basename, decoded, image_path, join
-from xraydiff.references.perl.findings import Findings, weakened
 from xraydiff.references.perl.interpreter import Interpreter
-from xraydiff.references.perl.lookups import Lookups
-from xraydiff.references.perl.values import UNKNOWN, Scope, Value
+from xraydiff.references.perl.values import Scope
+from xraydiff.sightings import Sightings, weakened
 
 __all__ = ["Modules"]
 
@@ -69,9 +70,9 @@ _ABOVE: Final = frozenset(("bin", "script", "lib"))
 class Modules:
     """Edges to what one program loads."""
 
-    def __init__(self, scope: Scope, findings: Findings, lookups: Lookups, perl: Interpreter) -> None:
+    def __init__(self, scope: Scope, seen: Sightings, lookups: Lookups, perl: Interpreter) -> None:
         self._scope = scope
-        self._findings = findings
+        self._seen = seen
         self._lookups = lookups
         self._perl = perl
         self._extra: list[str] = []
@@ -91,7 +92,7 @@ class Modules:
         path = self._find(re.sub(r"::|'", "/", name) + ".pm")
         if path is None:
             return False
-        self._findings.file(path, EdgeKind.IMPORTS, firing, name, language="perl")
+        self._seen.file(path, EdgeKind.IMPORTS, firing, name, language="perl")
         return True
 
     def use(self, name: str, words: Sequence[str], firing: Firing) -> None:
@@ -133,14 +134,14 @@ class Modules:
         """`require "x.pl"`: over @INC, or from the working directory where it begins with a dot or slash."""
         path = self._find(text)
         if path is not None:
-            self._findings.file(path, EdgeKind.SOURCES, firing, text, language="perl")
+            self._seen.file(path, EdgeKind.SOURCES, firing, text, language="perl")
 
     def done(self, text: str, firing: Firing) -> None:
         """`do "x.pl"`: as `require`, but its absence is no error."""
         path = self._find(text)
         if path is not None:
             language = "" if text.endswith((".txt", ".dat")) else "perl"
-            self._findings.file(path, EdgeKind.SOURCES, firing, text, language=language)
+            self._seen.file(path, EdgeKind.SOURCES, firing, text, language=language)
 
     def prefix(self, text: str) -> bool:
         """A name whose end is made up as the program runs: the modules in that folder; false where nothing is known."""
@@ -151,7 +152,7 @@ class Modules:
         for path in self._perl.below(folder, self._lookups, self._extra):
             name = basename(path)
             if name.startswith(head.rpartition("::")[2]):
-                self._findings.file(path, EdgeKind.IMPORTS, Firing.NAMED, f"{head}...", language="perl")
+                self._seen.file(path, EdgeKind.IMPORTS, Firing.NAMED, f"{head}...", language="perl")
         return True
 
     def compiled(self, names: Sequence[str], firing: Firing) -> None:
@@ -163,12 +164,12 @@ class Modules:
             folder = "auto/" + "/".join(parts)
             path = self._find(f"{folder}/{parts[-1]}.so")
             if path is not None:
-                self._findings.file(path, EdgeKind.LOADS, firing, name)
+                self._seen.file(path, EdgeKind.LOADS, firing, name)
             for needed in _NEEDED_IN_C.get(name, ()):
                 self.load(needed, firing)
             beside = self._find(f"{folder}/{parts[-1]}.bs")
             if beside is not None and beside != path:
-                self._findings.file(beside, EdgeKind.LOADS, weakened(firing), name)
+                self._seen.file(beside, EdgeKind.LOADS, weakened(firing), name)
 
     def called(self, function: str, text: str, firing: Firing) -> None:
         """A function with a text as its first argument."""
@@ -211,12 +212,12 @@ class Modules:
         index = self._find(f"{folder}/autosplit.ix")
         if index is None:
             return
-        self._findings.file(index, EdgeKind.LOADS, weakened(firing), "AutoLoader", language="perl")
+        self._seen.file(index, EdgeKind.LOADS, weakened(firing), "AutoLoader", language="perl")
         home = index.rpartition("/")[0]
         for name in self._lookups.children(home):
             if name.endswith(".al"):
                 path = image_path(f"{home}/{name}")
-                self._findings.file(path, EdgeKind.LOADS, Firing.DEFERRED, f"AutoLoader {name}", language="perl")
+                self._seen.file(path, EdgeKind.LOADS, Firing.DEFERRED, f"AutoLoader {name}", language="perl")
 
     def _framework(self, name: str) -> None:
         for entry in _FRAMEWORKS.get(name, ()):
@@ -225,7 +226,7 @@ class Modules:
             for folder in dict.fromkeys((here, above)):
                 found = self._lookups.named(entry, folder or "/")
                 if found is not None and found[1] in (FileType.FILE, FileType.DIRECTORY):
-                    self._findings.names(*found, f"{name}: {entry}", Firing.KEPT_WITH)
+                    self._seen.named(*found, f"{name}: {entry}", Firing.KEPT_WITH)
 
     def _find(self, name: str) -> ImagePath | None:
         if UNKNOWN in name or len(name) > self._lookups.context.limits.path or not name:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from xraydiff.facts import EdgeKind, FileType, Firing
+from xraydiff.lookups import Lookups
 from xraydiff.paths import decoded, image_path
-from xraydiff.references.perl.findings import Findings
 from xraydiff.references.perl.interpreter import Interpreter
-from xraydiff.references.perl.lookups import Lookups
+from xraydiff.sightings import Sightings
 
 __all__ = ["Native"]
 
@@ -71,9 +71,9 @@ class Native:
     """Collects what one program says about encodings, layers, properties and TLS."""
 
     def __init__(
-        self, findings: Findings, lookups: Lookups, perl: Interpreter, module: Callable[[str, Firing], bool]
+        self, seen: Sightings, lookups: Lookups, perl: Interpreter, module: Callable[[str, Firing], bool]
     ) -> None:
-        self._findings = findings
+        self._seen = seen
         self._lookups = lookups
         self._perl = perl
         self._module = module
@@ -83,7 +83,7 @@ class Native:
     def module(self, name: str, firing: Firing) -> None:
         """A module that the program uses: one of those that speak TLS where they are told to."""
         if self._client is None and name.startswith(_CLIENTS):
-            self._client = (self._findings.line, firing, name)
+            self._client = (self._seen.line, firing, name)
             self._secure = self._secure or name.startswith("IO::Socket::SSL")
 
     def text(self, raw: bytes, firing: Firing) -> None:
@@ -134,23 +134,23 @@ class Native:
         if self._client is None or not self._secure:
             return
         line, firing, text = self._client
-        self._findings.line = line
+        self._seen.line = line
         firing = Firing.DEFERRED if firing is Firing.LOAD else firing
         for module in _TLS_MODULES:
             self._module(module, firing)
         bundle = self._perl.file("Mozilla/CA/cacert.pem", self._lookups)
         if bundle is not None:
-            self._findings.file(bundle, EdgeKind.TRUSTS, firing, text)
+            self._seen.file(bundle, EdgeKind.TRUSTS, firing, text)
         env = self._lookups.context.env
         names = [env.get("SSL_CERT_FILE", ""), *(f"{home}/cert.pem" for home in self._homes())]
         names += [env.get("SSL_CERT_DIR", ""), *(f"{home}/certs" for home in self._homes())]
         for name in names:
             found = self._lookups.named(name, "/")
             if found is not None and found[1] is FileType.FILE:
-                self._findings.file(found[0], EdgeKind.TRUSTS, firing, text)
+                self._seen.file(found[0], EdgeKind.TRUSTS, firing, text)
                 return
             if found is not None:
-                self._findings.names(*found, text)
+                self._seen.named(*found, text)
                 return
 
     def _homes(self) -> tuple[str, ...]:
@@ -193,4 +193,4 @@ class Native:
     def _file(self, name: str, firing: Firing, detail: str) -> None:
         path = self._perl.file(name, self._lookups)
         if path is not None:
-            self._findings.file(image_path(path), EdgeKind.LOADS, firing, detail, language="perl")
+            self._seen.file(image_path(path), EdgeKind.LOADS, firing, detail, language="perl")

@@ -7,18 +7,19 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from xraydiff.expressions import UNKNOWN, Value
 from xraydiff.facts import FileType, Firing, NodeKind
+from xraydiff.lookups import Exhausted, Lookups
 from xraydiff.paths import decoded, join, parent
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.perl.commands import Commands
-from xraydiff.references.perl.findings import Findings, weakened
 from xraydiff.references.perl.interpreter import Interpreter, find_interpreter
-from xraydiff.references.perl.lookups import Exhausted, Lookups
 from xraydiff.references.perl.modules import Modules
 from xraydiff.references.perl.native import Native
-from xraydiff.references.perl.parsing import code_of, first_error, refusal
-from xraydiff.references.perl.values import UNKNOWN, Scope, Value, Values
-from xraydiff.syntax import Refused, parse
+from xraydiff.references.perl.parsing import code_of, refusal
+from xraydiff.references.perl.values import Scope, Values
+from xraydiff.sightings import Sightings, weakened
+from xraydiff.syntax import Refused, first_error, parse
 
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
@@ -108,12 +109,12 @@ def read(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
     """The references of a program."""
     inline = subject.node.kind is NodeKind.SCRIPT
     data = subject.node.text.encode("utf-8", "surrogateescape") if inline else subject.data
-    findings = Findings(subject.node, context.limits)
+    seen = Sightings(subject.node, "perl", context.limits)
     try:
-        _Program(subject, data, context, findings).run()
+        _Program(subject, data, context, seen).run()
     except Exhausted:
-        findings.gap("too-large", "more steps than the limit for one program")
-    yield from findings.all()
+        seen.gap("too-large", "more steps than the limit for one program")
+    yield from seen.all()
 
 
 def compiled(firing: Firing) -> Firing:
@@ -124,19 +125,19 @@ def compiled(firing: Firing) -> Firing:
 class _Program:
     """One program, what its names hold so far, and what is still to be walked."""
 
-    def __init__(self, subject: Subject, data: bytes, context: Context, findings: Findings) -> None:
+    def __init__(self, subject: Subject, data: bytes, context: Context, seen: Sightings) -> None:
         inline = subject.node.kind is NodeKind.SCRIPT
         self._data = code_of(data.removeprefix(b"\xef\xbb\xbf"))
         self._context = context
-        self._findings = findings
+        self._seen = seen
         self._lookups = Lookups(context)
         directory = str(context.cwd) if inline else str(parent(subject.path))
         self._scope = Scope(path="-e" if inline else subject.path, directory=directory, held={})
         self._values = Values(self._data, self._scope, self._lookups)
         self._perl: Interpreter = find_interpreter(context, self._lookups)
-        self._modules = Modules(self._scope, findings, self._lookups, self._perl)
-        self._commands = Commands(self._values, findings, self._lookups)
-        self._native = Native(findings, self._lookups, self._perl, self._modules.load)
+        self._modules = Modules(self._scope, seen, self._lookups, self._perl)
+        self._commands = Commands(self._values, seen, self._lookups)
+        self._native = Native(seen, self._lookups, self._perl, self._modules.load)
         self._stack: list[tuple[Callable[..., None], tuple[object, ...]]] = []
         self._handlers: dict[str, Callable[[Syntax, Firing, int], None]] = {
             "use_statement": self._use,
@@ -183,21 +184,21 @@ class _Program:
     def run(self) -> None:
         """Walk the program."""
         if b"\0" in self._data[:8192]:
-            self._findings.gap("not-text")
+            self._seen.gap("not-text")
             return
         refused = refusal(self._data, self._context.limits)
         if refused:
-            self._findings.gap("too-large", refused)
+            self._seen.gap("too-large", refused)
             self._plainly()
             return
         tree = parse(self._data, "perl", limits=self._context.limits, memo=self._context.memo)
         if isinstance(tree, Refused):
-            self._findings.gap(tree.reason, tree.detail)
+            self._seen.gap(tree.reason, tree.detail)
             self._plainly()
             return
         root = tree.root_node
         if root.has_error:
-            self._findings.gap("malformed", f"line {first_error(root)}")
+            self._seen.gap("malformed", f"line {first_error(root)}")
         self._push(self._visit, root, Firing.LOAD, 0)
         stack = self._stack
         while stack:
@@ -218,9 +219,9 @@ class _Program:
         # Children are paid for before they are made: a statement may have a million.
         self._lookups.spend(1 + node.child_count)
         if depth > self._context.limits.script_depth:
-            self._findings.gap("too-deep")
+            self._seen.gap("too-deep")
             return
-        self._findings.line = node.start_point[0] + 1
+        self._seen.line = node.start_point[0] + 1
         handler = self._handlers.get(node.type)
         if handler is not None:
             handler(node, firing, depth + 1)
@@ -349,7 +350,7 @@ class _Program:
             if UNKNOWN not in text:
                 self._modules.file(text, how)
             elif not self._modules.prefix(text.replace("/", "::").removesuffix(".pm")):
-                self._findings.gap("computed-name", text.replace(UNKNOWN, "..."))
+                self._seen.gap("computed-name", text.replace(UNKNOWN, "..."))
 
     def _eval(self, node: Syntax, firing: Firing, depth: int) -> None:
         """`eval BLOCK`, whose errors go no further; `eval STRING`, a program of its own; `do FILE`."""
@@ -372,12 +373,12 @@ class _Program:
     def _evaluated(self, text: str, firing: Firing) -> None:
         if UNKNOWN not in text:
             if re.search(r"\b(?:use|require|do|no|system|exec|open)\b|`", text):
-                self._findings.inline("perl", text, firing)
+                self._seen.inline("perl", text, firing, text)
             return
         for match in _EVALUATED.finditer(text):
             name = f"{match[1] or ''}{UNKNOWN}{match[2]}"
             if not self._modules.prefix(name):
-                self._findings.gap("computed-name", name.replace(UNKNOWN, "..."))
+                self._seen.gap("computed-name", name.replace(UNKNOWN, "..."))
 
     # --- calls --------------------------------------------------------------------------------------------------------
 
@@ -525,11 +526,11 @@ class _Program:
             folder = text.partition(UNKNOWN)[0].rpartition("/")[0]
             found = self._lookups.named(folder, self._context.cwd) if folder.count("/") >= 1 else None
             if found is not None and found[1] is FileType.DIRECTORY and found[0].count("/") >= 2:
-                self._findings.names(*found, text.replace(UNKNOWN, "..."))
+                self._seen.named(*found, text.replace(UNKNOWN, "..."))
             return
         found = self._lookups.named(join(self._context.cwd, text), "/") if text else None
         if found is not None and found[0].count("/") >= 1 + (found[1] is FileType.DIRECTORY):
-            self._findings.names(*found, text)
+            self._seen.named(*found, text)
 
 
 _LEAVES: Final = frozenset(

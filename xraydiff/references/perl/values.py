@@ -6,71 +6,35 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from xraydiff.expressions import DEPTH, ITEMS, NOTHING, UNKNOWN, Expressions, Value, changed, either, path_of
+from xraydiff.expressions import Scope as Names
+from xraydiff.lookups import Lookups
 from xraydiff.paths import decoded, image_path, join
-from xraydiff.references.perl.lookups import Lookups
 
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
 
-__all__ = ["NOTHING", "UNKNOWN", "Scope", "Value", "Values"]
+__all__ = ["Scope", "Values"]
 
-UNKNOWN: Final = "\0"
-"""Stands for text that only a run knows; no path holds it."""
-_DEPTH: Final = 24
-"""Expressions inside each other that are worked out: people write about five."""
-_TEXTS: Final = 64
-"""Texts of one value; a list may bring more."""
-_ITEMS: Final = 1_024
-_LONG: Final = 4_096
-"""Characters of a text that is put together from alternatives: no path is longer."""
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "0": "", "e": "\x1b", "a": "\x07", "f": "\f"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Value:
-    """Texts that an expression may be worth; `every` where all of them come in turn, as of a list gone through."""
-
-    texts: tuple[str, ...] = (UNKNOWN,)
-    every: bool = False
-
-    @property
-    def known(self) -> bool:
-        """Whether anything at all is known."""
-        return self.texts != (UNKNOWN,)
-
-
-NOTHING: Final = Value()
-
-
 @dataclass(slots=True, kw_only=True)
-class Scope:
-    """Names with their signs (`$dir`, `@list`) and what they hold; one scope for a program, for names seldom clash."""
+class Scope(Names):
+    """Names with their signs (`$dir`, `@list`) and what they hold."""
 
-    path: str
-    """`__FILE__` and `$0`."""
-    directory: str
-    """`$FindBin::Bin`."""
-    held: dict[str, Value]
     package: str = "main"
     """`__PACKAGE__`, as far as the walk has come."""
 
-    def set(self, name: str, value: Value) -> None:
-        """A further value of a name: what another branch gave it may hold too."""
-        known = self.held.get(name)
-        if known is None or not known.known:
-            self.held[name] = value
-        elif value.known and value.texts != known.texts:
-            self.held[name] = Value(texts=tuple(dict.fromkeys((*known.texts, *value.texts)))[:_TEXTS])
 
-
-class Values:
+class Values(Expressions):
     """Works expressions of one program out."""
 
+    scope: Scope
+
     def __init__(self, data: bytes, scope: Scope, lookups: Lookups) -> None:
-        self.data = data
-        self.scope = scope
-        self.lookups = lookups
-        self._kinds: Mapping[str, Callable[[Syntax, int], Value]] = {
+        super().__init__(data, scope, lookups)
+        self._kinds = {
             "string_literal": self._string,
             "interpolated_string_literal": self._string,
             "command_string": self._string,
@@ -104,18 +68,6 @@ class Values:
             "do_expression": self._nothing,
         }
 
-    def text(self, node: Syntax) -> str:
-        """The source of an expression."""
-        return decoded(self.data[node.start_byte : node.end_byte])
-
-    def of(self, node: Syntax | None, depth: int = 0) -> Value:
-        """What an expression may be worth."""
-        if node is None or depth > _DEPTH:
-            return NOTHING
-        self.lookups.spend()
-        handler = self._kinds.get(node.type)
-        return handler(node, depth + 1) if handler else NOTHING
-
     def arguments(self, node: Syntax) -> list[Syntax]:
         """The arguments of a call or a `use`, in order."""
         held = node.child_by_field_name("arguments")
@@ -129,7 +81,7 @@ class Values:
     def words(self, nodes: list[Syntax]) -> tuple[str, ...]:
         """All texts of several expressions that are known whole."""
         texts = (text for node in nodes for text in self.of(node).texts)
-        return tuple(dict.fromkeys(text for text in texts if UNKNOWN not in text))[:_ITEMS]
+        return tuple(dict.fromkeys(text for text in texts if UNKNOWN not in text))[:ITEMS]
 
     # --- literals -----------------------------------------------------------------------------------------------------
 
@@ -161,12 +113,12 @@ class Values:
         content = node.child_by_field_name("content")
         texts = self.text(content).split() if content is not None else []
         self.lookups.spend(len(texts))
-        return Value(texts=tuple(texts[:_ITEMS]), every=True) if texts else NOTHING
+        return Value(texts=tuple(texts[:ITEMS]), every=True) if texts else NOTHING
 
     def _heredoc(self, node: Syntax, depth: int) -> Value:
         """The body of `<<END` stands behind the statement that begins it."""
         at: Syntax | None = node
-        for _ in range(_DEPTH):
+        for _ in range(DEPTH):
             if at is None:
                 break
             after = at.next_named_sibling
@@ -193,9 +145,6 @@ class Values:
     def _declared(self, node: Syntax, depth: int) -> Value:
         return self.of(node.child_by_field_name("variable"), depth)
 
-    def _inner(self, node: Syntax, depth: int) -> Value:
-        return self.of(node.named_children[-1], depth) if node.named_child_count else NOTHING
-
     def _nothing(self, _node: Syntax, _depth: int) -> Value:
         return NOTHING
 
@@ -204,14 +153,6 @@ class Values:
 
     def _parenthesized(self, node: Syntax, depth: int) -> Value:
         return self.of(node.named_children[0], depth) if node.named_child_count == 1 else self._list(node, depth)
-
-    def _list(self, node: Syntax, depth: int) -> Value:
-        self.lookups.spend(node.child_count)
-        texts: list[str] = []
-        for child in node.named_children:
-            if child.type != "comment":
-                texts.extend(self.of(child, depth).texts)
-        return Value(texts=tuple(texts[:_ITEMS]), every=True) if texts else NOTHING
 
     # --- operators ----------------------------------------------------------------------------------------------------
 
@@ -237,16 +178,6 @@ class Values:
     def _conditional(self, node: Syntax, depth: int) -> Value:
         yes, no = node.child_by_field_name("consequent"), node.child_by_field_name("alternative")
         return either(self.of(yes, depth), self.of(no, depth))
-
-    def joined(self, left: Value, right: Value, joint: str) -> Value:
-        """Every text of one value before every text of another."""
-        count = len(left.texts) * len(right.texts)
-        longest = max(map(len, left.texts), default=0) + max(map(len, right.texts), default=0)
-        self.lookups.spend(count * (1 + (longest >> 8)))
-        if count > _ITEMS or longest > (_LONG if count > 1 else self.lookups.context.limits.script):
-            return NOTHING
-        texts = tuple(dict.fromkeys(one + joint + two for one in left.texts for two in right.texts))
-        return Value(texts=texts, every=left.every or right.every)
 
     # --- calls --------------------------------------------------------------------------------------------------------
 
@@ -297,12 +228,6 @@ class Values:
         return replace(value, texts=tuple(texts))
 
 
-def either(left: Value, right: Value) -> Value:
-    """What one or the other of two values may be."""
-    texts = [text for text in (*left.texts, *right.texts) if text != UNKNOWN]
-    return Value(texts=tuple(dict.fromkeys(texts))[:_TEXTS]) if texts else NOTHING
-
-
 def _known(name: str, scope: Scope) -> Value:
     match name.lstrip("$"):
         case "FindBin::Bin" | "FindBin::RealBin" | "Bin" | "RealBin":
@@ -317,26 +242,9 @@ def _unescaped(text: str) -> str:
     return _ESCAPES.get(text[1:], text[1:])
 
 
-def _each(value: Value, change: Callable[[str], str]) -> Value:
-    return replace(value, texts=tuple(dict.fromkeys(map(change, value.texts))))
-
-
 def _dirname(text: str) -> str:
     head, slash, _ = text.rstrip("/").rpartition("/")
     return (head or "/") if slash else "."
-
-
-def _join(values: Values, arguments: list[Value]) -> Value:
-    if not arguments:
-        return NOTHING
-    whole = arguments[0]
-    for part in arguments[1:]:
-        whole = values.joined(_each(whole, lambda text: text.rstrip("/")), _each(part, _without_slash), "/")
-    return whole
-
-
-def _without_slash(text: str) -> str:
-    return text.lstrip("/")
 
 
 def _concatenated(values: Values, arguments: list[Value]) -> Value:
@@ -354,7 +262,7 @@ def _first(_: Values, arguments: list[Value]) -> Value:
 
 
 def _parents(_: Values, arguments: list[Value]) -> Value:
-    return _each(arguments[0], _dirname) if arguments else NOTHING
+    return changed(arguments[0], _dirname) if arguments else NOTHING
 
 
 def _absolute(values: Values, arguments: list[Value]) -> Value:
@@ -380,20 +288,20 @@ def _glob(values: Values, arguments: list[Value]) -> Value:
 def _moved(values: Values, name: str, value: Value, arguments: list[Value]) -> Value:
     """Methods of Path::Tiny and Path::Class."""
     if name == "parent":
-        return _each(value, lambda text: image_path(f"{text}/..") if text.startswith("/") else _dirname(text))
+        return changed(value, lambda text: image_path(f"{text}/..") if text.startswith("/") else _dirname(text))
     if name == "sibling":
-        return _join(values, [_each(value, _dirname), *arguments])
-    return _join(values, [value, *arguments]) if name not in _SAME else value
+        return path_of(values, [changed(value, _dirname), *arguments])
+    return path_of(values, [value, *arguments]) if name not in _SAME else value
 
 
 _SAME: Final = frozenset(("stringify", "absolute", "realpath", "canonpath", "to_string", "resolve"))
 _FUNCTIONS: Final[Mapping[str, Callable[[Values, list[Value]], Value]]] = {
-    "catfile": _join,
-    "catdir": _join,
+    "catfile": path_of,
+    "catdir": path_of,
     "join": _concatenated,
-    "path": _join,
-    "file": _join,
-    "dir": _join,
+    "path": path_of,
+    "file": path_of,
+    "dir": path_of,
     "dirname": _parents,
     "abs_path": _absolute,
     "realpath": _absolute,

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from xraydiff.computed import CHOICES, DEEP, HOLE, UNKNOWN, Texts, concatenated, known, normal, union
+from xraydiff.computed import CHOICES, DEEP, DEPTH, HOLE, UNKNOWN, Evaluator, Texts, concatenated, known, normal, union
 from xraydiff.paths import ImagePath, basename, parent
 from xraydiff.references.php.script import Script
 from xraydiff.syntax import text_of
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Place", "Values", "arguments", "function_name"]
 
-_DEPTH: Final = 24
-"""Expressions within expressions that are followed."""
-_STEPS: Final = 200_000
 _PARTS: Final = 256
 """Parts of one text: longer ones are pages, not names."""
 _SINGLE = re.compile(r"\\([\\'])")
@@ -83,48 +80,26 @@ def arguments(node: Syntax) -> list[Syntax]:
     return [one.named_children[-1] for one in given.named_children if one.type == "argument" and one.named_children]
 
 
-class Values:
-    """Evaluates expressions of one script. Follows `_DEPTH` levels of them, so it never recurses further than that."""
+class Values(Evaluator):
+    """Evaluates expressions of one script."""
 
     def __init__(self, data: bytes, script: Script, place: Place) -> None:
+        super().__init__()
         self._data = data
         self._script = script
         self._place = place
-        self._steps = _STEPS
-        self._known: dict[int, Texts] = {}
-        self._listed: dict[int, Texts] = {}
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether there were more expressions than are looked at."""
-        return self._steps <= 0
 
     def texts(self, node: Syntax, depth: int = 0) -> Texts:
         """The texts that an expression may stand for."""
         node = _inner(node)
         if node.type == "string":
             return (_SINGLE.sub(r"\1", self._text(node)[1:-1]).replace(HOLE, ""),)
-        if depth > _DEPTH or not self._spend():
-            return UNKNOWN
-        if node.id not in self._known:
-            # What a name stands for may lead back to the name.
-            self._known[node.id] = UNKNOWN
-            self._known[node.id] = self._evaluated(node, depth)
-        return self._known[node.id]
+        return self._once(self._known, node.id, self._evaluated, node, depth)
 
     def elements(self, node: Syntax, depth: int = 0) -> Texts:
         """The texts that the elements of an array may stand for."""
         node = _inner(node)
-        if depth > _DEPTH or not self._spend():
-            return UNKNOWN
-        if node.id not in self._listed:
-            self._listed[node.id] = UNKNOWN
-            self._listed[node.id] = self._list(node, depth)
-        return self._listed[node.id]
-
-    def _spend(self, steps: int = 1) -> bool:
-        self._steps -= steps
-        return self._steps > 0
+        return self._once(self._elements, node.id, self._list, node, depth)
 
     def _children(self, node: Syntax) -> list[Syntax]:
         return node.named_children if self._spend(node.named_child_count) else []
@@ -258,7 +233,7 @@ class Values:
             name = node.named_children[-1] if node.named_children else node
             text = self._text(name)
             names = self._script.values.get(f"->{text[1:]}" if text.startswith("$") else text, [])
-        inner = (_inner(one) for one in names) if depth <= _DEPTH else ()
+        inner = (_inner(one) for one in names) if depth <= DEPTH else ()
         return [one for one in inner if one.type == "array_creation_expression"]
 
     def _list(self, node: Syntax, depth: int) -> Texts:
@@ -324,7 +299,7 @@ class Values:
 
 
 def _inner(node: Syntax) -> Syntax:
-    for _ in range(_DEPTH):
+    for _ in range(DEPTH):
         if node.type not in _WRAPPED or not node.named_children:
             break
         node = node.named_children[-1]

@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Sequence
 from typing import Final
 
+from xraydiff.computed import HOLE
 from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import basename, image_path, join
-from xraydiff.references.python.patterns import HOLE
 from xraydiff.references.python.program import Call, Program
 from xraydiff.references.python.vocabulary import ARGV_CALLS, RUNS_OTHERS, SHELL_CALLS, VECTOR_CALLS, WORD_CALLS
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from xraydiff.computed import DEEP, HOLE, Texts
 from xraydiff.facts import FileType, Firing
 from xraydiff.paths import ImagePath, join, parent
-from xraydiff.references.python.patterns import DEEP, HOLE, Texts
 from xraydiff.references.python.program import Call, Program
 from xraydiff.references.python.vocabulary import (
     FLASKS,
@@ -22,7 +22,7 @@ from xraydiff.references.python.vocabulary import (
 )
 
 if TYPE_CHECKING:
-    from xraydiff.references.python.syntax import Syntax
+    from xraydiff.references.python.nodes import Syntax
 
 __all__ = ["files", "path_expression", "relative_literal", "writes"]
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from xraydiff.computed import HOLE
 from xraydiff.errors import ImageError
 from xraydiff.facts import FileType
 from xraydiff.paths import ImagePath, basename, image_path, is_below, parent
 from xraydiff.references import Context
 from xraydiff.references.python.interpreters import Interpreter
-from xraydiff.references.python.patterns import HOLE
 from xraydiff.references.python.vocabulary import FROZEN, MODULE_ATTRIBUTES
 from xraydiff.tree import FileTree
 

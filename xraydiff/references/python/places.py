@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from xraydiff.facts import Firing
-
-if TYPE_CHECKING:
-    from xraydiff.references.python.syntax import Syntax
+from xraydiff.references.python.nodes import Syntax
 
 __all__ = ["Attempt", "Function", "Place", "Script", "Use"]
 

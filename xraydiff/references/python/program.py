@@ -5,22 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from xraydiff.computed import HOLE, Texts, is_vague, joined
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import ImagePath, image_path, is_below
 from xraydiff.references import Context
-from xraydiff.references.python.findings import Sightings
 from xraydiff.references.python.lazy import LazyNames
 from xraydiff.references.python.library import LibraryCalls
 from xraydiff.references.python.modules import Finder, Module
-from xraydiff.references.python.patterns import HOLE, Texts, expand, is_vague, joined
+from xraydiff.references.python.patterns import expand
 from xraydiff.references.python.places import Script
 from xraydiff.references.python.values import Values
 from xraydiff.references.python.vocabulary import ALWAYS_BUILT_IN
+from xraydiff.sightings import Sightings
 from xraydiff.start import find_executable
 
 if TYPE_CHECKING:
-    from xraydiff.references.python.syntax import Syntax
+    from xraydiff.references.python.nodes import Syntax
 
 __all__ = ["Call", "Program"]
 

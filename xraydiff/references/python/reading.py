@@ -6,20 +6,20 @@ import re
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Final
 
+from xraydiff.computed import HOLE
 from xraydiff.facts import Firing
 from xraydiff.paths import parent
 from xraydiff.references.python.commands import commands
 from xraydiff.references.python.data import files, path_expression, relative_literal, writes
 from xraydiff.references.python.metadata import metadata
 from xraydiff.references.python.modules import Module
-from xraydiff.references.python.patterns import HOLE
 from xraydiff.references.python.program import Call, Program
 from xraydiff.references.python.runtime import codec, runtime, zone
 from xraydiff.references.python.vocabulary import IMPORTERS, LOGGERS, PROBES
 
 if TYPE_CHECKING:
+    from xraydiff.references.python.nodes import Syntax
     from xraydiff.references.python.places import Place, Script, Use
-    from xraydiff.references.python.syntax import Syntax
 
 __all__ = ["read_script"]
 

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from xraydiff.computed import HOLE
 from xraydiff.elf.format import ElfError
 from xraydiff.elf.loader import Loader
 from xraydiff.errors import ImageError
 from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import ImagePath, image_path, join, parent
 from xraydiff.references import Context
-from xraydiff.references.python.patterns import HOLE
 from xraydiff.references.python.program import Call, Program
 from xraydiff.references.python.vocabulary import (
     BUILT_IN_CODECS,

@@ -11,9 +11,9 @@ from typing import Final
 from xraydiff.facts import EdgeKind, FileType, Firing, ImageConfig
 from xraydiff.paths import ImagePath, basename, image_path, join, parent
 from xraydiff.references import Context
-from xraydiff.references.python.findings import Sightings
 from xraydiff.references.python.modules import Finder, Module
 from xraydiff.references.python.names import MODULE_VARIABLES, SERVERS
+from xraydiff.sightings import Sightings
 from xraydiff.start import health_command
 
 __all__ = ["Launch", "commands_of", "launch", "launch_variables", "script_directories", "shell_commands"]

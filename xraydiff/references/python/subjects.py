@@ -12,7 +12,6 @@ from xraydiff.paths import ImagePath, basename, is_below, parent
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.python.conditions import Known
 from xraydiff.references.python.data import template_roots
-from xraydiff.references.python.findings import Sightings
 from xraydiff.references.python.interpreters import Interpreter, interpreters
 from xraydiff.references.python.lazy import lazy_names
 from xraydiff.references.python.library import library_calls
@@ -31,6 +30,7 @@ from xraydiff.references.python.start import (
 )
 from xraydiff.references.python.syntax import parse
 from xraydiff.references.python.values import Scene, Values, bind
+from xraydiff.sightings import Sightings
 
 __all__ = ["read"]
 
@@ -54,9 +54,7 @@ def read(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
         _read(subject, context, seen)
     except LimitExceeded as error:
         seen.gap("too-large", error.message)
-    yield from seen.edges()
-    for reason, detail in seen.gaps():
-        yield Gap(node=subject.node, reason=reason, detail=detail)
+    yield from seen.all()
 
 
 def _read(subject: Subject, context: Context, seen: Sightings) -> None:

@@ -9,14 +9,15 @@ attributes, strings, operators, brackets) and of blocks, and drops everything el
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from xraydiff.references.python.conditions import Known, verdict
+from xraydiff.references.python.nodes import Syntax
 from xraydiff.references.python.places import Attempt, Function, Place, Script, Use
 from xraydiff.references.python.vocabulary import EXCEPTIONS_OF_IMPORTS
 
-__all__ = ["Syntax", "parse"]
+__all__ = ["parse"]
 
 _BLANK: Final = rb"(?:[ \t\f]|\\\r?\n)*+"
 _WORD: Final = rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*+"
@@ -94,45 +95,6 @@ _PARTS: Final = 64
 """Components of one dotted name."""
 _MANY: Final = 20_000
 """Names of one import statement, items of one bracket."""
-
-
-class Syntax:
-    """A node: its type, its bytes, named children, and some of them by field."""
-
-    __slots__ = ("children", "end_byte", "fields", "sign", "start_byte", "type")
-
-    def __init__(  # noqa: PLR0917  one is made for each word of a module
-        self,
-        type_: str,
-        start: int,
-        end: int,
-        fields: dict[str, Syntax] | None = None,
-        children: list[Syntax] | None = None,
-        sign: str = "",
-    ) -> None:
-        self.type = type_
-        self.start_byte = start
-        self.end_byte = end
-        self.fields = fields
-        self.children = children
-        """None for none: most nodes are names, and a list for each would double what a module takes."""
-        self.sign = sign
-        """Of a binary operator."""
-
-    @property
-    def named_children(self) -> Sequence[Syntax]:
-        """What it consists of, where that has no names."""
-        return self.children if self.children is not None else ()
-
-    def add(self, child: Syntax) -> None:
-        """A further child."""
-        if self.children is None:
-            self.children = []
-        self.children.append(child)
-
-    def child_by_field_name(self, name: str) -> Syntax | None:
-        """A child by its field."""
-        return self.fields.get(name) if self.fields is not None else None
 
 
 class _Frame:

@@ -6,19 +6,19 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from xraydiff.computed import DEPTH, HOLE, UNKNOWN, Evaluator, Texts, joined, normal
 from xraydiff.paths import ImagePath, basename, parent
 from xraydiff.references.python.modules import Finder
-from xraydiff.references.python.patterns import HOLE, UNKNOWN, Texts, concatenated, joined, normal, union
+from xraydiff.references.python.patterns import concatenated, union
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from xraydiff.references.python.nodes import Syntax
     from xraydiff.references.python.places import Script
-    from xraydiff.references.python.syntax import Syntax
 
 __all__ = ["Bindings", "Scene", "Values", "bind"]
 
-_DEPTH: Final = 24
 _ITEMS: Final = 64
 _LONGEST: Final = 4_096
 """Bytes of an expression's text that are looked at."""
@@ -90,17 +90,15 @@ def _put(held: dict[str, list[Syntax]], name: bytes, node: Syntax) -> None:
         nodes.append(node)
 
 
-class Values:
+class Values(Evaluator):
     """Evaluates expressions of one module, as far as the text tells."""
 
     def __init__(self, data: bytes, bindings: Bindings, scene: Scene, finder: Finder, steps: int) -> None:
+        super().__init__(steps)
         self._data = data
         self.bindings = bindings
         self.scene = scene
         self._finder = finder
-        self._steps = steps
-        self._known: dict[int, Texts] = {}
-        self._elements: dict[int, Texts] = {}
         self._words: dict[int, list[str] | None] = {}
 
     # --- names -------------------------------------------------------------------------------------------------------
@@ -166,13 +164,7 @@ class Values:
             literal = self.literal(node)
             if literal is not None:
                 return (literal.replace(HOLE, ""),)
-        if depth > _DEPTH or not self._spend():
-            return UNKNOWN
-        if id(node) not in self._known:
-            # What a name stands for may lead back to the name.
-            self._known[id(node)] = UNKNOWN
-            self._known[id(node)] = self._evaluated(node, depth)
-        return self._known[id(node)]
+        return self._once(self._known, id(node), self._evaluated, node, depth)
 
     def _evaluated(self, node: Syntax, depth: int) -> Texts:
         match node.type:
@@ -200,12 +192,7 @@ class Values:
 
     def elements(self, node: Syntax, depth: int = 0) -> Texts:
         """The texts that the elements of a list, a tuple, a set or of the keys of a dict may stand for."""
-        if depth > _DEPTH or not self._spend():
-            return UNKNOWN
-        if id(node) not in self._elements:
-            self._elements[id(node)] = UNKNOWN
-            self._elements[id(node)] = self._listed(node, depth)
-        return self._elements[id(node)]
+        return self._once(self._elements, id(node), self._listed, node, depth)
 
     def _listed(self, node: Syntax, depth: int) -> Texts:
         match node.type:
@@ -228,7 +215,7 @@ class Values:
 
     def words(self, node: Syntax, depth: int = 0) -> list[str] | None:
         """The words of a command given as a list, each its first possible text; None for no list."""
-        if depth > _DEPTH or not self._spend():
+        if depth > DEPTH or not self._spend():
             return None
         if id(node) not in self._words:
             self._words[id(node)] = None
@@ -259,10 +246,6 @@ class Values:
             held = self._receiver(node)
             return self.texts(held, depth + 1)[0].split() if held is not None else None
         return None
-
-    def _spend(self, steps: int = 1) -> bool:
-        self._steps -= steps
-        return self._steps > 0
 
     def _children(self, node: Syntax) -> Sequence[Syntax]:
         if not self._spend(1 + len(node.named_children) // 8):
@@ -392,7 +375,7 @@ class Values:
 
     def _looked_up(self, held: Syntax, index: Syntax | None, depth: int) -> Texts:
         """The values of a dict, all of them where the key is not known; the elements of a list."""
-        if depth > _DEPTH or not self._spend():
+        if depth > DEPTH or not self._spend():
             return UNKNOWN
         if held.type == "identifier":
             nodes = self.bindings.values.get(self.text(held), ())

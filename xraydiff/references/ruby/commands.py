@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from xraydiff.expressions import UNKNOWN
 from xraydiff.facts import EdgeKind, Firing
+from xraydiff.lookups import Lookups
 from xraydiff.paths import basename, image_path, join
-from xraydiff.references.ruby.findings import Findings
-from xraydiff.references.ruby.lookups import Lookups
-from xraydiff.references.ruby.values import UNKNOWN, Values
+from xraydiff.references.ruby.values import Values
+from xraydiff.sightings import Sightings
 
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
@@ -67,9 +68,9 @@ _RUBIES: Final = ("RbConfig.ruby", "Gem.ruby")
 class Commands:
     """Edges to what one program starts."""
 
-    def __init__(self, values: Values, findings: Findings, lookups: Lookups) -> None:
+    def __init__(self, values: Values, seen: Sightings, lookups: Lookups) -> None:
         self._values = values
-        self._findings = findings
+        self._seen = seen
         self._lookups = lookups
 
     def starts(self, owner: str, method: str) -> bool:
@@ -95,21 +96,25 @@ class Commands:
     def line(self, text: str, firing: Firing) -> None:
         """A command line; unknown parts stand in it as a variable that nobody set would."""
         if not text.replace(UNKNOWN, "").strip():
-            self._findings.gap("computed-name", "a command")
+            self._seen.gap("computed-name", "a command")
             return
         word = text.split(None, 1)[0]
         if UNKNOWN in text or _META.search(text) or word in _OWN:
             self._sh(firing, text)
-            self._findings.shell(text.replace(UNKNOWN, "$UNKNOWN"), firing)
+            self._shell(text, firing)
             return
         path = self._lookups.executable(word)
         if path is not None:
-            self._findings.file(path, EdgeKind.EXECUTES, firing, word)
+            self._seen.file(path, EdgeKind.EXECUTES, firing, word)
         self._operands(text.split()[1:])
 
     def _sh(self, firing: Firing, text: str) -> None:
         if self._lookups.is_file(_SHELL):
-            self._findings.file(image_path(_SHELL), EdgeKind.EXECUTES, firing, text.replace(UNKNOWN, "..."))
+            self._seen.file(image_path(_SHELL), EdgeKind.EXECUTES, firing, text.replace(UNKNOWN, "..."))
+
+    def _shell(self, text: str, firing: Firing) -> None:
+        text = text.replace(UNKNOWN, "$UNKNOWN")
+        self._seen.inline("shell", text, firing, text)
 
     def _words(self, words: Sequence[Syntax], firing: Firing) -> None:
         if not words:
@@ -123,12 +128,12 @@ class Commands:
             path = self._lookups.executable(word)
             if path is None:
                 if UNKNOWN in word:
-                    self._findings.gap("computed-name", "a command")
+                    self._seen.gap("computed-name", "a command")
                 continue
-            self._findings.file(path, EdgeKind.EXECUTES, firing, word)
+            self._seen.file(path, EdgeKind.EXECUTES, firing, word)
             if basename(word) in _SHELLS and len(held) > 1 and held[0].texts[0].startswith("-"):
                 for text in held[1].texts if held[0].texts[0].endswith("c") else ():
-                    self._findings.shell(text.replace(UNKNOWN, "$UNKNOWN"), firing)
+                    self._shell(text, firing)
             elif basename(word) == "ruby":
                 self._script(others, firing)
         self._operands([text for value in held for text in value.texts])
@@ -137,9 +142,9 @@ class Commands:
         for text in self._values.of(words[0]).texts if words else ():
             if self._lookups.is_file(join(self._lookups.context.cwd, text)):
                 path = join(self._lookups.context.cwd, text)
-                self._findings.file(path, EdgeKind.EXECUTES, firing, text, language="ruby")
+                self._seen.file(path, EdgeKind.EXECUTES, firing, text, language="ruby")
 
     def _operands(self, words: Sequence[str]) -> None:
         for word in words:
             if "/" in word and (found := self._lookups.named(word, self._lookups.context.cwd)) is not None:
-                self._findings.names(*found, word)
+                self._seen.named(*found, word)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from xraydiff.facts import Edge, EdgeKind, Firing
+from xraydiff.lookups import Exhausted, Lookups
 from xraydiff.paths import basename, decoded
 from xraydiff.references import Context, Gap, Subject
-from xraydiff.references.ruby.findings import Findings
 from xraydiff.references.ruby.interpreter import find_interpreter
-from xraydiff.references.ruby.lookups import Exhausted, Lookups
+from xraydiff.sightings import Sightings
 
 __all__ = ["is_extension", "read_extension"]
 
@@ -30,7 +30,7 @@ def is_extension(subject: Subject) -> bool:
 
 def read_extension(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
     """An edge for each string that is a feature's name; a plain word may be something else, a path hardly."""
-    findings = Findings(subject.node, context.limits)
+    seen = Sightings(subject.node, "ruby", context.limits)
     lookups = Lookups(context)
     try:
         ruby = find_interpreter(context, lookups)
@@ -40,7 +40,7 @@ def read_extension(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
             for path in ruby.files(text, lookups):
                 firing = Firing.LOAD if "/" in text or text in known else Firing.GUARDED
                 language = "" if path.endswith(".so") else "ruby"
-                findings.file(path, EdgeKind.IMPORTS, firing, text, language=language)
+                seen.file(path, EdgeKind.IMPORTS, firing, text, language=language)
     except Exhausted:
-        findings.gap("too-large", "more names than the limit for one extension")
-    yield from findings.all()
+        seen.gap("too-large", "more names than the limit for one extension")
+    yield from seen.all()

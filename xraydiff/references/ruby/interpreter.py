@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from xraydiff.lookups import Exhausted, Lookups
 from xraydiff.paths import ImagePath, basename, decoded, image_path, join, parent
 from xraydiff.references import Context
-from xraydiff.references.ruby.lookups import Exhausted, Lookups
 
 __all__ = ["Gem", "Interpreter", "find_interpreter"]
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from xraydiff.errors import ImageError
+from xraydiff.expressions import Value
 from xraydiff.facts import EdgeKind, FileType, Firing
+from xraydiff.lookups import Lookups
 from xraydiff.paths import ImagePath, decoded, image_path
-from xraydiff.references.ruby.findings import Findings
 from xraydiff.references.ruby.interpreter import Interpreter
-from xraydiff.references.ruby.lookups import Lookups
-from xraydiff.references.ruby.values import Value
+from xraydiff.sightings import Sightings
 
 __all__ = ["Native"]
 
@@ -42,10 +42,10 @@ class Native:
     """Collects what one program says about encodings and TLS."""
 
     def __init__(
-        self, findings: Findings, lookups: Lookups, ruby: Interpreter, feature: Callable[[str, Firing], None]
+        self, seen: Sightings, lookups: Lookups, ruby: Interpreter, feature: Callable[[str, Firing], None]
     ) -> None:
         self._feature = feature
-        self._findings = findings
+        self._seen = seen
         self._lookups = lookups
         self._ruby = ruby
         self._client: tuple[int, Firing, str] | None = None
@@ -65,10 +65,10 @@ class Native:
         elif text.startswith(("Digest::", "OpenSSL::Digest")):
             self._digest(text.rpartition("::")[2], firing)
         elif text in _CLIENTS and self._client is None:
-            self._client = (self._findings.line, firing, text)
+            self._client = (self._seen.line, firing, text)
         elif text in _ALWAYS:
             self._secure = True
-            self._client = self._client or (self._findings.line, firing, text)
+            self._client = self._client or (self._seen.line, firing, text)
 
     def _digest(self, name: str, firing: Firing) -> None:
         """`Digest::SHA256` is loaded when it is first named (digest.rb, `Digest.const_missing`)."""
@@ -101,7 +101,7 @@ class Native:
         if self._client is None or not self._secure:
             return
         line, firing, text = self._client
-        self._findings.line = line
+        self._seen.line = line
         env = self._lookups.context.env
         homes = _openssl_homes(self._lookups)
         names = [env.get("SSL_CERT_FILE", ""), *(f"{home}/cert.pem" for home in homes)]
@@ -111,9 +111,9 @@ class Native:
             if found is not None:
                 kind = EdgeKind.TRUSTS
                 if found[1] is FileType.FILE:
-                    self._findings.file(found[0], kind, weakened_to_use(firing), text)
+                    self._seen.file(found[0], kind, weakened_to_use(firing), text)
                     return
-                self._findings.names(*found, text)
+                self._seen.named(*found, text)
                 return
 
     def _encoding(self, name: str, firing: Firing) -> None:
@@ -123,9 +123,9 @@ class Native:
         for folder in self._ruby.archives:
             own = ImagePath(f"{folder}/enc/{name.lower().replace('-', '_')}.so")
             if self._lookups.is_file(own):
-                self._findings.file(own, EdgeKind.LOADS, firing, name)
+                self._seen.file(own, EdgeKind.LOADS, firing, name)
             for path in _transcoders(self._lookups, folder).get(name.upper(), ()):
-                self._findings.file(path, EdgeKind.LOADS, firing, name)
+                self._seen.file(path, EdgeKind.LOADS, firing, name)
 
 
 def weakened_to_use(firing: Firing) -> Firing:

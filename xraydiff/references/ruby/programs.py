@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from xraydiff.facts import EdgeKind, FileType, Firing
+from xraydiff.lookups import Lookups
 from xraydiff.paths import ImagePath, basename, image_path, join
-from xraydiff.references.ruby.findings import Findings, weakened
 from xraydiff.references.ruby.interpreter import Gem, Interpreter
-from xraydiff.references.ruby.lookups import Lookups
+from xraydiff.sightings import Sightings, weakened
 
 __all__ = ["Programs"]
 
@@ -32,8 +32,8 @@ _BUNDLERS: Final = frozenset({"bundle", "bundler"})
 class Programs:
     """Edges of wrappers that RubyGems writes."""
 
-    def __init__(self, findings: Findings, lookups: Lookups, ruby: Interpreter) -> None:
-        self._findings = findings
+    def __init__(self, seen: Sightings, lookups: Lookups, ruby: Interpreter) -> None:
+        self._seen = seen
         self._lookups = lookups
         self._ruby = ruby
 
@@ -54,31 +54,31 @@ class Programs:
         gem = self._ruby.gem(names[0]) if len(names) == 2 else None
         path = self._program_of(gem, names[1]) if gem is not None else None
         if gem is not None and path is not None:
-            self._findings.file(gem.specification, EdgeKind.IMPORTS, firing, f"gem {names[0]}")
-            self._findings.file(path, EdgeKind.SOURCES, firing, names[1], language="ruby")
+            self._seen.file(gem.specification, EdgeKind.IMPORTS, firing, f"gem {names[0]}")
+            self._seen.file(path, EdgeKind.SOURCES, firing, names[1], language="ruby")
 
     def _files(self, name: str, firing: Firing) -> None:
         for file in _SERVERS.get(name, ()):
             found = self._lookups.named(file, self._lookups.context.cwd)
             if found is not None and found[1] is FileType.FILE:
-                self._findings.file(found[0], EdgeKind.SOURCES, weakened(firing), f"{name}: {file}", language="ruby")
+                self._seen.file(found[0], EdgeKind.SOURCES, weakened(firing), f"{name}: {file}", language="ruby")
 
     def _bundled(self, word: str) -> None:
         bundle = self._ruby.bundle
         gemfile = join(self._lookups.context.cwd, "Gemfile")
         for file in (gemfile, bundle.lock or f"{gemfile}.lock"):
             if self._lookups.is_file(file):
-                self._findings.file(image_path(file), EdgeKind.LOADS, Firing.LOAD, "bundle exec")
+                self._seen.file(image_path(file), EdgeKind.LOADS, Firing.LOAD, "bundle exec")
         self._files(word, Firing.LOAD)
         program = self._lookups.executable(word)
         if program is not None:
-            self._findings.file(program, EdgeKind.EXECUTES, Firing.LOAD, word)
+            self._seen.file(program, EdgeKind.EXECUTES, Firing.LOAD, word)
             return
         for gem in self._ruby.gems:
             path = self._program_of(gem, word)
             if path is not None:
-                self._findings.file(gem.specification, EdgeKind.IMPORTS, Firing.LOAD, f"gem {gem.name}")
-                self._findings.file(path, EdgeKind.SOURCES, Firing.LOAD, word, language="ruby")
+                self._seen.file(gem.specification, EdgeKind.IMPORTS, Firing.LOAD, f"gem {gem.name}")
+                self._seen.file(path, EdgeKind.SOURCES, Firing.LOAD, word, language="ruby")
                 return
 
     def _program_of(self, gem: Gem, name: str) -> ImagePath | None:

@@ -6,19 +6,20 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
+from xraydiff.expressions import UNKNOWN, Scope, Value
 from xraydiff.facts import EdgeKind, FileType, Firing, NodeKind
+from xraydiff.lookups import Exhausted, Lookups
 from xraydiff.paths import ImagePath, decoded, image_path, join, parent
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.ruby.commands import Commands
-from xraydiff.references.ruby.findings import Findings, weakened
 from xraydiff.references.ruby.interpreter import Interpreter, find_interpreter
-from xraydiff.references.ruby.lookups import Exhausted, Lookups
 from xraydiff.references.ruby.native import Native
-from xraydiff.references.ruby.parsing import first_error, refusal
+from xraydiff.references.ruby.parsing import refusal
 from xraydiff.references.ruby.programs import Programs
 from xraydiff.references.ruby.templates import Templates, code_of_template
-from xraydiff.references.ruby.values import UNKNOWN, Scope, Value, Values
-from xraydiff.syntax import Refused, parse
+from xraydiff.references.ruby.values import Values
+from xraydiff.sightings import Sightings, weakened
+from xraydiff.syntax import Refused, first_error, parse
 
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
@@ -127,22 +128,22 @@ def read(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
     data = subject.node.text.encode("utf-8", "surrogateescape") if inline else subject.data
     if subject.path.endswith(".erb") and not inline:
         data = code_of_template(data)
-    findings = Findings(subject.node, context.limits)
+    seen = Sightings(subject.node, "ruby", context.limits)
     try:
-        _Program(subject, data.removeprefix(b"\xef\xbb\xbf"), context, findings).run()
+        _Program(subject, data.removeprefix(b"\xef\xbb\xbf"), context, seen).run()
     except Exhausted:
-        findings.gap("too-large", "more steps than the limit for one program")
-    yield from findings.all()
+        seen.gap("too-large", "more steps than the limit for one program")
+    yield from seen.all()
 
 
 class _Program:
     """One program, what its names hold so far, and what is still to be walked."""
 
-    def __init__(self, subject: Subject, data: bytes, context: Context, findings: Findings) -> None:
+    def __init__(self, subject: Subject, data: bytes, context: Context, seen: Sightings) -> None:
         inline = subject.node.kind is NodeKind.SCRIPT
         self._data = data
         self._context = context
-        self._findings = findings
+        self._seen = seen
         self._lookups = Lookups(context)
         directory = str(context.cwd) if inline else str(parent(subject.path))
         scope = Scope(path="-e" if inline else subject.path, directory=directory, held={})
@@ -150,10 +151,10 @@ class _Program:
         self._ruby: Interpreter = find_interpreter(context, self._lookups)
         self._extra: list[str] = []
         """Directories that the program itself puts on the load path."""
-        self._commands = Commands(self._values, findings, self._lookups)
-        self._templates = Templates(self._values, findings, self._lookups, self._feature)
-        self._native = Native(findings, self._lookups, self._ruby, self._feature)
-        self._programs = Programs(findings, self._lookups, self._ruby)
+        self._commands = Commands(self._values, seen, self._lookups)
+        self._templates = Templates(self._values, seen, self._lookups, self._feature)
+        self._native = Native(seen, self._lookups, self._ruby, self._feature)
+        self._programs = Programs(seen, self._lookups, self._ruby)
         self._stack: list[tuple[Callable[..., None], tuple[object, ...]]] = []
         self._handlers: dict[str, Callable[[Syntax, Firing, int], None]] = {
             "begin": self._body,
@@ -204,7 +205,7 @@ class _Program:
     def run(self) -> None:
         """Walk the program."""
         if b"\0" in self._data[:8192]:
-            self._findings.gap("not-text")
+            self._seen.gap("not-text")
             return
         self._programs.start(self._values.scope.path)
         if self._values.scope.path.endswith(".ru"):
@@ -213,17 +214,17 @@ class _Program:
         self._native.magic_comment(self._data)
         refused = refusal(self._data, self._context.limits)
         if refused:
-            self._findings.gap("too-large", refused)
+            self._seen.gap("too-large", refused)
             self._plainly()
             return
         tree = parse(self._data, "ruby", limits=self._context.limits, memo=self._context.memo)
         if isinstance(tree, Refused):
-            self._findings.gap(tree.reason, tree.detail)
+            self._seen.gap(tree.reason, tree.detail)
             self._plainly()
             return
         root = tree.root_node
         if root.has_error:
-            self._findings.gap("malformed", f"line {first_error(root)}")
+            self._seen.gap("malformed", f"line {first_error(root)}")
         self._push(self._visit, root, Firing.LOAD, 0)
         stack = self._stack
         while stack:
@@ -236,13 +237,13 @@ class _Program:
         """The features that lines of a program name which is too large to be parsed: bundles and tables are such."""
         for match in _PLAIN.finditer(self._data):
             self._lookups.spend(4)
-            self._findings.line = 0
+            self._seen.line = 0
             text = decoded(match[2])
             if match[1] == b"require":
                 self._required(text, Firing.GUARDED)
             else:
                 for path in self._beside(join(self._values.scope.directory, text)):
-                    self._findings.file(path, EdgeKind.SOURCES, Firing.GUARDED, text, language=_language(path))
+                    self._seen.file(path, EdgeKind.SOURCES, Firing.GUARDED, text, language=_language(path))
 
     def _push(self, step: Callable[..., None], *arguments: object) -> None:
         self._stack.append((step, arguments))
@@ -251,9 +252,9 @@ class _Program:
         # Children are paid for before they are made: a statement may have a million.
         self._lookups.spend(1 + node.child_count)
         if depth > self._context.limits.script_depth:
-            self._findings.gap("too-deep")
+            self._seen.gap("too-deep")
             return
-        self._findings.line = node.start_point[0] + 1
+        self._seen.line = node.start_point[0] + 1
         handler = self._handlers.get(node.type)
         if handler is not None:
             handler(node, firing, depth + 1)
@@ -419,14 +420,14 @@ class _Program:
             return
         head, _, tail = text.partition(UNKNOWN)
         if "/" not in head or UNKNOWN in tail:
-            self._findings.gap("computed-name", text.replace(UNKNOWN, "..."))
+            self._seen.gap("computed-name", text.replace(UNKNOWN, "..."))
         elif head.startswith(("/", "./", "../")):
             pattern = join(self._context.cwd, f"{head}*{tail}")
             for path in self._lookups.glob(pattern if pattern.endswith(".rb") else f"{pattern}.rb"):
-                self._findings.file(path, EdgeKind.IMPORTS, Firing.NAMED, f"{head}...{tail}")
+                self._seen.file(path, EdgeKind.IMPORTS, Firing.NAMED, f"{head}...{tail}")
         else:
             for path in self._ruby.starting_with(head, tail, self._lookups, self._extra):
-                self._findings.file(path, EdgeKind.IMPORTS, Firing.NAMED, f"{head}...{tail}")
+                self._seen.file(path, EdgeKind.IMPORTS, Firing.NAMED, f"{head}...{tail}")
 
     def _feature(self, text: str, firing: Firing) -> None:
         """What `require` of a feature loads; what Ruby holds itself has no file, and so gives no edge."""
@@ -437,7 +438,7 @@ class _Program:
         else:
             paths = self._ruby.files(text, self._lookups, self._extra) or self._near(text)
         for path in paths:
-            self._findings.file(path, EdgeKind.IMPORTS, firing, text, language=_language(path))
+            self._seen.file(path, EdgeKind.IMPORTS, firing, text, language=_language(path))
 
     def _near(self, text: str) -> tuple[ImagePath, ...]:
         """A feature that nothing on the known load path has: some other file put this program's own folder on it."""
@@ -465,7 +466,7 @@ class _Program:
                     for path in self._beside(here):
                         sure = len(value.texts) == 1 or value.every
                         how = firing if sure else weakened(firing)
-                        self._findings.file(path, EdgeKind.SOURCES, how, text, language=_language(path))
+                        self._seen.file(path, EdgeKind.SOURCES, how, text, language=_language(path))
                 else:
                     head = text.partition(UNKNOWN)[0]
                     self._required(f"{self._values.scope.directory}/{text}" if head else text, firing)
@@ -480,10 +481,10 @@ class _Program:
                 )
                 path = next((join(root, text) for root in roots if self._lookups.is_file(join(root, text))), None)
                 if UNKNOWN in text:
-                    self._findings.gap("computed-name", text.replace(UNKNOWN, "..."))
+                    self._seen.gap("computed-name", text.replace(UNKNOWN, "..."))
                 elif path is not None:
                     how = firing if sure else weakened(firing)
-                    self._findings.file(path, EdgeKind.SOURCES, how, text, language="ruby")
+                    self._seen.file(path, EdgeKind.SOURCES, how, text, language="ruby")
 
     def _autoload(self, node: Syntax, _firing: Firing) -> None:
         for argument in self._values.arguments(node)[1:2]:
@@ -495,7 +496,7 @@ class _Program:
             for text in self._values.of(argument).texts:
                 found = self._ruby.gem(text)
                 if found is not None:
-                    self._findings.file(found.specification, EdgeKind.IMPORTS, firing, f"gem {text}")
+                    self._seen.file(found.specification, EdgeKind.IMPORTS, firing, f"gem {text}")
 
     def _bundle(self, firing: Firing, *, everything: bool) -> None:
         """What Bundler reads at the start, and what `Bundler.require` then loads of every gem of the Gemfile."""
@@ -506,12 +507,12 @@ class _Program:
         gemfile = lock.removesuffix(".lock") if lock.endswith(".lock") else f"{parent(lock)}/gems.rb"
         for path in (gemfile, lock):
             if self._lookups.is_file(path):
-                self._findings.file(image_path(path), EdgeKind.LOADS, firing, "Bundler")
+                self._seen.file(image_path(path), EdgeKind.LOADS, firing, "Bundler")
         for name in bundle.wanted if everything else ():
             self._lookups.spend(1 + len(self._ruby.gems) // 8)
             found = self._ruby.gem(name)
             if found is not None:
-                self._findings.file(found.specification, EdgeKind.IMPORTS, firing, f"gem {name}")
+                self._seen.file(found.specification, EdgeKind.IMPORTS, firing, f"gem {name}")
             for feature in dict.fromkeys((name, name.replace("-", "/"))):
                 self._feature(feature, weakened(firing))
 
@@ -536,11 +537,11 @@ class _Program:
             folder = text.partition(UNKNOWN)[0].rpartition("/")[0]
             found = self._lookups.named(folder, self._context.cwd) if folder.count("/") >= 1 else None
             if found is not None and found[1] is FileType.DIRECTORY and found[0].count("/") >= 2:
-                self._findings.names(*found, text.replace(UNKNOWN, "..."))
+                self._seen.named(*found, text.replace(UNKNOWN, "..."))
             return
         found = self._lookups.named(text, self._context.cwd)
         if found is not None and found[0].count("/") >= 1 + (found[1] is FileType.DIRECTORY):
-            self._findings.names(*found, text)
+            self._seen.named(*found, text)
 
     def _add_path(self, nodes: list[Syntax]) -> None:
         for node in nodes[:16]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from xraydiff.expressions import UNKNOWN
 from xraydiff.facts import EdgeKind, FileType, Firing, Node
+from xraydiff.lookups import Lookups
 from xraydiff.paths import ImagePath, basename, image_path, join, parent
-from xraydiff.references.ruby.findings import Findings
-from xraydiff.references.ruby.lookups import Lookups
-from xraydiff.references.ruby.values import UNKNOWN, Values
+from xraydiff.references.ruby.values import Values
+from xraydiff.sightings import Sightings
 
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
@@ -73,10 +74,10 @@ class Templates:
     """Edges to templates and directories of one program."""
 
     def __init__(
-        self, values: Values, findings: Findings, lookups: Lookups, feature: Callable[[str, Firing], None]
+        self, values: Values, seen: Sightings, lookups: Lookups, feature: Callable[[str, Firing], None]
     ) -> None:
         self._values = values
-        self._findings = findings
+        self._seen = seen
         self._lookups = lookups
         self._feature = feature
         self._views: list[str] = []
@@ -119,14 +120,14 @@ class Templates:
         """Look the templates up."""
         views = self._folders()
         for engine, name, firing, line in self._rendered:
-            self._findings.line = line
+            self._seen.line = line
             for path in self._templates(engine, name, views):
-                self._findings.file(path, EdgeKind.LOADS, firing, name)
+                self._seen.file(path, EdgeKind.LOADS, firing, name)
         if self._sinatra:
             for folder in ("views", "public"):
                 found = self._lookups.named(folder, self._values.scope.directory)
                 if found is not None and found[1] is FileType.DIRECTORY:
-                    self._findings.names(*found, f"Sinatra: {folder}", Firing.KEPT_WITH)
+                    self._seen.named(*found, f"Sinatra: {folder}", Firing.KEPT_WITH)
 
     def _texts(self, node: Syntax, index: int) -> tuple[str, ...]:
         arguments = self._values.arguments(node)
@@ -139,7 +140,7 @@ class Templates:
         for key in ("template", "partial", "layout", "action", "locals_template"):
             if key in keywords:
                 names.extend(text for text in self._values.of(keywords[key]).texts if UNKNOWN not in text)
-        line = self._findings.line
+        line = self._seen.line
         if engine:
             names.append("layout")
             for feature in _FEATURES.get(engine, ()):
@@ -195,10 +196,10 @@ class Templates:
     def _directory(self, path: str, detail: str, firing: Firing) -> None:
         found = self._lookups.named(path, "/")
         if found is not None and found[1] is FileType.DIRECTORY and found[0].count("/") >= 2:
-            self._findings.names(*found, detail, firing)
+            self._seen.named(*found, detail, firing)
 
     def _with(self, folder: str, detail: str) -> None:
         """Everything below a folder from which a loader takes files by the names of constants."""
         for path in self._lookups.below(folder):
             language = "ruby" if path.endswith(".rb") else ""
-            self._findings.edge(Node(path=path, language=language), EdgeKind.CONTAINS, Firing.KEPT_WITH, detail)
+            self._seen.edge(Node(path=path, language=language), EdgeKind.CONTAINS, Firing.KEPT_WITH, detail)

@@ -4,72 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from xraydiff.paths import decoded, image_path, join
-from xraydiff.references.ruby.lookups import Lookups
+from xraydiff.expressions import DEPTH, NOTHING, UNKNOWN, Expressions, Scope, Value, changed, either, path_of
+from xraydiff.lookups import Lookups
+from xraydiff.paths import image_path, join
 
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
 
-__all__ = ["UNKNOWN", "Scope", "Value", "Values"]
+__all__ = ["Values"]
 
-UNKNOWN = "\0"
-"""Stands for text that only a run knows; no path holds it."""
-_DEPTH = 24
-"""Expressions inside each other that are worked out: people write about five."""
-_TEXTS = 64
-"""Texts of one value; a list of files may bring as many as a pattern matches."""
-_LONG = 4_096
-"""Characters of a text that is put together from alternatives: no path is longer."""
 _ESCAPES = {"n": "\n", "t": "\t", "s": " ", "e": "\x1b", "0": "", "r": "\r"}
 _MAGIC = re.compile(r"[*?\[{]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Value:
-    """Texts that an expression may be worth; `every` where all of them come in turn, as of a list gone through."""
-
-    texts: tuple[str, ...] = (UNKNOWN,)
-    every: bool = False
-
-    @property
-    def known(self) -> bool:
-        """Whether anything at all is known."""
-        return self.texts != (UNKNOWN,)
-
-
-NOTHING = Value()
-
-
-@dataclass(slots=True, kw_only=True)
-class Scope:
-    """Names and what they hold, as far as the walk has come; one scope for a program, since names seldom clash."""
-
-    path: str
-    """`__FILE__`."""
-    directory: str
-    """`__dir__`."""
-    held: dict[str, Value]
-
-    def set(self, name: str, value: Value) -> None:
-        """A further value of a name: what another branch gave it may hold too."""
-        known = self.held.get(name)
-        if known is None or not known.known:
-            self.held[name] = value
-        elif value.known and value.texts != known.texts:
-            self.held[name] = Value(texts=tuple(dict.fromkeys((*known.texts, *value.texts)))[:_TEXTS])
-
-
-class Values:
+class Values(Expressions):
     """Works expressions of one program out."""
 
     def __init__(self, data: bytes, scope: Scope, lookups: Lookups) -> None:
-        self.data = data
-        self.scope = scope
-        self.lookups = lookups
-        self._kinds: Mapping[str, Callable[[Syntax, int], Value]] = {
+        super().__init__(data, scope, lookups)
+        self._kinds = {
             "string": self._string,
             "chained_string": self._chained,
             "bare_string": self._string,
@@ -94,18 +49,6 @@ class Values:
             "call": self._call,
             "element_reference": self._element,
         }
-
-    def text(self, node: Syntax) -> str:
-        """The source of an expression."""
-        return decoded(self.data[node.start_byte : node.end_byte])
-
-    def of(self, node: Syntax | None, depth: int = 0) -> Value:
-        """What an expression may be worth."""
-        if node is None or depth > _DEPTH:
-            return NOTHING
-        self.lookups.spend()
-        handler = self._kinds.get(node.type)
-        return handler(node, depth + 1) if handler else NOTHING
 
     def arguments(self, node: Syntax) -> list[Syntax]:
         """The positional arguments of a call, without blocks and keywords."""
@@ -156,22 +99,10 @@ class Values:
             value = self.joined(value, self.of(child, depth), "")
         return value
 
-    def _list(self, node: Syntax, depth: int) -> Value:
-        self.lookups.spend(node.child_count)
-        texts: list[str] = []
-        for child in node.named_children:
-            if child.type != "comment":
-                texts.extend(self.of(child, depth).texts)
-        return Value(texts=tuple(texts[: _TEXTS * 16]), every=True) if texts else NOTHING
-
-    def _inner(self, node: Syntax, depth: int) -> Value:
-        children = node.named_children
-        return self.of(children[-1], depth) if children else NOTHING
-
     def _heredoc(self, node: Syntax, depth: int) -> Value:
         """The body of `<<~SQL` stands behind the line that begins it, beside one of the expressions around it."""
         at: Syntax | None = node
-        for _ in range(_DEPTH):
+        for _ in range(DEPTH):
             if at is None:
                 break
             after = at.next_named_sibling
@@ -210,22 +141,12 @@ class Values:
         if sign == "/":
             return self.joined(self.of(left, depth), self.of(right, depth), "/")
         if sign in ("||", "or"):
-            return _either(self.of(left, depth), self.of(right, depth))
+            return either(self.of(left, depth), self.of(right, depth))
         return NOTHING
 
     def _conditional(self, node: Syntax, depth: int) -> Value:
         yes, no = node.child_by_field_name("consequence"), node.child_by_field_name("alternative")
-        return _either(self.of(yes, depth), self.of(no, depth))
-
-    def joined(self, left: Value, right: Value, joint: str) -> Value:
-        """Every text of one value before every text of another."""
-        count = len(left.texts) * len(right.texts)
-        longest = max(map(len, left.texts), default=0) + max(map(len, right.texts), default=0)
-        self.lookups.spend(count * (1 + (longest >> 8)))
-        if count > _TEXTS * 16 or longest > (_LONG if count > 1 else self.lookups.context.limits.script):
-            return NOTHING
-        texts = tuple(dict.fromkeys(one + joint + two for one in left.texts for two in right.texts))
-        return Value(texts=texts, every=left.every or right.every)
+        return either(self.of(yes, depth), self.of(no, depth))
 
     # --- calls --------------------------------------------------------------------------------------------------------
 
@@ -278,17 +199,8 @@ class Values:
         return Value(texts=tuple(found), every=True) if found else NOTHING
 
 
-def _either(left: Value, right: Value) -> Value:
-    texts = [text for text in (*left.texts, *right.texts) if text != UNKNOWN]
-    return Value(texts=tuple(dict.fromkeys(texts))[:_TEXTS]) if texts else NOTHING
-
-
 def _unescaped(text: str) -> str:
     return _ESCAPES.get(text[1:], text[1:])
-
-
-def _each(value: Value, change: Callable[[str], str]) -> Value:
-    return replace(value, texts=tuple(dict.fromkeys(map(change, value.texts))))
 
 
 def _dirname(text: str) -> str:
@@ -303,17 +215,6 @@ def _basename(text: str, suffix: str = "") -> str:
     return name.removesuffix(suffix) if suffix != name else name
 
 
-def _join(values: Values, arguments: list[Value]) -> Value:
-    if not arguments:
-        return NOTHING
-    whole = arguments[0]
-    for part in arguments[1:]:
-        whole = values.joined(
-            _each(whole, lambda text: text.rstrip("/")), _each(part, lambda text: text.lstrip("/")), "/"
-        )
-    return whole
-
-
 def _expand(values: Values, arguments: list[Value]) -> Value:
     if not arguments:
         return NOTHING
@@ -321,7 +222,7 @@ def _expand(values: Values, arguments: list[Value]) -> Value:
 
 
 def _dirnames(_: Values, arguments: list[Value]) -> Value:
-    return _each(arguments[0], _dirname) if arguments else NOTHING
+    return changed(arguments[0], _dirname) if arguments else NOTHING
 
 
 def _first(_: Values, arguments: list[Value]) -> Value:
@@ -332,7 +233,7 @@ def _basenames(_: Values, arguments: list[Value]) -> Value:
     if not arguments:
         return NOTHING
     suffix = arguments[1].texts[0] if len(arguments) > 1 else ""
-    return _each(arguments[0], lambda text: _basename(text, suffix))
+    return changed(arguments[0], lambda text: _basename(text, suffix))
 
 
 def _environment(values: Values, arguments: list[Value]) -> Value:
@@ -355,7 +256,7 @@ def _glob(values: Values, arguments: list[Value]) -> Value:
 
 
 _FUNCTIONS: Mapping[tuple[str, str], Callable[[Values, list[Value]], Value]] = {
-    ("File", "join"): _join,
+    ("File", "join"): path_of,
     ("File", "expand_path"): _expand,
     ("File", "absolute_path"): _expand,
     ("File", "realpath"): _expand,
@@ -382,7 +283,7 @@ _SAME = """
 
 
 def _method_join(values: Values, value: Value, arguments: list[Value]) -> Value:
-    return _join(values, [value, *arguments])
+    return path_of(values, [value, *arguments])
 
 
 def _method_expand(values: Values, value: Value, arguments: list[Value]) -> Value:
@@ -391,11 +292,11 @@ def _method_expand(values: Values, value: Value, arguments: list[Value]) -> Valu
 
 def _suffixed(_: Values, value: Value, arguments: list[Value]) -> Value:
     suffix = arguments[0].texts[0] if arguments else ""
-    return _each(value, lambda text: text.removesuffix(suffix))
+    return changed(value, lambda text: text.removesuffix(suffix))
 
 
 def _parent(_: Values, value: Value, __: list[Value]) -> Value:
-    return _each(value, lambda text: image_path(f"{text}/..") if text.startswith("/") else _dirname(text))
+    return changed(value, lambda text: image_path(f"{text}/..") if text.startswith("/") else _dirname(text))
 
 
 _METHODS: Mapping[str, Callable[[Values, Value, list[Value]], Value]] = {
@@ -404,7 +305,7 @@ _METHODS: Mapping[str, Callable[[Values, Value, list[Value]], Value]] = {
     "expand_path": _method_expand,
     "dirname": _parent,
     "parent": _parent,
-    "basename": lambda _, value, __: _each(value, _basename),
+    "basename": lambda _, value, __: changed(value, _basename),
     "delete_suffix": _suffixed,
     "chomp": _suffixed,
     "glob": lambda values, value, arguments: values.globbed(arguments[0], value) if arguments else NOTHING,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import File, FileType
+from xraydiff.lookups import ENGINE_FILES, Exhausted, is_engine_made
 from xraydiff.paths import ImagePath, decoded, image_path
 from xraydiff.references import Context
 from xraydiff.references.shell.variables import UNKNOWN, Variables
@@ -16,12 +17,6 @@ from xraydiff.tree.glob import glob
 _RUN_PARTS = re.compile(r"[A-Za-z0-9_-]+\Z")
 """Names that run-parts(8) of Debian takes when it is told nothing else."""
 _GLOB_STEPS = 1_000
-_ENGINE = ("/dev", "/proc", "/sys")
-_ENGINE_FILES = frozenset({"/", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"})
-
-
-class ExhaustedError(Exception):
-    """One script asked for more than its bound."""
 
 
 class Lookups:
@@ -40,10 +35,10 @@ class Lookups:
         """Patterns and directories that hold more files than the bound."""
 
     def spend(self, steps: int = 1) -> None:
-        """Count work. Raises `ExhaustedError` where a script takes too much of it."""
+        """Count work. Raises `Exhausted` where a script takes too much of it."""
         self._steps -= steps
         if self._steps < 0:
-            raise ExhaustedError
+            raise Exhausted
 
     def resolve(self, path: str) -> tuple[ImagePath, File] | None:
         """Real path and file of a path, or None where it is not in the original."""
@@ -70,14 +65,14 @@ class Lookups:
 
     def named(self, path: str) -> tuple[ImagePath, FileType] | None:
         """The path and type of something that an argument names; None for what is absent or the engine's."""
-        if "\0" in path or path.startswith(_ENGINE) or path in _ENGINE_FILES:
+        if "\0" in path or is_engine_made(path):
             return None
         found = self.resolve(path)
         if found is None or found[1].type not in (FileType.FILE, FileType.DIRECTORY):
             return None
         # `a/../b` after a link is not what it looks like, so only then the real path is named.
         at = found[0] if "/.." in path else image_path(path)
-        return None if at in _ENGINE_FILES else (at, found[1].type)
+        return None if at in ENGINE_FILES else (at, found[1].type)
 
     def real(self, path: str) -> str:
         """The real path, or the path itself where it does not resolve."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from xraydiff.errors import ImageError
 from xraydiff.facts import Edge, Firing, NodeKind
+from xraydiff.lookups import Exhausted
 from xraydiff.paths import ImagePath, decoded
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.shell.commands import Call, Commands
@@ -21,7 +22,7 @@ from xraydiff.references.shell.conditions import (
     operators,
 )
 from xraydiff.references.shell.findings import Findings, weakened
-from xraydiff.references.shell.lookups import ExhaustedError, Lookups
+from xraydiff.references.shell.lookups import Lookups
 from xraydiff.references.shell.syntax import Syntax, parse
 from xraydiff.references.shell.variables import (
     ARGUMENTS,
@@ -142,7 +143,7 @@ class _Script:
                 self._drain()
                 self._uncalled()
                 self._drain()
-        except ExhaustedError:
+        except Exhausted:
             self._findings.quiet = False
             self._findings.gap("too-large", "more steps than the limit for one script")
         for what in self._lookups.too_many:

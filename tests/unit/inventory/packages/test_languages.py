@@ -39,6 +39,18 @@ def test_a_node_package_owns_its_tree_but_no_nested_one(make_tree: Make) -> None
     assert packages["b 2.0"].files == {f"{base}/node_modules/b/package.json", f"{base}/node_modules/b/b.js"}
 
 
+def test_debian_s_node_modules_are_packages_too(make_tree: Make) -> None:
+    tree = make_tree(
+        {
+            "usr/share/nodejs/debug/package.json": '{"name": "debug", "version": "4.3.4"}',
+            "usr/share/nodejs/debug/src/index.js": "",
+            "usr/share/nodejs/@s/x/package.json": '{"version": "1"}',
+        }
+    )
+    found = {name: len(package.files) for name, package in read(tree).items()}
+    assert found == {"debug 4.3.4": 2, "@s/x 1": 1}
+
+
 def test_the_innermost_node_package_of_a_path() -> None:
     inside = {
         "/a/node_modules/b/c.js": "/a/node_modules/b",
@@ -46,6 +58,12 @@ def test_the_innermost_node_package_of_a_path() -> None:
         "/a/node_modules/@s": None,
         "/a/node_modules/.bin/x": None,
         "/a/b.js": None,
+        "/usr/share/nodejs/debug/src/node.js": "/usr/share/nodejs/debug",
+        "/usr/share/nodejs/@types/node/index.d.ts": "/usr/share/nodejs/@types/node",
+        "/usr/lib/x86_64-linux-gnu/nodejs/bcrypt/x.node": "/usr/lib/x86_64-linux-gnu/nodejs/bcrypt",
+        "/usr/share/nodejs/npm/node_modules/c/c.js": "/usr/share/nodejs/npm/node_modules/c",
+        "/usr/share/nodejs": None,
+        "/opt/usr/share/nodejs/debug": None,
     }
     assert {path: node_package_of(ImagePath(path)) for path in inside} == inside
 

@@ -1,31 +1,61 @@
-"""What a program's names mean in the original tree, and the bound on how much one program may ask."""
+"""What a reader may look at besides the file itself, and how it finds there what a program names, counted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
 
+from xraydiff.computed import Exhausted
 from xraydiff.errors import ImageError, LimitExceeded
-from xraydiff.facts import FileType
+from xraydiff.facts import FileType, ImageConfig
+from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, image_path, join
-from xraydiff.references import Context
 from xraydiff.start import find_executable
+from xraydiff.tree import FileTree
 from xraydiff.tree.glob import glob
 
-_GLOB_STEPS = 1_000
-_MATCHES = 1_000
+__all__ = ["ENGINE_FILES", "Context", "Exhausted", "Lookups", "is_engine_made"]
+
+_GLOB_STEPS: Final = 1_000
+"""Look-ups that a pattern counts as: it may look through every directory, which its matches do not tell."""
+_MATCHES: Final = 1_000
 """Files of one pattern or directory that a program is taken to ask for; more are a collection to choose from."""
-_ENGINE = ("/dev", "/proc", "/sys")
-_ENGINE_FILES = frozenset({"/", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"})
+_ENGINE: Final = ("/dev", "/proc", "/sys")
+ENGINE_FILES: Final = frozenset({"/", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"})
+"""Files that the engine writes, and the root, which is always there."""
+_SYSTEM: Final = frozenset(
+    ("", "/lib", "/bin", "/usr", "/usr/lib", "/usr/local", "/usr/local/lib", "/etc", "/var", "/opt")
+)
 
-_SYSTEM = frozenset(("", "/lib", "/bin", "/usr", "/usr/lib", "/usr/local", "/usr/local/lib", "/etc", "/var", "/opt"))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a reader may look at besides the file itself; the same for the whole walk."""
+
+    original: FileTree
+    config: ImageConfig
+    """Of the original."""
+    env: Mapping[str, str]
+    """Environment of the start command."""
+    path: tuple[ImagePath, ...]
+    """Directories of PATH, in order."""
+    cwd: ImagePath
+    """WORKDIR."""
+    limits: Limits = field(default_factory=Limits)
+    slim: FileTree | None = None
+    """The slimmed tree, for a test of files that decides at start which branch runs; None where there is none."""
+    memo: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
+    """Facts that a reader derives once from the tree (the loader's cache, sys.path), keyed by its own name first."""
 
 
-class Exhausted(Exception):  # noqa: N818  it never leaves this folder
-    """One program asked for more than its bound."""
+def is_engine_made(path: str) -> bool:
+    """Whether what lies at a path comes from the kernel or the container engine, whatever the image holds there."""
+    return path.startswith(_ENGINE) or path in ENGINE_FILES
 
 
 class Lookups:
-    """Finds names of one program; counts the work."""
+    """Finds names of one program in the original; counts the work."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -43,14 +73,15 @@ class Lookups:
         """Real path and type of a path, or None where it is not in the original."""
         if path not in self._types:
             self.spend()
-            try:
-                found = self._tree.resolve(path)
-            except LimitExceeded:
-                self._types[path] = None
-            else:
-                here = found.path is not None and found.file is not None
-                self._types[path] = (found.path, found.file.type) if here else None  # type: ignore[union-attr,assignment]
+            self._types[path] = self._resolved(path)
         return self._types[path]
+
+    def _resolved(self, path: str) -> tuple[ImagePath, FileType] | None:
+        try:
+            found = self._tree.resolve(path)
+        except LimitExceeded:
+            return None
+        return (found.path, found.file.type) if found.path is not None and found.file is not None else None
 
     def is_file(self, path: str) -> bool:
         """Whether a path is a regular file, links followed."""
@@ -71,7 +102,7 @@ class Lookups:
         if not text or "\0" in text or len(text) > self.context.limits.path:
             return None
         path = join(directory, text)
-        if path.startswith(_ENGINE) or path in _ENGINE_FILES:
+        if is_engine_made(path):
             return None
         found = self.real(path)
         if found is None or found[1] not in (FileType.FILE, FileType.DIRECTORY):
