@@ -35,6 +35,8 @@ __all__ = [
 
 T = TypeVar("T")
 
+_PASSED: Final = 64
+"""Files that are passed by on the way to directories, for which one look-up counts."""
 HOLE: Final = "\0"
 """No path and no word of a command holds a NUL."""
 DEEP: Final = "\0**\0"
@@ -178,14 +180,16 @@ class Expander:
 
     def _expanded(self, parts: list[str]) -> tuple[ImagePath, ...] | None:
         found: list[ImagePath] = [ImagePath("/")] if parts else []
-        left = self._most
+        left, passed = self._most, 0
         for part in parts:
             following: dict[ImagePath, None] = {}
             for directory in found:
                 for name in candidates(self._tree, directory, part):
                     if name is None and part == DEEP:
-                        # The file is a candidate of the component that follows, and counts there.
-                        continue
+                        # The file is a candidate of the component that follows, and counts there; passing it by costs.
+                        passed += 1
+                        if passed % _PASSED:
+                            continue
                     left -= 1
                     self.spend()
                     if left < 0:
