@@ -284,8 +284,7 @@ PYTHON_ROWS = {
         },
         rule="MOD001",
         certainty=LIKELY,
-        restore=(*REQUESTS, *CHARDET),
-        also=tuple(CERTIFI),
+        restore=(*REQUESTS, *CHARDET, *CERTIFI),
     ),
     "the application's own tasks gone, and what a package loads by a dotted name": Breakage(
         source=f"{SLIM}/163",

@@ -35,7 +35,7 @@ class Need(StrEnum):
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "busybox", "fish", "tcsh", "csh", "rbash"})
 _TLS = re.compile(r"^lib(?:ssl|crypto|gnutls|wolfssl|mbedtls|nss3)[.-]|^libssl3?\.so|^libcrypto3?\.so")
 _CERTIFICATES = re.compile(
-    r"/(?:ca-certificates|ca-bundle|tls-ca-bundle|cacert|cert|cacerts|ca-bundle\.trust)\.(?:crt|pem|p12|jks)$"
+    r"/(?:ca-certificates|ca-bundle|tls-ca-bundle|cacert|cacerts|ca-bundle\.trust)\.(?:crt|pem|p12|jks)$"
     r"|/cacerts$|/[0-9a-f]{8}\.[0-9]+$|^/etc/ssl/certs(?:/|$)|^/usr/share/ca-certificates(?:/|$)|^/etc/pki/(?:tls|ca-trust)/"
     r"|/ssl/cert\.pem$"
 )
@@ -101,7 +101,8 @@ def need_of(missing: Missing) -> Need:
         return Need.CERTIFICATE
     if _TLS.match(name) or "/ossl-modules/" in path or "/engines-" in path:
         return Need.TLS
-    if edge.kind in (EdgeKind.NEEDS, EdgeKind.LOADS) or (edge.kind is EdgeKind.INTERPRETS and ".so" in name):
+    library = edge.kind is EdgeKind.LOADS and _LIBRARY.search(name) is not None
+    if library or edge.kind is EdgeKind.NEEDS or (edge.kind is EdgeKind.INTERPRETS and ".so" in name):
         return Need.LIBRARY
     if edge.kind in (EdgeKind.EXECUTES, EdgeKind.INTERPRETS):
         return Need.SHELL if name in SHELLS else Need.COMMAND
@@ -143,14 +144,17 @@ def _source(missing: Missing) -> str:
 def _subject(missing: Missing) -> str:
     """What tells causes of one source apart.
 
-    The rest of a package is one cause; so are a row's companions, a script's commands, and the plug-ins and the other
-    files of the application that one file names; else what one package or directory has.
+    The rest of a package is one cause; so are a row's companions, the dependencies that a manifest lists, a program's
+    commands, its modules, and the plug-ins and the other files of the application that one file names; else what one
+    package or directory has.
     """
-    if missing.cause_edge.by == PARTS or missing.cause_edge.kind is EdgeKind.COMPANION:
+    if missing.cause_edge.by == PARTS:
         return missing.cause_edge.detail
+    if missing.cause_edge.kind is EdgeKind.COMPANION:
+        return missing.cause_edge.detail.partition(": ")[0]
     if missing.owner.kind is OwnerKind.APPLICATION:
         return "plug-ins" if _LIBRARY.search(missing.cause) else ""
-    if missing.cause_edge.kind in (EdgeKind.EXECUTES, EdgeKind.SOURCES):
+    if missing.cause_edge.kind in (EdgeKind.EXECUTES, EdgeKind.SOURCES, EdgeKind.IMPORTS):
         return ""
     if missing.cause_edge.kind is EdgeKind.CONTAINS:
         return missing.cause_edge.detail
