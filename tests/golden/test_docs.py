@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+import xraydiff
+
 ROOT = Path(__file__).resolve().parents[2]
 SHOWN = re.compile(r"<!-- output: (?P<command>[^\n]+) -->\n```text\n(?P<text>.*?)```", re.DOTALL)
 
@@ -108,6 +110,9 @@ def test_the_links_of_the_pages_lead_somewhere() -> None:
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
     for page in pages:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+            packaged = target.partition("xraydiff/")[2]
+            # The package may be installed elsewhere than beside its documentation.
+            place = Path(xraydiff.__file__).parent / packaged if packaged else page.parent / target
+            assert place.exists(), f"{page.name}: {target}"
         for target in re.findall(r"`((?:docs|schemas|fixtures|tests)/[\w./-]+)`", page.read_text()):
             assert (ROOT / target).exists(), f"{page.name}: {target}"

@@ -230,6 +230,13 @@ def test_the_plugins_that_a_configuration_of_lighttpd_names(text: str, wanted: l
     assert {certainty_of(edge, Standing.APPLICATION) for edge in edges} <= {Certainty.LIKELY}
 
 
+def test_a_rakefile_is_for_rake() -> None:
+    builder = ImageBuilder().file("/srv/Rakefile", "task(:x) {}").file("/usr/bin/rake", "#!/usr/bin/ruby\n", mode=0o755)
+    (edge,) = asked(builder, "/srv/Rakefile")
+    assert edge.target.path == "/usr/bin/rake"
+    assert certainty_of(edge, Standing.RESTORED_APPLICATION) is Certainty.LIKELY
+
+
 def test_an_empty_directory_is_a_companion_and_a_full_one_is_not() -> None:
     builder = ImageBuilder().file("/usr/sbin/sshd", "x", mode=0o755).directory("/run/sshd")
     (edge,) = asked(builder, "/usr/sbin/sshd")

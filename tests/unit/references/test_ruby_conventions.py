@@ -156,6 +156,15 @@ def test_a_wrapper_in_path_leads_to_the_gems_program_and_a_server_to_its_file() 
     assert {f"{GEMS}/gems/puma-6.0/bin/puma", "/srv/config.ru", "/srv/config/puma.rb"} <= set(edges)
 
 
+def test_a_wrapper_resolves_what_the_gem_depends_on_before_it_loads_the_program() -> None:
+    wrapper = "#!/usr/bin/ruby\nload Gem.activate_bin_path('rake', 'rake', version)\n"
+    resolving = [f"/usr/lib/ruby/vendor_ruby/rubygems/{name}.rb" for name in ("request_set", "resolver", "source")]
+    files = gem("rake", "13.0", "exe/rake") | dict.fromkeys(resolving, "")
+    edges = seen(wrapper, files, path="/usr/bin/rake")
+    assert edges[f"{GEMS}/gems/rake-13.0/exe/rake"].firing is Firing.LOAD
+    assert {edges[path].firing for path in resolving} == {Firing.LOAD}
+
+
 def test_a_rackup_file_is_the_body_of_a_builder() -> None:
     files = gem("rack", "2.2.9", "lib/rack.rb", "lib/rack/builder.rb")
     builder = f"{GEMS}/gems/rack-2.2.9/lib/rack/builder.rb"
@@ -230,6 +239,10 @@ def test_encodings_that_ruby_holds_itself_ask_for_nothing() -> None:
     [
         ("system('date')", {"/bin/date"}),
         ("system('date > /dev/null')", {"/bin/sh", "date > /dev/null"}),
+        ("system('date +%Y --date=now')", {"/bin/date"}),
+        ("system('/bin/date a=b')", {"/bin/date"}),
+        ("system('A=1 date')", {"/bin/sh", "A=1 date"}),
+        ("system('date # now')", {"/bin/sh", "date # now"}),
         ("system('date', '+%Y')", {"/bin/date"}),
         ("system({'A' => 'b'}, 'date', '+%Y', out: :err)", {"/bin/date"}),
         ("IO.popen(['convert', 'a', 'b'])", {"/usr/bin/convert"}),

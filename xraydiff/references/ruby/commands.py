@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["Commands"]
 
 _SHELL = "/bin/sh"
-_META = re.compile(r"[*?{}\[\]<>()~&|\\$;'`\"\n#=%]")
-"""process.c, rb_exec_fillarg: without one of these, and unless it is a word of the shell's own, no shell is started."""
+_META = re.compile(r"[*?{}\[\]<>()~&|\\$;'`\"\n#]|\A[ \t]*[^ \t/=]{0,255}=")
+"""process.c, rb_exec_fillarg: without one of these, an assignment before the command among them, and unless it is a
+word of the shell's own, no shell is started."""
 _OWN = frozenset(
     (
         ".",

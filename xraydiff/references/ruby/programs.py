@@ -26,6 +26,7 @@ _SERVERS: Final = {
     "sequel": (),
 }
 """What these read from the working directory unless they are told otherwise (their documentation)."""
+_RESOLVER: Final = ("rubygems/request_set", "rubygems/resolver", "rubygems/source")
 _BUNDLERS: Final = frozenset({"bundle", "bundler"})
 
 
@@ -50,12 +51,19 @@ class Programs:
         self._bundled(word)
 
     def gem_program(self, names: list[str], firing: Firing) -> None:
-        """`Gem.activate_bin_path("rack", "rackup", ...)`: the script in the gem."""
+        """`Gem.activate_bin_path("rack", "rackup", ...)`: the script in the gem, and what resolves its dependencies.
+
+        RubyGems autoloads the resolver when it is first named, which `Gem.finish_resolve` does in each such call and a
+        plain `require` of a gem does not.
+        """
         gem = self._ruby.gem(names[0]) if len(names) == 2 else None
         path = self._program_of(gem, names[1]) if gem is not None else None
         if gem is not None and path is not None:
             self._seen.file(gem.specification, EdgeKind.IMPORTS, firing, f"gem {names[0]}")
             self._seen.file(path, EdgeKind.SOURCES, firing, names[1], language="ruby")
+            for feature in _RESOLVER:
+                for part in self._ruby.files(feature, self._lookups):
+                    self._seen.file(part, EdgeKind.IMPORTS, firing, feature, language="ruby")
 
     def _files(self, name: str, firing: Firing) -> None:
         for file in _SERVERS.get(name, ()):
