@@ -15,7 +15,7 @@ from xraydiff.image.names import is_name, normal_name, same_name, with_tag
         "app:1",
         "library/app:1.0_x-Y",
         "my__app-x---y.z/a_b",
-        "ghcr.io/owner/app:tag",
+        "registry.example/owner/app:tag",
         "localhost:5000/app",
         "[::1]:5000/app",
         "HOST.example/app",
@@ -59,6 +59,6 @@ def test_one_name_has_one_spelling(name: str) -> None:
 
 def test_different_names() -> None:
     assert not same_name("app:1", "app:2")
-    assert not same_name("ghcr.io/app:1", "app:1")
+    assert not same_name("registry.example/app:1", "app:1")
     assert not same_name("localhost/app", "app")
     assert same_name("owner/app:1", "docker.io/owner/app:1")

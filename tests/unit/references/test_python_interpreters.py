@@ -199,20 +199,20 @@ def test_pth_files() -> None:
         f"{site}/a.pth": "# a comment\n../extra\n/opt/abs\n/nowhere\nimport os; os.remove('x')\n",
         f"{site}/.hidden.pth": "/opt/hidden\n",
         f"{site}/b.pth": "import __editable___app_1_finder; x()\n",
-        f"{site}/__editable___app_1_finder.py": "MAPPING: dict = {'app': '/work/src/app', 'tool': '/work/tool.py'}\n",
+        f"{site}/__editable___app_1_finder.py": "MAPPING: dict = {'app': '/build/src/app', 'tool': '/build/tool.py'}\n",
         f"{LOCAL}/extra/x.py": "",
         "/opt/abs/y.py": "",
         "/opt/hidden/z.py": "",
-        "/work/src/app/__init__.py": "",
-        "/work/src/app/part.py": "",
-        "/work/tool.py": "",
+        "/build/src/app/__init__.py": "",
+        "/build/src/app/part.py": "",
+        "/build/tool.py": "",
     }
     context = context_of(files, links=LINKS)
     found = of(context, "/srv/app.py")
     assert found.search[-3:] == (site, f"{LOCAL}/extra", "/opt/abs")
     finder = Finder(context, found, (), 1 << 20)
-    assert finder.find("app.part")[0][-1].file == "/work/src/app/part.py"
-    assert finder.find("tool")[0][-1].file == "/work/tool.py"
+    assert finder.find("app.part")[0][-1].file == "/build/src/app/part.py"
+    assert finder.find("tool")[0][-1].file == "/build/tool.py"
 
 
 def test_no_python_at_all() -> None:
