@@ -193,25 +193,7 @@ def _judge(
     silent = tuple(_without_reader(pair.inventories[1].runtimes, {reader.language for reader in active.readers}))
     walked = complete and not pair.diff.identical and not pair.diff.not_a_pair
     reach = _walk(pair, active, limits, run) if walked else None
-    missed = causes(reach) if reach else ()
-    start = next((cause for cause in missed if reach and cause.chain == reach.broken_start), None)
-    sight = Sight(
-        original=pair.trees[0],
-        slim=pair.trees[1],
-        original_config=pair.images[0].config,
-        slim_config=pair.images[1].config,
-        diff=pair.diff,
-        original_inventory=pair.inventories[0],
-        slim_inventory=pair.inventories[1],
-        owners=pair.owners,
-        reach=reach,
-        causes=tuple(cause for cause in missed if cause is not start),
-        start=start,
-        problems=pair.problems,
-        original_digest=pair.images[0].digest,
-        run=run,
-    )
-    found = findings(active.rules, sight) if not pair.diff.identical else ()
+    found = findings(active.rules, _sight(pair, reach, run)) if not pair.diff.identical else ()
     understood = (reach is not None and not silent) or pair.diff.identical
     kinds, closer = _kinds(pair, found, limits) if file_kinds else ((), ())
     report = assemble(
@@ -228,11 +210,37 @@ def _judge(
         complete=complete,
         file_kinds=kinds,
     )
-    configs = (pair.images[0].config, pair.images[1].config)
-    return report, Seen(
+    return report, _seen(pair, reach)
+
+
+def _sight(pair: _Pair, reach: Reach | None, run: Run) -> Sight:
+    """What rules look at; what breaks the start stands apart from the other causes."""
+    missed = causes(reach) if reach else ()
+    start = next((cause for cause in missed if reach and cause.chain == reach.broken_start), None)
+    return Sight(
         original=pair.trees[0],
         slim=pair.trees[1],
-        configs=configs,
+        original_config=pair.images[0].config,
+        slim_config=pair.images[1].config,
+        diff=pair.diff,
+        original_inventory=pair.inventories[0],
+        slim_inventory=pair.inventories[1],
+        owners=pair.owners,
+        reach=reach,
+        causes=tuple(cause for cause in missed if cause is not start),
+        start=start,
+        problems=pair.problems,
+        original_digest=pair.images[0].digest,
+        run=run,
+    )
+
+
+def _seen(pair: _Pair, reach: Reach | None) -> Seen:
+    """What a comparison keeps for graphs and for `why`."""
+    return Seen(
+        original=pair.trees[0],
+        slim=pair.trees[1],
+        configs=(pair.images[0].config, pair.images[1].config),
         owners=pair.owners,
         reach=reach,
         inventories=pair.inventories,

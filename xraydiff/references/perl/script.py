@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +19,7 @@ from xraydiff.references.perl.native import Native
 from xraydiff.references.perl.parsing import code_of, refusal
 from xraydiff.references.perl.values import Scope, Values
 from xraydiff.sightings import Sightings, weakened
-from xraydiff.syntax import Refused, first_error, parse
+from xraydiff.statements import Handler, Statements
 
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
@@ -122,15 +122,12 @@ def compiled(firing: Firing) -> Firing:
     return Firing.LOAD if firing is Firing.DEFERRED else firing
 
 
-class _Program:
+class _Program(Statements):
     """One program, what its names hold so far, and what is still to be walked."""
 
     def __init__(self, subject: Subject, data: bytes, context: Context, seen: Sightings) -> None:
         inline = subject.node.kind is NodeKind.SCRIPT
-        self._data = code_of(data.removeprefix(b"\xef\xbb\xbf"))
-        self._context = context
-        self._seen = seen
-        self._lookups = Lookups(context)
+        super().__init__(code_of(data.removeprefix(b"\xef\xbb\xbf")), "perl", context, seen, Lookups(context))
         directory = str(context.cwd) if inline else str(parent(subject.path))
         self._scope = Scope(path="-e" if inline else subject.path, directory=directory, held={})
         self._values = Values(self._data, self._scope, self._lookups)
@@ -138,8 +135,9 @@ class _Program:
         self._modules = Modules(self._scope, seen, self._lookups, self._perl)
         self._commands = Commands(self._values, seen, self._lookups)
         self._native = Native(seen, self._lookups, self._perl, self._modules.load)
-        self._stack: list[tuple[Callable[..., None], tuple[object, ...]]] = []
-        self._handlers: dict[str, Callable[[Syntax, Firing, int], None]] = {
+
+    def _handled(self) -> Mapping[str, Handler]:
+        return {
             "use_statement": self._use,
             "require_expression": self._require,
             "eval_expression": self._eval,
@@ -179,6 +177,9 @@ class _Program:
             "ERROR": self._guarded,
         }
 
+    def _leaves(self) -> frozenset[str]:
+        return _LEAVES
+
     # --- the machine --------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
@@ -186,25 +187,8 @@ class _Program:
         if b"\0" in self._data[:8192]:
             self._seen.gap("not-text")
             return
-        refused = refusal(self._data, self._context.limits)
-        if refused:
-            self._seen.gap("too-large", refused)
-            self._plainly()
-            return
-        tree = parse(self._data, "perl", limits=self._context.limits, memo=self._context.memo)
-        if isinstance(tree, Refused):
-            self._seen.gap(tree.reason, tree.detail)
-            self._plainly()
-            return
-        root = tree.root_node
-        if root.has_error:
-            self._seen.gap("malformed", f"line {first_error(root)}")
-        self._push(self._visit, root, Firing.LOAD, 0)
-        stack = self._stack
-        while stack:
-            step, arguments = stack.pop()
-            step(*arguments)
-        self._native.finish()
+        if self._walked(refusal(self._data, self._context.limits)):
+            self._native.finish()
 
     def _plainly(self) -> None:
         """The modules that lines of a program name which is too large to be parsed: tables are such."""
@@ -212,49 +196,29 @@ class _Program:
             self._lookups.spend(4)
             self._modules.load(decoded(match[1]), Firing.GUARDED)
 
-    def _push(self, step: Callable[..., None], *arguments: object) -> None:
-        self._stack.append((step, arguments))
-
-    def _visit(self, node: Syntax, firing: Firing, depth: int) -> None:
-        # Children are paid for before they are made: a statement may have a million.
-        self._lookups.spend(1 + node.child_count)
-        if depth > self._context.limits.script_depth:
-            self._seen.gap("too-deep")
-            return
-        self._seen.line = node.start_point[0] + 1
-        handler = self._handlers.get(node.type)
-        if handler is not None:
-            handler(node, firing, depth + 1)
-        elif node.type not in _LEAVES:
-            self._all(node, firing, depth + 1)
-
-    def _all(self, node: Syntax, firing: Firing, depth: int) -> None:
-        for child in reversed(node.named_children):
-            self._stack.append((self._visit, (child, firing, depth)))
-
     # --- statements ---------------------------------------------------------------------------------------------------
 
     def _guarded(self, node: Syntax, firing: Firing, depth: int) -> None:
-        self._all(node, weakened(firing), depth)
+        self._all(node.named_children, weakened(firing), depth)
 
     def _later(self, node: Syntax, _firing: Firing, depth: int) -> None:
-        self._all(node, Firing.DEFERRED, depth)
+        self._all(node.named_children, Firing.DEFERRED, depth)
 
     def _sub(self, node: Syntax, _firing: Firing, depth: int) -> None:
         """A subroutine; `use` itself calls `import`, and may not where the list is empty."""
         name = node.child_by_field_name("name")
         called = name is not None and self._values.text(name) in ("import", "unimport")
-        self._all(node, Firing.GUARDED if called else Firing.DEFERRED, depth)
+        self._all(node.named_children, Firing.GUARDED if called else Firing.DEFERRED, depth)
 
     def _phaser(self, node: Syntax, firing: Firing, depth: int) -> None:
         late = self._data.startswith(b"END", node.start_byte)
-        self._all(node, Firing.DEFERRED if late else firing, depth)
+        self._all(node.named_children, Firing.DEFERRED if late else firing, depth)
 
     def _package(self, node: Syntax, firing: Firing, depth: int) -> None:
         name = node.child_by_field_name("name")
         if name is not None:
             self._scope.package = self._values.text(name)
-        self._all(node, firing, depth)
+        self._all(node.named_children, firing, depth)
 
     def _branches(self, node: Syntax, firing: Firing, depth: int) -> None:
         """A condition, then what depends on it."""
@@ -280,7 +244,7 @@ class _Program:
         """`a && b`, `a or b`: the first runs, the second may."""
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
         if left is None or right is None:
-            self._all(node, firing, depth)
+            self._all(node.named_children, firing, depth)
             return
         sign = self._data[left.end_byte : right.start_byte][:64].strip()
         guarded = weakened(firing) if sign in (b"&&", b"||", b"//", b"and", b"or", b"xor") else firing
@@ -294,7 +258,7 @@ class _Program:
         if value.known:
             name = self._values.text(variable) if variable is not None else "$_"
             self._scope.held[name.removeprefix("my ")] = Value(texts=value.texts, every=True)
-        self._all(node, firing if value.known else weakened(firing), depth)
+        self._all(node.named_children, firing if value.known else weakened(firing), depth)
 
     def _assignment(self, node: Syntax, firing: Firing, depth: int) -> None:
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
@@ -308,7 +272,7 @@ class _Program:
                 self._scope.set(name, value)
                 self._modules.assigned(name, value, firing)
             self._place(value)
-        self._all(node, firing, depth)
+        self._all(node.named_children, firing, depth)
 
     # --- what is loaded -----------------------------------------------------------------------------------------------
 
@@ -341,7 +305,7 @@ class _Program:
                 self._modules.load(name, firing)
             elif child.type not in ("number", "version"):
                 self._required(self._values.of(child), firing)
-        self._all(node, firing, depth)
+        self._all(node.named_children, firing, depth)
 
     def _required(self, value: Value, firing: Firing) -> None:
         sure = len(value.texts) == 1 or value.every
@@ -361,7 +325,7 @@ class _Program:
             elif child.type != "block":
                 for text in self._values.of(child).texts:
                     self._evaluated(text, weakened(firing))
-        self._all(node, weakened(firing), depth)
+        self._all(node.named_children, weakened(firing), depth)
 
     def _done(self, value: Value, firing: Firing) -> None:
         for text in value.texts:
@@ -391,7 +355,7 @@ class _Program:
             name = self._values.text(function) if function is not None else ""
             nodes = self._values.arguments(node)
         self._function(name, nodes, firing)
-        self._all(node, firing, depth)
+        self._all(node.named_children, firing, depth)
 
     def _function(self, name: str, nodes: list[Syntax], firing: Firing) -> None:
         short = name.rpartition("::")[2]
@@ -447,7 +411,7 @@ class _Program:
             self._keyed(nodes)
         for text in self._all_texts(nodes[:1]):
             self._modules.method(owner, name, text, firing)
-        self._all(node, firing, depth)
+        self._all(node.named_children, firing, depth)
 
     def _required_names(self, value: Value, firing: Firing) -> None:
         for text in value.texts:
@@ -470,11 +434,11 @@ class _Program:
     def _command(self, node: Syntax, firing: Firing, depth: int) -> None:
         for text in self._values.of(node).texts:
             self._commands.line(text, firing)
-        self._all(node, firing, depth)
+        self._all(node.named_children, firing, depth)
 
     def _fileglob(self, node: Syntax, firing: Firing, depth: int) -> None:
         self._modules.load("File::Glob", compiled(firing))
-        self._all(node, firing, depth)
+        self._all(node.named_children, firing, depth)
 
     def _element(self, node: Syntax, firing: Firing, depth: int) -> None:
         container, key = node.child_by_field_name("hash"), node.child_by_field_name("key")
@@ -484,14 +448,14 @@ class _Program:
         elif name in ("$Config", "$Config::Config"):
             for text in self._values.of(key).texts:
                 self._modules.configured(text, firing)
-        self._all(node, firing, depth)
+        self._all(node.named_children, firing, depth)
 
     def _string(self, node: Syntax, firing: Firing, depth: int) -> None:
         if node.end_byte - node.start_byte < 4_096:
             raw = self._data[node.start_byte : node.end_byte]
             self._native.text(raw, firing)
             self._modules.literal(decoded(raw[1:-1]), firing)
-        self._all(node, firing, depth)
+        self._all(node.named_children, firing, depth)
 
     def _layers(self, nodes: list[Syntax], firing: Firing) -> None:
         for text in self._all_texts(nodes):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from xraydiff.expressions import UNKNOWN, Scope, Value
@@ -19,7 +19,7 @@ from xraydiff.references.ruby.programs import Programs
 from xraydiff.references.ruby.templates import Templates, code_of_template
 from xraydiff.references.ruby.values import Values
 from xraydiff.sightings import Sightings, weakened
-from xraydiff.syntax import Refused, first_error, parse
+from xraydiff.statements import Handler, Statements
 
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
@@ -136,15 +136,12 @@ def read(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
     yield from seen.all()
 
 
-class _Program:
+class _Program(Statements):
     """One program, what its names hold so far, and what is still to be walked."""
 
     def __init__(self, subject: Subject, data: bytes, context: Context, seen: Sightings) -> None:
         inline = subject.node.kind is NodeKind.SCRIPT
-        self._data = data
-        self._context = context
-        self._seen = seen
-        self._lookups = Lookups(context)
+        super().__init__(data, "ruby", context, seen, Lookups(context))
         directory = str(context.cwd) if inline else str(parent(subject.path))
         scope = Scope(path="-e" if inline else subject.path, directory=directory, held={})
         self._values = Values(data, scope, self._lookups)
@@ -155,8 +152,18 @@ class _Program:
         self._templates = Templates(self._values, seen, self._lookups, self._feature)
         self._native = Native(seen, self._lookups, self._ruby, self._feature)
         self._programs = Programs(seen, self._lookups, self._ruby)
-        self._stack: list[tuple[Callable[..., None], tuple[object, ...]]] = []
-        self._handlers: dict[str, Callable[[Syntax, Firing, int], None]] = {
+        self._calls: dict[str, Callable[[Syntax, Firing], None]] = {
+            "require": self._require,
+            "require_dependency": self._require,
+            "require_relative": self._require_relative,
+            "load": self._load,
+            "autoload": self._autoload,
+            "gem": self._gem,
+            "open": self._open,
+        }
+
+    def _handled(self) -> Mapping[str, Handler]:
+        return {
             "begin": self._body,
             "body_statement": self._body,
             "block_body": self._body,
@@ -190,15 +197,9 @@ class _Program:
             "call": self._call,
             "ERROR": self._guarded,
         }
-        self._calls: dict[str, Callable[[Syntax, Firing], None]] = {
-            "require": self._require,
-            "require_dependency": self._require,
-            "require_relative": self._require_relative,
-            "load": self._load,
-            "autoload": self._autoload,
-            "gem": self._gem,
-            "open": self._open,
-        }
+
+    def _leaves(self) -> frozenset[str]:
+        return _LEAVES
 
     # --- the machine --------------------------------------------------------------------------------------------------
 
@@ -212,26 +213,9 @@ class _Program:
             # A rackup file is the body of a Rack::Builder; servers that bring their own take Rack's where it is there.
             self._feature("rack/builder", Firing.GUARDED)
         self._native.magic_comment(self._data)
-        refused = refusal(self._data, self._context.limits)
-        if refused:
-            self._seen.gap("too-large", refused)
-            self._plainly()
-            return
-        tree = parse(self._data, "ruby", limits=self._context.limits, memo=self._context.memo)
-        if isinstance(tree, Refused):
-            self._seen.gap(tree.reason, tree.detail)
-            self._plainly()
-            return
-        root = tree.root_node
-        if root.has_error:
-            self._seen.gap("malformed", f"line {first_error(root)}")
-        self._push(self._visit, root, Firing.LOAD, 0)
-        stack = self._stack
-        while stack:
-            step, arguments = stack.pop()
-            step(*arguments)
-        self._native.finish()
-        self._templates.finish()
+        if self._walked(refusal(self._data, self._context.limits)):
+            self._native.finish()
+            self._templates.finish()
 
     def _plainly(self) -> None:
         """The features that lines of a program name which is too large to be parsed: bundles and tables are such."""
@@ -244,26 +228,6 @@ class _Program:
             else:
                 for path in self._beside(join(self._values.scope.directory, text)):
                     self._seen.file(path, EdgeKind.SOURCES, Firing.GUARDED, text, language=_language(path))
-
-    def _push(self, step: Callable[..., None], *arguments: object) -> None:
-        self._stack.append((step, arguments))
-
-    def _visit(self, node: Syntax, firing: Firing, depth: int) -> None:
-        # Children are paid for before they are made: a statement may have a million.
-        self._lookups.spend(1 + node.child_count)
-        if depth > self._context.limits.script_depth:
-            self._seen.gap("too-deep")
-            return
-        self._seen.line = node.start_point[0] + 1
-        handler = self._handlers.get(node.type)
-        if handler is not None:
-            handler(node, firing, depth + 1)
-        elif node.type not in _LEAVES:
-            self._all(node.named_children, firing, depth + 1)
-
-    def _all(self, nodes: list[Syntax], firing: Firing, depth: int) -> None:
-        for node in reversed(nodes):
-            self._stack.append((self._visit, (node, firing, depth)))
 
     # --- statements ---------------------------------------------------------------------------------------------------
 
