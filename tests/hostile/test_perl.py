@@ -167,3 +167,11 @@ def test_nesting_is_bounded() -> None:
     _, gaps, seconds = read(b"if ($a) {\n" * 20_000 + b"}\n" * 20_000)
     assert seconds < 8 * SLOW
     assert gaps & {"too-deep", "malformed", "too-large"}
+
+
+@pytest.mark.parametrize("text", [b"<<X\n$,", b'return <<"X"; <<~Y\nX\n$,', b"f(<<'X')\n @{[ $,", b"<<X;\nX\n<<X;\n$x"])
+def test_here_documents_without_an_end(text: bytes) -> None:
+    edges, gaps, seconds = read(b"require A;\n" + text)
+    assert seconds < 2 * SLOW
+    assert gaps == {"too-large"}
+    assert edges

@@ -14,6 +14,7 @@ __all__ = ["code_of", "refusal"]
 _QUOTE: Final = re.compile(rb"(?<![\w$@%&])(?:q[qwrx]?|m|s|tr|y)[ \t\n]*([(\[{<])")
 _SECOND: Final = re.compile(rb"[)\]}>][ \t\n]*([(\[{<])")
 """Where the second half of `s{...}{...}` begins; in other code such brackets have their partners."""
+_HERE: Final = re.compile(rb"<<~?(?:[ \t]*(?:\"([^\"\n]*)\"|'([^'\n]*)')|\\?([A-Za-z_]\w*))")
 _HASHED: Final = re.compile(rb"(?<![\w$@%&])(?:q[qwrx]?|m|s|tr|y)#")
 _END: Final = re.compile(rb"^__(?:END|DATA)__[ \t\r]*$", re.MULTILINE)
 _POD: Final = re.compile(rb"^=(?:(cut\b)|[a-zA-Z])[^\n]*$", re.MULTILINE)
@@ -42,8 +43,22 @@ def refusal(data: bytes, limits: Limits) -> str:
         return f"{len(data)} bytes"
     if sum(len(line) ** 2 for line in data.split(b"\n")) > limits.syntax_line_squares:
         return f"lines too long for its {len(data)} bytes"
+    if _open_document(data):
+        return "a here-document that does not end"
     endless = _endless(data)
     return f"{endless} quotes that do not end" if endless * len(data) > limits.syntax_rescans else ""
+
+
+def _open_document(data: bytes) -> bool:
+    """Whether a here-document has no end: the grammar's scanner looks for it at the end of the text for ever."""
+    lines = data.split(b"\n")
+    last = {line.strip(): number for number, line in enumerate(lines)}
+    for number, line in enumerate(lines):
+        for match in _HERE.finditer(line):
+            word = next((one for one in match.groups() if one is not None), b"")
+            if last.get(word, -1) <= number:
+                return True
+    return False
 
 
 def _endless(data: bytes) -> int:
