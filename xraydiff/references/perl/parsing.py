@@ -54,9 +54,9 @@ def _open_document(data: bytes) -> bool:
     lines = data.split(b"\n")
     last = {line.strip(): number for number, line in enumerate(lines)}
     for number, line in enumerate(lines):
-        for match in _HERE.finditer(line):
+        for match in () if line.lstrip().startswith(b"#") else _HERE.finditer(line):
             word = next((one for one in match.groups() if one is not None), b"")
-            if last.get(word, -1) <= number:
+            if last.get(word.strip(), -1) <= number:
                 return True
     return False
 
