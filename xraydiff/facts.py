@@ -136,6 +136,11 @@ class Problem:
     message: str
     scope: Scope = Scope.READING
     fatal: bool = True
+    reader: str = ""
+    """Of a gap, which closes the gate: the reader that gave up on a file which the walk reached, or the language that
+    has none. Empty for every other problem."""
+    hint: str = ""
+    """What a person can do about it, or empty."""
 
 
 # --- who asks for what ----------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from functools import cache
 from typing import Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from xraydiff.errors import ReportError
-from xraydiff.facts import Certainty, Finding, Inventory, Severity
+from xraydiff.facts import Certainty, Finding, Inventory, Problem, Severity
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.paths import decoded, encoded, escaped, unescaped
 from xraydiff.report.document import (
@@ -306,6 +306,7 @@ def _json_text_in(value: Any) -> str | None:
 _TEXT = _Codec(_text_out, _text_in)
 _JSON_TEXT = _Codec(_same, _json_text_in)
 _AS_IS: dict[type, tuple[str, ...]] = {ReportedConfigChange: ("before", "after")}
+_LATER: dict[type, tuple[str, ...]] = {Problem: ("reader", "hint")}
 _INTEGER = _Codec(_same, _integer_in)
 _BOOLEAN = _Codec(_same, _boolean_in)
 
@@ -378,15 +379,15 @@ def _mapping(inner: _Codec) -> _Codec:
 def _dataclass(kind: type) -> _Codec:
     # Sets of paths stay in their image (what a package owns): a report would hold every path of it a second time.
     sets = tuple(name for name, hint in get_type_hints(kind).items() if get_origin(hint) is frozenset)
-    record = _Record(kind, apart=sets, as_is=_AS_IS.get(kind, ()))
+    record = _Record(kind, apart=sets, as_is=_AS_IS.get(kind, ()), later=_LATER.get(kind, ()))
     return _Codec(record.encode, lambda value: kind(**record.decode(value)))
 
 
 class _Record:
     """The fields of a dataclass as keys of an object, but for those that are kept `apart`; `as_is` is not escaped.
 
-    Lists that came `later` than the first documents of this version, or are only there when asked for, have no key
-    where they are empty.
+    Fields that came `later` than the first documents of this version, or are only there when asked for, have no key
+    where they hold their default.
     """
 
     def __init__(
@@ -396,19 +397,20 @@ class _Record:
         names = [field.name for field in fields(kind) if field.name not in apart]
         self._table = [(name, _JSON_TEXT if name in as_is else _codec(hints[name])) for name in names]
         self._names = frozenset(name for name, _ in self._table)
-        self._later = frozenset(later)
+        defaults = {field.name: field.default for field in fields(kind)}
+        self._later = {name: codec.encode(defaults[name]) for name, codec in self._table if name in later}
 
     def encode(self, value: Any) -> dict[str, Any]:
         data = {name: codec.encode(getattr(value, name)) for name, codec in self._table}
-        for name in self._later:
-            if not data[name]:
+        for name, default in self._later.items():
+            if data[name] == default:
                 del data[name]
         return data
 
     def decode(self, value: Any, besides: tuple[str, ...] = ()) -> dict[str, Any]:
         """Keyword arguments for the dataclass; the keys `besides` must be there and are left to the caller."""
         if self._later and isinstance(value, dict):
-            value = {**{name: [] for name in self._later}, **value}
+            value = {**self._later, **value}
         _keys_checked(value, self._names.union(besides) if besides else self._names)
         made: dict[str, Any] = {}
         name = ""
