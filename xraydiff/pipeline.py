@@ -14,7 +14,7 @@ from xraydiff.comparison import Comparison, Seen
 from xraydiff.dependency_graph import image_graph
 from xraydiff.diff import ImageDiff, compare_trees, count_bytes, count_files
 from xraydiff.errors import ImageError
-from xraydiff.facts import Certainty, ElfDetails, FileKind, FileType, Finding, Inventory, Problem, Runtime, Scope
+from xraydiff.facts import Certainty, ElfDetails, FileKind, FileType, Finding, Inventory, Problem, Scope
 from xraydiff.image import Image
 from xraydiff.image.sources import open_image
 from xraydiff.inventory.classes import classify
@@ -33,6 +33,7 @@ from xraydiff.references.companions import Companion, CompanionsReader, our_comp
 from xraydiff.report.assemble import Labels, assemble, assemble_inspection, whole
 from xraydiff.report.document import Inspection, Report
 from xraydiff.rules import Sight
+from xraydiff.rules.gaps import gap_problems
 from xraydiff.rules.outlook import outlook
 from xraydiff.rules.running import findings
 from xraydiff.start import environment, search_path, working_directory
@@ -47,8 +48,6 @@ if TYPE_CHECKING:
 Reference = str | os.PathLike[str] | Image
 Progress = Callable[[str, int, int], None]
 """Called with what is read, bytes done and bytes in all."""
-
-_NEED_A_READER = frozenset({"python", "node", "ruby", "php", "perl", "java", "erlang", "dotnet"})
 
 
 def compare(
@@ -190,18 +189,18 @@ def _judge(
 ) -> tuple[Report, Seen]:
     """What of the difference will be missed, and what to put back."""
     complete = whole(pair.problems)
-    silent = tuple(_without_reader(pair.inventories[1].runtimes, {reader.language for reader in active.readers}))
     walked = complete and not pair.diff.identical and not pair.diff.not_a_pair
     reach = _walk(pair, active, limits, run) if walked else None
+    gaps = tuple(gap_problems(reach.unread)) if reach else ()
     found = findings(active.rules, _sight(pair, reach, run)) if not pair.diff.identical else ()
-    understood = (reach is not None and not silent) or pair.diff.identical
+    understood = (reach is not None and not gaps) or pair.diff.identical
     kinds, closer = _kinds(pair, found, limits) if file_kinds else ((), ())
     report = assemble(
         pair.images,
         pair.diff,
         pair.inventories,
         labels=_labels(pair),
-        problems=(*pair.problems, *silent, *closer),
+        problems=(*pair.problems, *gaps, *closer),
         findings=found,
         suggestions=propose(reach, pair.trees[0], found) if reach else (),
         reach=reach,
@@ -299,20 +298,6 @@ def _labels(pair: _Pair) -> Labels:
         removed_class=lambda path, file: classify(path, file, owners.owner(path).kind).value,
         package=lambda path: owners.owner(path).package,
     )
-
-
-def _without_reader(runtimes: Iterable[Runtime], languages: set[str]) -> Iterable[Problem]:
-    """`clean` never means that nobody looked: a language that nobody reads is said."""
-    for language in sorted({runtime.language for runtime in runtimes} & (_NEED_A_READER - languages)):
-        path = min(runtime.path for runtime in runtimes if runtime.language == language)
-        yield Problem(
-            image="slim",
-            path=path,
-            code="no-reader",
-            message=f"a {language} runtime is there, and nothing reads what its programs import",
-            scope=Scope.ANALYSIS,
-            fatal=False,
-        )
 
 
 def _of(image: str, problems: Iterable[Problem]) -> Iterable[Problem]:

@@ -10,7 +10,7 @@ from xraydiff.facts import Certainty, Edge, EdgeKind, FileType, Firing, Node, No
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
 
-__all__ = ["Gap", "Sightings", "weakened"]
+__all__ = ["NOTED", "Gap", "Sightings", "weakened"]
 
 _DETAIL: Final = 200
 """Characters of a reference that a person needs to find it again."""
@@ -22,8 +22,14 @@ class Gap:
 
     node: Node
     reason: str
-    """A stable word: `computed-name`, `too-large`, `too-deep`, `malformed`, `not-text`."""
+    """A stable word: one of `NOTED`, or why something was not read (`too-large`, `too-deep`, `malformed`)."""
     detail: str = ""
+
+
+NOTED: Final = frozenset({"computed-name", "unresolved-command", "elf-inconsistent", "not-loadable"})
+"""Reasons of gaps that leave nothing unread: names that a program computes, words that the original does not hold
+either, oddities that lose nothing, files that the kernel, the loader or the interpreter refuses too. Every other
+reason, a plug-in's own included, says that something stands there which nobody read."""
 
 
 def weakened(firing: Firing) -> Firing:

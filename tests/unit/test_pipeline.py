@@ -133,19 +133,6 @@ def test_an_unreadable_image_raises(tmp_path: Path) -> None:
         compare(tmp_path / "x.tar", tmp_path / "x.tar")
 
 
-def test_a_runtime_without_a_reader_is_said() -> None:
-    original, slim = pair()
-    for builder in (original, slim):
-        builder.file("/usr/share/dotnet/dotnet", RUN, mode=0o755).file(
-            "/usr/share/dotnet/shared/Microsoft.NETCore.App/8.0.1/x.dll", "x"
-        )
-    with compare(original.image(), slim.file("/lib/liba.so", elf(soname="liba.so")).image()) as comparison:
-        report = comparison.report
-    assert [problem.code for problem in report.problems] == ["no-reader"]
-    assert report.complete
-    assert report.summary.outlook is Outlook.UNKNOWN
-
-
 def test_suggest_works_on_a_stored_report(tmp_path: Path) -> None:
     with compare(*archives(tmp_path)) as comparison:
         stored = load_report(dump_report(comparison.report))

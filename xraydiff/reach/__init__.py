@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xraydiff.facts import Certainty, Edge, Evidence, FileType, Node, Owner, When
 from xraydiff.paths import ImagePath
 
-__all__ = ["Followed", "Missing", "Reach", "ReaderCount"]
+__all__ = ["Followed", "Missing", "Reach", "ReaderCount", "Unfollowed", "Unread"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +63,31 @@ class ReaderCount:
     not_understood: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Unfollowed:
+    """What a reader met in one node and could not follow."""
+
+    node: Node
+    reader: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Unread:
+    """A reached file that was not read whole, so that what it asks for may be missing unseen."""
+
+    path: str
+    """Empty for an image config."""
+    kept: bool
+    """Whether it is slim's; otherwise it is one of the original that would have to come back."""
+    reader: str
+    """The reader that gave up, or the language that has none."""
+    reason: str
+    """A stable word, as a gap's."""
+    detail: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
     """The answer of the walk; every collection in sorted order."""
@@ -74,8 +99,10 @@ class Reach:
     """Kept files that load edges reach from the entrypoint."""
     broken_start: tuple[Evidence, ...]
     """Non-empty where the entrypoint or its load chain does not resolve in slim: the chain to the first break."""
-    unfollowed: tuple[tuple[Node, str, str], ...]
-    """What readers met and could not follow: node, reason, detail."""
+    unfollowed: tuple[Unfollowed, ...]
+    """Everything that readers met and could not follow, names that programs compute included."""
+    unread: tuple[Unread, ...]
+    """What of it closes the gate, and what no reader exists for."""
     coverage: Mapping[str, ReaderCount]
     files_read: int
     """Files whose bytes the walk looked at."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from xraydiff.errors import ImageError, PluginError, XraydiffError
 from xraydiff.facts import Edge, FileType, Firing, ImageConfig, Node, NodeKind
 from xraydiff.paths import ImagePath, escaped
-from xraydiff.reach import ReaderCount
+from xraydiff.reach import ReaderCount, Unfollowed
 from xraydiff.references import Context, Depth, Gap, Reader, Subject
+from xraydiff.sightings import NOTED
 from xraydiff.tree import FileTree
 
 
@@ -29,7 +30,7 @@ class Reading:
         self._slim = slim
         self._configs = configs
         self._known: dict[tuple[Node, str], tuple[Edge, ...]] = {}
-        self.unfollowed: set[tuple[Node, str, str]] = set()
+        self.unfollowed: set[Unfollowed] = set()
         self.files_read: set[ImagePath] = set()
         self.files_parsed: set[ImagePath] = set()
         self._reached: Counter[str] = Counter()
@@ -49,6 +50,12 @@ class Reading:
         subject = self._file_subject(replace(node, language=""), path, full=True)
         readers = (reader for reader in self._readers if reader.language == node.language)
         return subject is not None and not any(self._accepts(reader, subject) for reader in readers)
+
+    def has_reader(self, path: ImagePath) -> bool:
+        """Whether the reader of some language knows a file for one of its scripts."""
+        subject = self._file_subject(Node(path=path), path, full=True)
+        readers = (reader for reader in self._readers if reader.language)
+        return subject is not None and any(self._accepts(reader, subject) for reader in readers)
 
     def loads(self, node: Node, path: ImagePath) -> tuple[Edge, ...]:
         """Only what the kernel and the loader follow from a program or library, for files far from any reference."""
@@ -76,10 +83,24 @@ class Reading:
         if subject is None:
             return []
         edges: list[Edge] = []
+        if full and node.language and all(reader.language != node.language for reader in self._readers):
+            self.unfollowed.add(Unfollowed(node=node, reader=node.language, reason="no-reader"))
         for reader in self._readers:
             if full or reader.depth == Depth.HEADERS:
                 edges.extend(self._asked(reader, subject))
+        edges.extend(self._further(subject, path))
         return edges
+
+    def _further(self, subject: Subject, path: ImagePath) -> Iterator[Edge]:
+        """Literals of a kept package file behind the first bytes, which every other reader was content with."""
+        file, most = subject.file, self._context.limits.literals
+        if file is None or file.size <= len(subject.data):
+            return
+        searching = [reader for reader in self._readers if reader.name == _LITERALS and reader.accepts(subject)]
+        for start in range(most - _SHARED, file.size, most - _SHARED):
+            piece = replace(subject, data=subject.tree.read_at(path, start, most))
+            for edge in (edge for reader in searching for edge in self._run(reader, piece)):
+                yield replace(edge, line=0)
 
     def _asked(self, reader: Reader, subject: Subject) -> list[Edge]:
         try:
@@ -111,9 +132,11 @@ class Reading:
             else:
                 gaps.append(Gap(node=subject.node, reason="too-many-references"))
                 break
-        self.unfollowed.update((gap.node, gap.reason, gap.detail) for gap in gaps)
+        self.unfollowed.update(
+            Unfollowed(node=gap.node, reader=reader.name, reason=gap.reason, detail=gap.detail) for gap in gaps
+        )
         self._partly[reader.name] += bool(gaps)
-        self._failed[reader.name] += any(gap.reason in _NOT_READ for gap in gaps)
+        self._failed[reader.name] += any(gap.reason not in NOTED for gap in gaps)
         return edges
 
     def _subject(self, node: Node, path: ImagePath, *, full: bool) -> Subject | None:
@@ -140,15 +163,18 @@ class Reading:
                 data = tree.content(path, limit=limits.elf)
             else:
                 data = tree.read_at(path, 0, limits.literals)
-                self.unfollowed.add((node, "literals-cut", f"searched {limits.literals} of {file.size} bytes"))
         except ImageError as error:
-            self.unfollowed.add((node, "too-large", error.message))
+            self.unfollowed.add(Unfollowed(node=node, reader=_CONTENT, reason="too-large", detail=error.message))
             return None
         return Subject(node=node, path=path, file=file, tree=tree, data=data)
 
 
 _LOADERS = frozenset({"elf", "shebang"})
-_NOT_READ = frozenset({"too-large", "too-deep", "malformed", "not-text"})
+_LITERALS = "literals"
+_CONTENT = "content"
+"""What gives up where the bytes of a file are more than are read for any reader."""
+_SHARED = 8 << 10
+"""Bytes that two pieces of a large file share, twice as many as the longest path has."""
 
 
 def _raised(reader: Reader, subject: Subject, error: Exception) -> PluginError:

@@ -30,6 +30,7 @@ from xraydiff.reach.presence import Presence, Target, engine_provides
 from xraydiff.reach.reading import Reading
 from xraydiff.reach.table import PACKAGE_ROWS, Standing, certainty_of, stops
 from xraydiff.reach.told import Told
+from xraydiff.reach.unread import Reached, real_targets, unread
 from xraydiff.references import Context, Reader
 from xraydiff.start import find_executable, start_command
 from xraydiff.tree import FileTree
@@ -40,6 +41,7 @@ _RESTORED = {
     OwnerKind.LANGUAGE_PACKAGE: Standing.RESTORED_LANGUAGE,
     OwnerKind.OS_PACKAGE: Standing.RESTORED_OS,
 }
+_RUNS = frozenset({EdgeKind.EXECUTES, EdgeKind.SOURCES, EdgeKind.INTERPRETS})
 _STATE = frozenset({EdgeKind.NAMES, EdgeKind.WORKS_IN})
 _HEALTH = frozenset({"HEALTHCHECK"})
 _START = frozenset({"ENTRYPOINT", "CMD"})
@@ -118,6 +120,8 @@ class _Walk:
         self._missing: dict[ImagePath, Node] = {}
         self._types: dict[ImagePath, FileType] = {}
         self._followed: dict[tuple[Edge, bool], Followed] = {}
+        self._run: set[str] = set()
+        self._named: set[str] = set()
         self._expanded: set[Node] = set()
 
     def run(self) -> Reach:
@@ -206,6 +210,8 @@ class _Walk:
         if edge.target.kind is NodeKind.SCRIPT:
             self._offer(edge.target, step)
             return
+        if step.certainty >= Certainty.LIKELY and edge.kind is not EdgeKind.COMPANION and not edge.target.language:
+            (self._run if edge.kind in _RUNS else self._named).add(edge.target.path)
         target = self._presence.target(edge.target.path)
         if target is None or (not target.gone and target.file.type is FileType.FILE):
             self._note(edge, judged, standing, missing=False)
@@ -370,9 +376,21 @@ class _Walk:
             active=frozenset(self._active),
             broken_start=first.chain if first else (),
             unfollowed=tuple(sorted(self._reading.unfollowed)),
+            unread=unread(self._reading, self._reached(), self._slim, self._original),
             coverage=self._reading.coverage(),
             files_read=len(self._reading.files_read),
             files_parsed=len(self._reading.files_parsed),
+        )
+
+    def _reached(self) -> Reached:
+        """What the walk knows of its nodes, for the gaps in them."""
+        none = _Step(certainty=Certainty.NONE, length=0)
+        return Reached(
+            certainty=lambda node: self._best.get(node, none).certainty,
+            standing=self._standing,
+            started=frozenset(self._active | self._vital | self._executed),
+            run=frozenset(real_targets(self._run, self._original)),
+            named=frozenset(real_targets(self._named, self._original)),
         )
 
     def _steps(self, node: Node) -> list[tuple[Node, _Step]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from xraydiff.facts import Certainty, Evidence, Finding
+from xraydiff.facts import Certainty, Evidence, Finding, Problem
 from xraydiff.report.document import Report
 from xraydiff.report.text import chain, counted, cut, largest, outlook_reason, shown, size, worst_first
 
@@ -32,7 +32,7 @@ def render_markdown(report: Report, *, limit: int = 10) -> str:
     ]
     if not report.complete:
         parts.append("**Not read whole**: this is only part of the truth, and a gate fails.")
-    parts += [*_findings(report.findings, limit), *_removed(report), *_next(report)]
+    parts += [*_gaps(report.problems, limit), *_findings(report.findings, limit), *_removed(report), *_next(report)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -69,6 +69,20 @@ def _sizes(report: Report) -> str:
         f"{size(original.bytes)} -> {size(slim.bytes)}, {original.files:,} -> {slim.files:,} files, "
         f"{original.layers:,} -> {slim.layers:,} layers"
     )
+
+
+def _gaps(problems: Sequence[Problem], limit: int) -> list[str]:
+    """The files that were reached and not read whole: each closes the gate."""
+    gaps = [problem for problem in problems if problem.reader]
+    if not gaps:
+        return []
+    rows = ["| file | reader | reason | what to do |", "|---|---|---|---|"]
+    for gap in gaps[:limit]:
+        place = f"{gap.image}: {gap.path or 'config'}"
+        said = f"{code(gap.code)} {prose(gap.message)}"
+        rows.append(f"| {code(place, _MESSAGE)} | {code(gap.reader, _MESSAGE)} | {said} | {prose(gap.hint)} |")
+    told = [f"### {counted(len(gaps), 'file')} not read whole", "\n".join(rows)]
+    return told if len(gaps) <= limit else [*told, f"and {len(gaps) - limit:,} more"]
 
 
 def _findings(findings: Sequence[Finding], limit: int) -> list[str]:

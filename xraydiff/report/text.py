@@ -209,12 +209,25 @@ def outlook_reason(report: Report) -> str:
             least = "high" if grave else "medium"
             return f"{counted(len(grave or risks), 'finding')} of severity {least} or more, likely or proven"
         case Outlook.UNKNOWN:
-            blind = [p.message for p in report.problems if p.code == "no-reader"]
+            gaps = [problem for problem in report.problems if problem.reader]
             if not report.complete:
                 return "an image was not read whole"
-            return blind[0] if blind else "not everything could be looked at"
+            if not gaps:
+                return "not everything could be looked at"
+            more = f", and {counted(len(gaps) - 1, 'more file')} not read whole" if len(gaps) > 1 else ""
+            return f"{gaps[0].path or 'the image config'}: {gaps[0].message}{more}"
         case Outlook.CLEAN:
-            return "nothing was found that asks for what is gone"
+            return clean_reason(report)
+
+
+def clean_reason(report: Report) -> str:
+    """What was looked at, and that nothing likely is missing: a possible finding may stand beside it."""
+    read = sum(line.reached for line in report.coverage if line.reader != "literals")
+    looked = f"{counted(read, 'reading')} of configs, programs and scripts"
+    possible = [f for f in report.findings if f.when is not None and f.certainty is Certainty.POSSIBLE]
+    if possible:
+        return f"nothing that is likely missed was found in {looked}; {counted(len(possible), 'finding')} possible"
+    return f"nothing was found in {looked} that asks for what is gone"
 
 
 # --- the parts of a report --------------------------------------------------------------------------------------------
@@ -352,9 +365,15 @@ def largest(rows: Iterable[RemovedBy]) -> list[RemovedBy]:
 
 def _problems(problems: Sequence[Problem], *, limit: int = _PROBLEMS) -> list[Line]:
     fatal = [p for p in problems if p.fatal and p.scope is Scope.READING]
-    notes = [p for p in problems if not (p.fatal and p.scope is Scope.READING)]
+    gaps = [p for p in problems if p.reader]
+    notes = [p for p in problems if not p.reader and not (p.fatal and p.scope is Scope.READING)]
     lines: list[Line] = []
-    for title, style, group in (("Not read whole", Style.WARN, fatal), ("Notes", Style.DIM, notes)):
+    groups = (
+        ("Not read whole", Style.WARN, fatal),
+        ("Reached but not read whole", Style.WARN, gaps),
+        ("Notes", Style.DIM, notes),
+    )
+    for title, style, group in groups:
         if group:
             lines += [Line(), Line(style=style, text=f"{title}: {counted(len(group), 'problem')}")]
             lines += [Line(style=style, text=f"  {_problem(problem)}") for problem in group[:limit]]
@@ -368,7 +387,8 @@ def _problem(problem: Problem) -> str:
     if problem.offset >= 0:
         place.append(f"byte {problem.offset}")
     words = [part for part in place if part]
-    return f"{shown(problem.code)}: {': '.join([*words, shown(problem.message, _MESSAGE)])}"
+    hint = f" ({shown(problem.hint, _MESSAGE)})" if problem.hint else ""
+    return f"{shown(problem.code)}: {': '.join([*words, shown(problem.message, _MESSAGE)])}{hint}"
 
 
 def _next(report: Report) -> list[Line]:

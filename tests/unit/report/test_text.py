@@ -104,7 +104,15 @@ def test_nothing_at_all(report: Report) -> None:
     assert "No findings\n" in text
     assert "Nothing removed\n" in text
     assert "Next: xraydiff gate app.tar app.slim.tar\n" in text
-    assert "Outlook: CLEAN: nothing was found that asks for what is gone\n" in text
+    assert "Outlook: CLEAN: nothing was found in " in text
+    assert " of configs, programs and scripts that asks for what is gone\n" in text
+
+
+def test_clean_is_not_said_without_a_word_of_what_is_possible(report: Report) -> None:
+    possible = replace(report.findings[0], certainty=Certainty.POSSIBLE, when=When.USE)
+    said = outlook_reason(with_outlook(report, Outlook.CLEAN, possible))
+    assert said.startswith("nothing that is likely missed was found in ")
+    assert said.endswith("; 1 finding possible")
 
 
 def test_why_the_outlook(report: Report) -> None:
@@ -113,10 +121,14 @@ def test_why_the_outlook(report: Report) -> None:
     assert outlook_reason(with_outlook(report, Outlook.BROKEN, other, start)) == "the start breaks"
     assert outlook_reason(with_outlook(report, Outlook.BROKEN)) == "the start command does not resolve"
     assert outlook_reason(with_outlook(report, Outlook.UNKNOWN)) == "not everything could be looked at"
-    silent = Problem(code="no-reader", message="a php runtime is there", scope=Scope.ANALYSIS, fatal=False)
-    assert (
-        outlook_reason(replace(with_outlook(report, Outlook.UNKNOWN), problems=(silent,))) == "a php runtime is there"
+    silent = Problem(
+        path="/app/a", code="no-reader", message="no reader", scope=Scope.ANALYSIS, fatal=False, reader="Go"
     )
+    unknown = with_outlook(report, Outlook.UNKNOWN)
+    assert outlook_reason(replace(unknown, problems=(silent,))) == "/app/a: no reader"
+    config = replace(silent, path="")
+    two = outlook_reason(replace(unknown, problems=(config, silent)))
+    assert two == "the image config: no reader, and 1 more file not read whole"
     cut = replace(with_outlook(report, Outlook.UNKNOWN), complete=False)
     assert outlook_reason(cut) == "an image was not read whole"
 

@@ -1,0 +1,120 @@
+"""What was reached and not read closes the gate; what merely lies there does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from xraydiff.facts import Outlook
+from xraydiff.pipeline import compare
+from xraydiff.report.document import Report
+from xraydiff.testing import ImageBuilder, elf
+
+PROGRAM = elf(interpreter="/lib/ld.so", executable=True)
+GO = elf(data=["* Go buildinf:"], executable=True).replace(b"* Go", b"\xff Go")
+RUST = elf(data=["/rustc/" + "0123456789" * 4 + "/library/core/src/panicking.rs"], executable=True)
+
+Files = Mapping[str, bytes]
+
+
+def judged(files: Files, *, entrypoint: tuple[str, ...] = ()) -> Report:
+    """The report of an image that lost one file which nobody names."""
+    builders = []
+    for extra in ({"/usr/share/doc/readme": b"x"}, {}):
+        builder = ImageBuilder().config(entrypoint=list(entrypoint))
+        for path, data in {"/lib/ld.so": elf(soname="ld.so"), **files, **extra}.items():
+            builder.file(path, data, mode=0o755)
+        builders.append(builder)
+    with compare(builders[0].image(), builders[1].image()) as comparison:
+        return comparison.report
+
+
+def gaps(report: Report) -> list[tuple[str, str, str]]:
+    return [(problem.path, problem.reader, problem.code) for problem in report.problems if problem.reader]
+
+
+RUN_UNREAD: Mapping[str, tuple[Files, tuple[str, ...], tuple[str, str]]] = {
+    "Go": ({"/app/main": GO}, ("/app/main",), ("/app/main", "Go")),
+    "Rust": ({"/app/main": RUST}, ("/app/main",), ("/app/main", "Rust")),
+    "Go that a script ends in": (
+        {"/bin/sh": PROGRAM, "/app/run": b"#!/bin/sh\nexec /app/main\n", "/app/main": GO},
+        ("/app/run",),
+        ("/app/main", "Go"),
+    ),
+    "Go that Python runs": (
+        {
+            "/usr/bin/python3.11": PROGRAM,
+            "/usr/lib/python3.11/os.py": b"",
+            "/app/main.py": b"import subprocess\n\ndef f():\n    subprocess.run(['/app/main'])\n",
+            "/app/main": GO,
+        },
+        ("/usr/bin/python3.11", "/app/main.py"),
+        ("/app/main", "Go"),
+    ),
+    "Lua": ({"/usr/bin/lua5.4": PROGRAM, "/app/a": b"x = 1"}, ("/usr/bin/lua5.4", "/app/a"), ("/app/a", "lua")),
+    "Tcl by its #! line": (
+        {"/usr/bin/tclsh8.6": PROGRAM, "/app/main": b"#!/usr/bin/tclsh8.6\nexec date\n"},
+        ("/app/main",),
+        ("/app/main", "Tcl"),
+    ),
+    "an interpreter of which nobody has heard": (
+        {"/usr/bin/frob": PROGRAM, "/app/main": b"#!/usr/bin/env frob\n"},
+        ("/app/main",),
+        ("/app/main", "the language of frob"),
+    ),
+    ".NET": ({"/usr/bin/dotnet": PROGRAM, "/app/a.dll": b"MZ"}, ("dotnet", "/app/a.dll"), ("/app/a.dll", ".NET")),
+    "a packed program": ({"/app/main": PROGRAM + b"UPX!\x0d"}, ("/app/main",), ("/app/main", "a packed program")),
+}
+
+
+@pytest.mark.parametrize("name", sorted(RUN_UNREAD))
+def test_what_is_run_and_has_no_reader_is_said(name: str) -> None:
+    files, entrypoint, (path, language) = RUN_UNREAD[name]
+    report = judged(files, entrypoint=entrypoint)
+    assert (path, language, "no-reader") in gaps(report)
+    assert report.complete
+    assert report.summary.outlook is Outlook.UNKNOWN
+    assert all(problem.hint for problem in report.problems if problem.reader)
+
+
+MERELY_THERE: Mapping[str, tuple[Files, tuple[str, ...]]] = {
+    "a Go program that nobody runs": ({"/app/main": PROGRAM, "/app/tool": GO}, ("/app/main",)),
+    "gosu": ({"/usr/sbin/gosu": GO, "/app/main": PROGRAM}, ("/usr/sbin/gosu", "app", "/app/main")),
+    "tini": ({"/usr/bin/tini": PROGRAM, "/app/main": PROGRAM}, ("/usr/bin/tini", "--", "/app/main")),
+    "an extension of Rust": (
+        {
+            "/usr/bin/python3.11": PROGRAM,
+            "/usr/lib/python3.11/os.py": b"",
+            "/usr/lib/python3/dist-packages/rusty/__init__.py": b"from rusty import _rusty\n",
+            "/usr/lib/python3/dist-packages/rusty/_rusty.abi3.so": RUST,
+            "/app/main.py": b"import rusty\n",
+        },
+        ("/usr/bin/python3.11", "/app/main.py"),
+    ),
+    "a runtime of which the start makes no use": (
+        {"/app/main": PROGRAM, "/usr/bin/dotnet": PROGRAM, "/usr/bin/lua": PROGRAM, "/usr/bin/tclsh": PROGRAM},
+        ("/app/main",),
+    ),
+    "awk that prints a column": (
+        {
+            "/bin/sh": PROGRAM,
+            "/usr/bin/awk": PROGRAM,
+            "/app/run": b"#!/bin/sh\nawk '{print $1}' /proc/meminfo\nexec /app/main\n",
+            "/app/main": PROGRAM,
+        },
+        ("/app/run",),
+    ),
+    "a #! line of a library": (
+        {"/bin/false": PROGRAM, "/app/main": PROGRAM, "/app/lib.txt": b"#!/bin/false\n"},
+        ("/app/main",),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(MERELY_THERE))
+def test_what_merely_lies_there_or_asks_for_nothing_is_no_gap(name: str) -> None:
+    files, entrypoint = MERELY_THERE[name]
+    report = judged(files, entrypoint=entrypoint)
+    assert gaps(report) == []
+    assert report.summary.outlook is Outlook.CLEAN

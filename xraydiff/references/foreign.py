@@ -1,0 +1,126 @@
+"""Programs in languages that no reader reads: told by what they are, so that one which is run is never passed over.
+
+A C program keeps its names as texts that end in NUL, which the reader of literals finds. The compilers of Go and Rust
+put texts one behind the other without an end, archives appended to a program are packed, and what an interpreter runs
+is text that only its own reader understands.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from xraydiff.paths import ImagePath, basename
+from xraydiff.tree import FileTree
+
+__all__ = ["language_of"]
+
+_MAGIC: Final = b"\x7fELF"
+_CHUNK: Final = 4 << 20
+"""Bytes of a program that are looked at in one go; the marks below are far shorter than what two chunks share."""
+_SHARED: Final = 128
+_TAIL: Final = 66 << 10
+"""Bytes at the end of a program where an appended archive has its directory (APPNOTE.TXT 4.3.16: 64 KiB at most)."""
+
+_DOTNET_HOST: Final = bytes.fromhex("8b1202b96a612038727b930214d7a03213f5b9e6efae3318ee3b2dce24b36aae")
+"""By what a host of .NET finds the archive that it may carry (dotnet/runtime, bundle_marker.cpp)."""
+_MARKS: Final = (
+    ("Go", re.compile(rb"\xff Go buildinf:|Go build ID: \"")),
+    # SHA-256 of ".net core bundle", by which a host finds the archive that it carries (dotnet/runtime, bundle marker).
+    (".NET", re.compile(re.escape(bytes.fromhex("8b1202b96a612038727b930214d7a03213f5b9e6efae3318ee3b2dce24b36aae")))),
+    ("GraalVM native image", re.compile(rb"com\.oracle\.svm\.core")),
+    # The fuse of Node.js for single executable applications; 1 where a program was put in.
+    ("JavaScript in a program of its own", re.compile(rb"NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2:1")),
+    ("Rust", re.compile(rb"/rustc/[0-9a-f]{40}/|RUST_BACKTRACE")),
+)
+_ENDS: Final = (
+    ("Python packed into a program", re.compile(rb"MEI\014\013\012\013\016")),
+    ("JavaScript packed into a program", re.compile(rb"d3n0l4nd|\n---- Bun! ----\n")),
+    ("an archive behind a program", re.compile(rb"PK\x05\x06")),
+)
+_PACKED: Final = re.compile(rb"UPX![\x0b-\x0f]")
+"""The header of a program packed by UPX, with its version: the loader's table is packed too."""
+
+_INTERPRETERS: Final = (
+    ("Lua", re.compile(r"(?:lua|luajit|texlua|resty)[0-9.-]*")),
+    ("Tcl", re.compile(r"(?:tclsh|wish|expect|jimsh)[0-9.]*")),
+    ("R", re.compile(r"R|Rscript|littler")),
+    (".NET", re.compile(r"dotnet|mono|mono-sgen|csi|fsi")),
+    ("Julia", re.compile(r"julia")),
+    ("Scheme or Lisp", re.compile(r"guile[0-9.-]*|sbcl|clisp|racket|gsi|chibi-scheme|emacs[0-9.]*|ecl")),
+    ("Haskell", re.compile(r"runghc|runhaskell|ghci?")),
+    ("OCaml", re.compile(r"ocaml|ocamlrun|utop")),
+    ("Prolog", re.compile(r"swipl|gprolog")),
+    ("JavaScript of Deno or Bun", re.compile(r"deno|bun")),
+    ("fish", re.compile(r"fish")),
+    ("C shell", re.compile(r"t?csh")),
+    ("PowerShell", re.compile(r"powershell|pwsh")),
+    ("Smalltalk", re.compile(r"gst|pharo")),
+    ("make", re.compile(r"g?make")),
+)
+_SOURCES: Final = {
+    ".lua": "Lua", ".luac": "Lua", ".tcl": "Tcl", ".R": "R", ".jl": "Julia", ".dll": ".NET", ".exe": "Windows programs",
+    ".csx": ".NET", ".fsx": ".NET", ".ps1": "PowerShell", ".scm": "Scheme or Lisp", ".wasm": "WebAssembly",
+}  # fmt: skip
+_READ: Final = re.compile(r"(?:python|pypy|node|nodejs|ruby|php|php-fpm|php-cgi|perl|java|beam|beam\.smp|erl)[0-9._-]*")
+"""Programs whose scripts have readers: what is compiled into them is the runtime's own, Rust within node included."""
+_WRAPPERS: Final = frozenset("gosu su-exec tini tini-static dumb-init docker-init catatonit pid1".split())
+"""Starters that ask for nothing but the command in their own arguments, which is followed, in whatever language."""
+_HARMLESS: Final = frozenset(
+    "true false echo cat sleep nologin env yes test [ printf kill date hostname id whoami uname".split()
+)
+"""Interpreters of a `#!` line that ask for nothing beyond the script itself."""
+_LINE: Final = 256
+"""BINPRM_BUF_SIZE: the kernel reads no more of a `#!` line."""
+
+
+def language_of(tree: FileTree, path: ImagePath, *, ran: bool) -> str:
+    """What a person would call the language of a program or source that our readers do not know, or an empty text.
+
+    With `ran` the file is run; otherwise it is only named, and counts where it is plainly a source.
+    """
+    name = basename(path)
+    source = _SOURCES.get(name[name.rfind(".") :]) if "." in name else None
+    if source is not None:
+        return source
+    if not ran:
+        return ""
+    head = tree.read_at(path, 0, _LINE)
+    if head.startswith(b"#!"):
+        return _of_script(head)
+    if not head.startswith(_MAGIC):
+        return "a program without a #! line" if head and b"\0" not in head else ""
+    if name in _WRAPPERS or _READ.fullmatch(name):
+        return ""
+    return _of_name(name) or _of_program(tree, path)
+
+
+def _of_name(name: str) -> str:
+    return next((language for language, pattern in _INTERPRETERS if pattern.fullmatch(name)), "")
+
+
+def _of_script(head: bytes) -> str:
+    """The language of a `#!` line; the caller asks readers first, so whatever is left has none."""
+    words = head[2:].partition(b"\n")[0].split()
+    names = [basename(ImagePath("/" + word.decode("latin-1"))) for word in words if not word.startswith(b"-")]
+    if names and names[0] == "env":
+        names = [name for name in names[1:] if "=" not in name]
+    if not names or names[0] in _HARMLESS:
+        return ""
+    return _of_name(names[0]) or f"the language of {names[0]}"
+
+
+def _of_program(tree: FileTree, path: ImagePath) -> str:
+    """The language of a compiled program, by the marks of its compiler or packer."""
+    size = tree.files[path].size
+    if _PACKED.search(tree.read_at(path, 0, 4096)):
+        return "a packed program"
+    end = tree.read_at(path, max(0, size - _TAIL), _TAIL)
+    for language, pattern in _ENDS:
+        if pattern.search(end):
+            return language
+    found = set()
+    for start in range(0, size, _CHUNK - _SHARED):
+        piece = tree.read_at(path, start, _CHUNK)
+        found |= {language for language, pattern in _MARKS if pattern.search(piece)}
+    return next((language for language, _ in _MARKS if language in found), "")
