@@ -14,6 +14,7 @@ from typing import TypeVar
 from xraydiff.errors import PluginError
 from xraydiff.inventory import Inventory
 from xraydiff.references import Depth, Reader
+from xraydiff.references.awk import AwkReader
 from xraydiff.references.companions import CompanionsReader
 from xraydiff.references.config import ConfigReader
 from xraydiff.references.data_directories import DataDirectoriesReader
@@ -68,6 +69,7 @@ OUR_READERS: tuple[type[Reader], ...] = (
     PerlReader,
     JavaReader,
     ErlangReader,
+    AwkReader,
     CompanionsReader,
     DataDirectoriesReader,
     LiteralsReader,

@@ -118,6 +118,7 @@ _INTERPRETERS: Mapping[str, _Interpreter] = {
     "java": _interpreter(
         "java", valued="-cp -classpath --class-path -p --module-path --add-modules", script="-jar", module="-m --module"
     ),
+    **dict.fromkeys(("awk", "gawk", "mawk"), _interpreter("awk", inline="-e --source", valued="-F -v", script="-f -E")),
     "lua": _interpreter("lua", inline="-e", valued="-l"),
     "tclsh": _interpreter("tcl"),
     "Rscript": _interpreter("r", inline="-e"),
@@ -256,6 +257,8 @@ class _Config:
                 words = rest
             elif word in interpreter.commands and rest:
                 words = rest
+            elif interpreter.language == "awk":
+                return [*named, *self._inline(interpreter, word, field)], rest, False
             elif interpreter.language == "java":
                 # A bare operand is a class name; the reader of Java looks it up on the class path.
                 return named, words, False

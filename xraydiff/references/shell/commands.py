@@ -208,6 +208,8 @@ class Commands:
                 return self._find(words, external)
             case "run-parts":
                 self._run_parts(words, call.firing)
+            case "awk" | "gawk" | "mawk" | "nawk" | "original-awk":
+                self._awk(words, call)
             case "ldconfig" | "update-ca-certificates":
                 pass
             case _:
@@ -343,6 +345,23 @@ class Commands:
                 if UNKNOWN not in text:
                     for path in self._lookups.run_parts(join(self._words.directory, plain(text))):
                         self._findings.executes(path, firing, f"run-parts {plain(text)}")
+
+    def _awk(self, words: list[Word], call: Call) -> None:
+        """awk(1): a program in the first operand, or in the files of `-f`; the other operands are data."""
+        options, operands = _options(words, _AWK_VALUED)
+        files = [word for option, word in options if option in ("f", "E", "--file", "--exec")]
+        for option, word in options:
+            if option in ("e", "--source"):
+                self._code("awk", word, call)
+        for word in files:
+            for text in (text for text in word.value.texts if UNKNOWN not in text):
+                found = self._lookups.named(join(self._words.directory, plain(text)))
+                if found is not None and found[1] is FileType.FILE:
+                    self._findings.executes(found[0], weakened(call.firing), plain(text), language="awk")
+        if operands and not files and all(option not in ("e", "--source") for option, _ in options):
+            self._code("awk", operands[0], call)
+            operands = operands[1:]
+        self.mention(operands)
 
     # --- interpreters -----------------------------------------------------------------------------------------------
 
@@ -676,6 +695,9 @@ def _ends_in(text: str, letters: str, interpreter: Interpreter) -> bool:
     if interpreter.language == "shell":
         return text[1:].isalpha() and "c" in text
     return text[-1] in letters and text[1:].isalnum() and text[1] not in interpreter.valued and text[1] not in "Mm"
+
+
+_AWK_VALUED = frozenset("F v f e i l E --file --source --include --assign --field-separator --exec".split())
 
 
 def _options(words: list[Word], valued: frozenset[str]) -> tuple[list[tuple[str, Word]], list[Word]]:
