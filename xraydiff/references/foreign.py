@@ -36,8 +36,8 @@ _MARKS: Final = (
 _ENDS: Final = (
     ("Python packed into a program", re.compile(rb"MEI\014\013\012\013\016")),
     ("JavaScript packed into a program", re.compile(rb"d3n0l4nd|\n---- Bun! ----\n")),
-    ("an archive behind a program", re.compile(rb"PK\x05\x06")),
 )
+_DIRECTORY_END: Final = b"PK\x05\x06"
 _PACKED: Final = re.compile(rb"UPX![\x0b-\x0f]")
 """The header of a program packed by UPX, with its version: the loader's table is packed too."""
 
@@ -116,6 +116,8 @@ def _of_program(tree: FileTree, path: ImagePath) -> str:
     if _PACKED.search(tree.read_at(path, 0, 4096)):
         return "a packed program"
     end = tree.read_at(path, max(0, size - _TAIL), _TAIL)
+    if _ends_in_archive(end):
+        return "an archive behind a program"
     for language, pattern in _ENDS:
         if pattern.search(end):
             return language
@@ -124,3 +126,14 @@ def _of_program(tree: FileTree, path: ImagePath) -> str:
         piece = tree.read_at(path, start, _CHUNK)
         found |= {language for language, pattern in _MARKS if pattern.search(piece)}
     return next((language for language, _ in _MARKS if language in found), "")
+
+
+def _ends_in_archive(end: bytes) -> bool:
+    """Whether the last record is a directory of a zip archive whose comment ends with the file (APPNOTE.TXT 4.3.16)."""
+    at = end.rfind(_DIRECTORY_END)
+    while at >= 0:
+        comment = int.from_bytes(end[at + 20 : at + 22], "little")
+        if at + 22 + comment == len(end) and end[at + 8 : at + 12] != bytes(4):
+            return True
+        at = end.rfind(_DIRECTORY_END, 0, at)
+    return False

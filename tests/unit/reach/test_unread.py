@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from tests.java_files import jar
 from xraydiff.facts import Outlook
 from xraydiff.pipeline import compare
 from xraydiff.report.document import Report
@@ -14,6 +15,8 @@ from xraydiff.testing import ImageBuilder, elf
 PROGRAM = elf(interpreter="/lib/ld.so", executable=True)
 GO = elf(data=["* Go buildinf:"], executable=True).replace(b"* Go", b"\xff Go")
 RUST = elf(data=["/rustc/" + "0123456789" * 4 + "/library/core/src/panicking.rs"], executable=True)
+
+ARCHIVE = jar({"__main__.py": b"import shop"})
 
 Files = Mapping[str, bytes]
 
@@ -64,6 +67,11 @@ RUN_UNREAD: Mapping[str, tuple[Files, tuple[str, ...], tuple[str, str]]] = {
         ("/app/main", "the language of frob"),
     ),
     ".NET": ({"/usr/bin/dotnet": PROGRAM, "/app/a.dll": b"MZ"}, ("dotnet", "/app/a.dll"), ("/app/a.dll", ".NET")),
+    "a program with an archive behind it": (
+        {"/app/main": PROGRAM + ARCHIVE},
+        ("/app/main",),
+        ("/app/main", "an archive behind a program"),
+    ),
     "a packed program": ({"/app/main": PROGRAM + b"UPX!\x0d"}, ("/app/main",), ("/app/main", "a packed program")),
 }
 
@@ -92,6 +100,7 @@ MERELY_THERE: Mapping[str, tuple[Files, tuple[str, ...]]] = {
         },
         ("/usr/bin/python3.11", "/app/main.py"),
     ),
+    "a program that knows of archives": ({"/app/main": PROGRAM + b"PK\x05\x06" + bytes(64)}, ("/app/main",)),
     "a runtime of which the start makes no use": (
         {"/app/main": PROGRAM, "/usr/bin/dotnet": PROGRAM, "/usr/bin/lua": PROGRAM, "/usr/bin/tclsh": PROGRAM},
         ("/app/main",),
