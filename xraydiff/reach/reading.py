@@ -30,6 +30,7 @@ class Reading:
         self._slim = slim
         self._configs = configs
         self._known: dict[tuple[Node, str], tuple[Edge, ...]] = {}
+        self.languages = frozenset(reader.language for reader in readers if reader.language)
         self.unfollowed: set[Unfollowed] = set()
         self.files_read: set[ImagePath] = set()
         self.files_parsed: set[ImagePath] = set()
@@ -83,7 +84,7 @@ class Reading:
         if subject is None:
             return []
         edges: list[Edge] = []
-        if full and node.language and all(reader.language != node.language for reader in self._readers):
+        if full and node.language and node.language not in self.languages:
             self.unfollowed.add(Unfollowed(node=node, reader=node.language, reason="no-reader"))
         for reader in self._readers:
             if full or reader.depth == Depth.HEADERS:

@@ -66,7 +66,7 @@ def _without_reader(reading: Reading, reached: Reached, slim: FileTree, original
             continue
         ran = path in reached.run
         language = language_of(tree, path, ran=ran)
-        if language and not reading.has_reader(path):
+        if language and language.casefold() not in reading.languages and not reading.has_reader(path):
             yield Unread(path=path, kept=tree is slim, reader=language, reason=NO_READER)
 
 

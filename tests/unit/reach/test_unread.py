@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pytest
 
 from tests.java_files import jar
-from xraydiff.facts import Outlook
+from xraydiff.facts import Edge, Outlook
+from xraydiff.owners import find_owners
 from xraydiff.pipeline import compare
+from xraydiff.reach.walk import walk
+from xraydiff.references import Context, Depth, Gap, Reader, Subject
+from xraydiff.references.config import ConfigReader
 from xraydiff.report.document import Report
+from xraydiff.start import environment, search_path, working_directory
 from xraydiff.testing import ImageBuilder, elf
 
 PROGRAM = elf(interpreter="/lib/ld.so", executable=True)
@@ -127,3 +132,32 @@ def test_what_merely_lies_there_or_asks_for_nothing_is_no_gap(name: str) -> None
     report = judged(files, entrypoint=entrypoint)
     assert gaps(report) == []
     assert report.summary.outlook is Outlook.CLEAN
+
+
+def test_a_plug_in_that_reads_a_language_speaks_for_its_interpreter() -> None:
+    class Lua:
+        name, language, depth = "lua", "lua", Depth.FULL
+
+        def accepts(self, subject: Subject) -> bool:
+            return subject.node.language == "lua"
+
+        def read(self, _subject: Subject, _context: Context) -> Iterable[Edge | Gap]:
+            return ()
+
+    builder = ImageBuilder().file("/usr/bin/lua5.4", PROGRAM, mode=0o755).file("/app/a", "x = 1")
+    config = builder.config(entrypoint=["/usr/bin/lua5.4", "/app/a"]).image().config
+    tree = builder.tree()
+    context = Context(
+        original=tree,
+        config=config,
+        env=environment(config),
+        path=search_path(config),
+        cwd=working_directory(config),
+    )
+    unread = []
+    without: list[Reader] = [ConfigReader()]
+    for readers in (without, [*without, Lua()]):
+        owners = find_owners(tree, (), config)
+        reach = walk(tree, tree, (config, config), owners=owners, readers=readers, context=context)
+        unread.append([(one.path, one.reader) for one in reach.unread])
+    assert unread == [[("/app/a", "lua"), ("/usr/bin/lua5.4", "Lua")], []]
