@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from xraydiff.escaping import escaped
 from xraydiff.facts import (
     Certainty,
     Edge,
@@ -24,7 +25,7 @@ from xraydiff.facts import (
     ToolClass,
 )
 from xraydiff.limits import DEFAULT, Limits
-from xraydiff.paths import ImagePath, escaped
+from xraydiff.paths import ImagePath
 from xraydiff.reach import Reach
 from xraydiff.reach.walk import described
 from xraydiff.references import Context, Reader, Subject
@@ -215,7 +216,7 @@ def as_dot(graph: Graph) -> str:
     """The graph in the DOT language, names escaped as in a report, sorted; LF at the end."""
     lines = ["digraph xraydiff {", "  rankdir=LR;", '  node [shape=box, fontname="sans-serif"];']
     for node, data in _nodes(graph):
-        look = _LOOKS.get(str(data.get("status", "")), {})
+        look = {**_label(node), **_LOOKS.get(str(data.get("status", "")), {})}
         lines.append(f"  {_quoted(node)}{_attributes({**data, **look})};")
     for source, target, key, data in _edges(graph):
         lines.append(f"  {_quoted(source)} -> {_quoted(target)}{_attributes({'label': key, **data})};")
@@ -253,8 +254,14 @@ def _scalar(value: object) -> str | int:
 
 
 def _quoted(text: object) -> str:
-    """A double-quoted ID: there only the quote itself is special, and `escaped` left no line end."""
+    """A double-quoted ID: there only the quote is special, and `escaped` left no line end and no odd backslash."""
     return '"' + escaped(str(text)).replace('"', '\\"') + '"'
+
+
+def _label(node: str) -> dict[str, str]:
+    """What is drawn in the place of an escaped name: there a backslash is an escape of DOT's own (escString)."""
+    name = escaped(node)
+    return {"label": name} if name != node else {}
 
 
 def _attributes(data: Mapping[str, object]) -> str:

@@ -1,15 +1,16 @@
 r"""Names inside an image: absolute, normalised, of any bytes; nothing here touches the host.
 
 A name is a `str` whose undecodable bytes are lone surrogates (PEP 383, `surrogateescape`), so that every byte string
-has exactly one name. For people and for JSON a name is escaped by `escaped`: backslash doubled, control and invalid
-bytes as `\xNN`; two names never become one, and `unescaped` gives the name back.
+has exactly one name. For people and for JSON a name is escaped (`escaping`): two names never become one.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import NewType
+
+from xraydiff.escaping import escaped as escaped  # noqa: PLC0414  whoever has a name shows it
+from xraydiff.escaping import unescaped as unescaped  # noqa: PLC0414
 
 ImagePath = NewType("ImagePath", str)
 """`/` or `/a/b`: absolute, no empty, `.` or `..` component, no trailing slash."""
@@ -18,9 +19,6 @@ ROOT = ImagePath("/")
 WHITEOUT_PREFIX = ".wh."
 OPAQUE = ".wh..wh..opq"
 AUFS_PREFIX = ".wh..wh."
-
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\\\\\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
-_ESCAPE = re.compile(rb"\\(\\|x[0-9a-f]{2})")
 
 
 def decoded(raw: bytes) -> str:
@@ -85,27 +83,3 @@ def whiteout_target(name: str) -> str | None:
     if name == OPAQUE or not name.startswith(WHITEOUT_PREFIX):
         return None
     return name[len(WHITEOUT_PREFIX) :]
-
-
-def escaped(name: str) -> str:
-    r"""A name for people, TSV and JSON: backslash doubled, control, invalid and direction-changing bytes as `\xNN`."""
-
-    def one(match: re.Match[str]) -> str:
-        char = match.group()
-        if char == "\\":
-            return "\\\\"
-        # A label may hold a lone surrogate that stands for no byte; JSON allows it, a file name cannot.
-        how = "surrogateescape" if "\udc80" <= char <= "\udcff" else "surrogatepass"
-        return "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", how))
-
-    return _UNSAFE.sub(one, name)
-
-
-def unescaped(text: str) -> str:
-    """The name that `escaped` was given. Raises `ValueError` for a text that `escaped` cannot have made."""
-    raw = _ESCAPE.sub(lambda m: b"\\" if m[1] == b"\\" else bytes([int(m[1][1:], 16)]), text.encode())
-    name = decoded(raw)
-    if escaped(name) != text:
-        msg = f"not an escaped name: {text!a}"
-        raise ValueError(msg)
-    return name

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from xraydiff.escaping import escaped, is_visible
 from xraydiff.facts import Certainty, FileType, Finding, Suggestion
-from xraydiff.paths import ImagePath, escaped, is_below, parent
+from xraydiff.paths import ancestors, image_path, is_below
 from xraydiff.reach import Missing, Reach
 from xraydiff.tree import FileTree
 
@@ -78,16 +80,27 @@ def as_flags(chosen: Suggestions) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """`--include-path` flags, shell-quoted, and a note for each path that the minifier's syntax cannot name.
 
     The minifier splits its argument at the last `:` and reads files of paths line by line, so such a path can only come
-    back with its parent directory.
+    back with a directory above it. So can one with characters that nobody sees: neither a POSIX shell nor `xargs`, to
+    which the flags are given, has an escape for them, and raw they would steer the terminal that shows the flags.
     """
     flags, notes = [], []
     for item in _listed(chosen):
-        if ":" in item.path or "\n" in item.path:
-            above = escaped(parent(ImagePath(item.path)))
-            notes.append(f"{escaped(item.path)}: the minifier cannot name this path; include its directory {above}")
+        if _can_be_named(item.path):
+            flags.append(f"--include-path {_quoted(item.path)}")
         else:
-            flags.append(f"--include-path {shlex.quote(item.path)}")
+            above = next(path for path in ancestors(image_path(item.path)) if _can_be_named(path))
+            reason = f"the minifier cannot name this path; include its directory {_quoted(above)}"
+            notes.append(f"{escaped(item.path)}: {reason}")
     return tuple(flags), tuple(notes)
+
+
+def _can_be_named(path: str) -> bool:
+    return ":" not in path and is_visible(path)
+
+
+def _quoted(path: str) -> str:
+    """The path as one word for a shell and for `xargs`; `##`, which CI obeys, is parted by the ends of two quotes."""
+    return re.sub("#(?=#)", "#''", shlex.quote(path))
 
 
 def _listed(chosen: Suggestions) -> Iterable[Suggestion]:

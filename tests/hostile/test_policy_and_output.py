@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.patience import SLOW
+from tests.printed import fault
 from xraydiff.errors import PolicyError
 from xraydiff.facts import Certainty, EdgeKind, Evidence, Finding, Firing, Inventory, Outlook, Problem, Severity, When
 from xraydiff.policy import Policy, evaluate, load_policy, parse_policy
@@ -42,6 +43,15 @@ HOSTILE = (
     "\\",
     "`",
     "",
+    "lib\u00adx",
+    "\u3164",
+    "x\ufe0f\U000e0041\ufff9\u180e",
+    "\ufffe\uffff",
+    "\u0338\u0301x",
+    "\u00a0 \u2003",
+    "##teamcity[x]",
+    "section_start:1:x\r\x1b[0K",
+    "/merge\n/close",
 )
 
 
@@ -190,9 +200,8 @@ def test_out_text_steers_nothing(name: str) -> None:
     loaded = full(name)
     verdict = evaluate(loaded, load_policy(), today=TODAY)
     for text in (render_text(loaded), render_verdict(loaded, verdict), render_markdown(loaded), dump_report(loaded)):
-        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
-        assert not any(line.lstrip().startswith("::") for line in text.split("\n"))
-        assert not re.search(r"##\w*\[", text)
+        assert fault(text) == ""
+        assert not any(line.startswith("/") for line in text.split("\n"))  # a forge obeys `/merge` in a comment
         text.encode("utf-8")
 
 

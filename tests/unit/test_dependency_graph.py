@@ -15,6 +15,19 @@ from xraydiff.pipeline import compare, graph
 from xraydiff.testing import ImageBuilder, elf
 
 HOSTILE = ['/a"b', "/a\nb", "/a\\b", "/a<b>&amp;", "/a;label=x]", "/\udcff", "/a\u202eb", "/{rank=same}", "/a->b", "/é"]
+HOSTILE += [
+    "/\ufffe",
+    "/\uffff",
+    "/\x00\x08",
+    "/a\\",
+    '/a\\"b',
+    "/\\N",
+    "<<b>x</b>>",
+    "/##[x]",
+    "]]>",
+    "/a\xadb",
+    "a:b:c",
+]
 
 
 def image() -> ImageBuilder:
@@ -79,6 +92,18 @@ def test_dot_is_read_back_by_a_parser() -> None:
     names = {node.get_name() for node in read.get_nodes()} - {"node"}  # the defaults of all nodes
     assert names == {'"' + escaped(name).replace('"', '\\"') + '"' for name in [*HOSTILE, "/root"]}
     assert len(read.get_edges()) == len(HOSTILE)
+
+
+def test_a_name_is_drawn_as_it_is_written() -> None:
+    r"""In a label a backslash begins an escape of the drawing program (escString), and `\\` is drawn as one."""
+    drawn: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+    drawn.add_edge("/\udce9", "/a\\N", key="needs")
+    assert as_dot(drawn).splitlines()[3:] == [
+        r'  "/a\\N" [label="/a\\\\N"];',
+        r'  "/\xe9" [label="/\\xe9"];',
+        r'  "/\xe9" -> "/a\\N" [label="needs"];',
+        "}",
+    ]
 
 
 def test_graphml_is_read_back_by_a_parser() -> None:

@@ -8,14 +8,10 @@ from xraydiff.paths import (
     ancestors,
     basename,
     components,
-    decoded,
-    encoded,
-    escaped,
     image_path,
     is_below,
     join,
     parent,
-    unescaped,
     whiteout_target,
 )
 
@@ -79,25 +75,3 @@ def test_below_is_by_components() -> None:
 )
 def test_whiteouts_are_told_by_their_exact_name(name: str, target: str | None) -> None:
     assert whiteout_target(name) == target
-
-
-@pytest.mark.parametrize(
-    ("raw", "text"),
-    [
-        (b"plain \xc3\xa9", "plain é"),
-        (b"caf\xe9", "caf\\xe9"),
-        (b"a\\b", "a\\\\b"),
-        (b"\\xe9", "\\\\xe9"),
-        (b"a\n::error::\x1b[2J", "a\\x0a::error::\\x1b[2J"),
-        ("\u202egpj".encode(), "\\xe2\\x80\\xaegpj"),
-    ],
-)
-def test_escapes_what_a_terminal_or_a_log_would_obey(raw: bytes, text: str) -> None:
-    assert escaped(decoded(raw)) == text
-    assert encoded(unescaped(text)) == raw
-
-
-@pytest.mark.parametrize("text", ["\\", "\\x4", "\\x41", "\\xE9", "\\n", "\x07", "\\xc3\\xa9"])
-def test_refuses_what_escaping_cannot_have_made(text: str) -> None:
-    with pytest.raises(ValueError, match="not an escaped name"):
-        unescaped(text)

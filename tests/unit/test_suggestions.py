@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shlex
 
+import pytest
+
+from xraydiff.escaping import escaped
 from xraydiff.facts import Certainty, FileType, Suggestion
 from xraydiff.suggestions import Suggestions, as_flags, as_paths, choose
 
@@ -62,6 +65,28 @@ def test_paths_that_the_minifier_cannot_name_are_left_out_with_their_directory()
     assert flags == ()
     assert all("/dir" in note for note in notes)
     assert len(notes) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["a\x1b[2J", "a\rb", "\u202egpj", "lib\u00adx", "caf\udce9", "\ufffe", "\u0338x", "a\tb"]
+)
+def test_what_no_quoting_shows_is_left_out(name: str) -> None:
+    """`xargs` knows no `$'...'`, nor does every shell."""
+    flags, notes = as_flags(choose([one(f"/dir/{name}")], Certainty.LIKELY))
+    assert flags == ()
+    assert notes == (f"/dir/{escaped(name)}: the minifier cannot name this path; include its directory /dir",)
+
+
+def test_the_directory_to_include_is_one_that_can_be_named() -> None:
+    _, notes = as_flags(choose([one("/a b/##x/c:d/\x1b/e"), one("/\x1b")], Certainty.LIKELY))
+    assert [note.rpartition(" directory ")[2] for note in notes] == ["'/a b/#''#x'", "/"]
+
+
+def test_a_job_command_is_parted_and_still_the_same_word() -> None:
+    ((flag,), notes) = as_flags(choose([one("/it's/###vso[x]")], Certainty.LIKELY))
+    assert "##" not in flag
+    assert shlex.split(flag) == ["--include-path", "/it's/###vso[x]"]
+    assert notes == ()
 
 
 def test_an_empty_choice() -> None:

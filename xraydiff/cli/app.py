@@ -14,10 +14,10 @@ import typer
 from xraydiff.cli import Exit
 from xraydiff.cli.output import colour_wanted, note, progress, write
 from xraydiff.errors import ReportError, UsageError
+from xraydiff.escaping import escaped, one_line
 from xraydiff.facts import Certainty, Problem, Scope, Severity
 from xraydiff.image import Image
 from xraydiff.limits import DEFAULT
-from xraydiff.paths import escaped
 from xraydiff.report.document import Report
 from xraydiff.version import VERSION
 
@@ -386,7 +386,7 @@ def rules() -> int:
     from xraydiff.plugins import load
 
     lines = (f"{rule.id}  {rule.severity.word:8}  {rule.summary}" for rule in load().rules)
-    write("".join(f"{line}\n" for line in sorted(lines)), None)
+    write("".join(f"{one_line(line)}\n" for line in sorted(lines)), None)
     return Exit.OK
 
 
@@ -483,9 +483,9 @@ def _stored(path: Path) -> Report:
             data = stream.read(DEFAULT.report + 1)
         return load_report(data)
     except OSError as error:
-        raise UsageError(f"{path.name}: {error.strerror}") from error
+        raise UsageError(f"{escaped(path.name)}: {error.strerror}") from error
     except ReportError as error:
-        raise ReportError(f"{path.name} is no report: {error}") from error
+        raise ReportError(f"{escaped(path.name)} is no report: {error}") from error
 
 
 def _reaches(shown: Report, severity: Severity) -> bool:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TextIO
 
 from xraydiff.errors import UsageError, XraydiffError
-from xraydiff.paths import encoded, escaped
+from xraydiff.escaping import escaped, one_line
+from xraydiff.paths import encoded
 
 
 class OutputClosedError(XraydiffError):
@@ -38,7 +39,7 @@ def write(text: str, target: Path | None, *, inputs: Iterable[str] = ()) -> None
         else:
             _replace(Path(os.path.realpath(target)), data)
     except OSError as error:
-        raise UsageError(f"cannot write {target.name}: {error.strerror}") from error
+        raise UsageError(f"cannot write {escaped(target.name)}: {error.strerror}") from error
 
 
 def _replace(target: Path, data: bytes) -> None:
@@ -79,7 +80,7 @@ def refuse_inputs(target: Path, inputs: Iterable[str]) -> None:
     for source in inputs:
         with suppress(OSError):
             if target.samefile(source):
-                raise UsageError(f"{target.name} is an input; it is not overwritten")
+                raise UsageError(f"{escaped(target.name)} is an input; it is not overwritten")
 
 
 def quiet_stdout() -> None:
@@ -111,11 +112,10 @@ def colour_wanted() -> bool:
 def note(text: str) -> None:
     """One line on stderr, whatever stands in it; whether somebody reads it changes no exit code.
 
-    Names inside were escaped where they were put in; stray control characters are here, and `##`, which CI obeys.
+    Names inside were escaped where they were put in; words of libraries and of the operating system are here.
     """
-    line = "".join(char if char.isprintable() else escaped(char) for char in text).replace("##", r"\x23\x23")
     try:
-        print(line, file=sys.stderr, flush=True)
+        print(one_line(text), file=sys.stderr, flush=True)
     except OSError:
         _discard(sys.stderr)
 

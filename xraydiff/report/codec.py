@@ -1,8 +1,8 @@
 r"""Reports and inspections as canonical JSON, and back; the only module where JSON's `Any` may stand.
 
-Every text of a document is escaped by `paths.escaped` (backslash doubled, control and invalid bytes as `\xNN`) and
-given back by `unescaped`, so a name of any bytes survives. Values of config fields are JSON texts already and stay as
-they are. The layout is canonical: sorted keys, ASCII, one leaf object a line, LF at the end.
+Every text of a document is escaped as on every output (`escaping.escaped`) and given back by `unescaped`, so a name of
+any bytes survives. Values of config fields are JSON texts already and stay as they are. The layout is canonical: sorted
+keys, ASCII, one leaf object a line, LF at the end.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ import json
 import re
 import types
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from typing import Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from xraydiff.errors import ReportError
+from xraydiff.escaping import escaped, unescaped
 from xraydiff.facts import Certainty, Finding, Inventory, Problem, Severity
 from xraydiff.limits import DEFAULT, Limits
-from xraydiff.paths import decoded, encoded, escaped, unescaped
+from xraydiff.paths import decoded, encoded
 from xraydiff.report.document import (
     SCHEMA_VERSION,
     Coverage,
@@ -158,15 +159,15 @@ def _report_from(data: dict[str, Any]) -> Report:
 
 
 def _coverage_from(data: Any) -> tuple[Coverage, ...]:
-    lines = ((_text_in(key), _below(data, key, _coverage().decode)) for key in data)
-    return tuple(Coverage(reader=reader, **line) for reader, line in sorted(lines, key=lambda pair: pair[0]))
+    lines = {name: _below(data, key, _coverage().decode) for name, key in _names(data)}
+    return tuple(Coverage(reader=reader, **line) for reader, line in sorted(lines.items()))
 
 
 def _inspection_from(data: dict[str, Any]) -> Inspection:
     known = _inspection().decode(data, besides=("config", "inventory"))
     return Inspection(
         **known,
-        config=tuple(sorted((_text_in(field), value) for field, value in data["config"].items())),
+        config=tuple(sorted((field, data["config"][key]) for field, key in _names(data["config"]))),
         inventory=_below(data, "inventory", _inventory().decode),
     )
 
@@ -241,6 +242,17 @@ def _unique(where: str, pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
+def _names(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every name and the key that spells it; of two spellings of one name the second would hide the first."""
+    seen: set[str] = set()
+    for key in data:
+        name = _text_in(key)
+        if name in seen:
+            raise _Malformed("is given twice", key)
+        seen.add(name)
+        yield name, key
+
+
 # --- one codec for each type ------------------------------------------------------------------------------------------
 
 
@@ -252,8 +264,6 @@ class _Codec:
 
 
 def _text_out(text: str) -> str:
-    if text.isascii() and text.isprintable() and "\\" not in text:
-        return text
     shown = escaped(text)
     if shown == text:
         return text
@@ -371,7 +381,7 @@ def _mapping(inner: _Codec) -> _Codec:
     def decode(value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise _Malformed("must be an object")
-        return {_text_in(key): _below(value, key, inner.decode) for key in value}
+        return {name: _below(value, key, inner.decode) for name, key in _names(value)}
 
     return _Codec(lambda value: _unique("", ((key, inner.encode(item)) for key, item in value.items())), decode)
 
@@ -426,8 +436,11 @@ class _Record:
 
 
 def _laid_out(data: dict[str, Any]) -> str:
-    # Some CI systems obey `##[command]` anywhere in what a job prints; within JSON text an escape says the same.
-    return _block(data, "").replace("##", "#\\u0023") + "\n"
+    # Values of config fields are not escaped as names are; within JSON text an escape keeps CI from obeying them.
+    return _FOLD.sub(r"\1\\u003a", _block(data, "").replace("##", "#\\u0023")) + "\n"
+
+
+_FOLD = re.compile(r"(section_(?:start|end)|travis_(?:fold|time)):")
 
 
 # `json.dumps` would make a new encoder for each of thousands of lines.

@@ -39,7 +39,7 @@ def render_markdown(report: Report, *, limit: int = 10) -> str:
 def code(text: str, limit: int = 0) -> str:
     r"""A code span that nothing can leave: backticks, bars and line ends are `\xNN` inside."""
     safe = shown(text, limit)
-    return _span(safe) if safe.strip() else "(empty)"
+    return _span(safe) if safe else "(empty)"
 
 
 def prose(text: str) -> str:

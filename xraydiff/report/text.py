@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from xraydiff.escaping import escaped
 from xraydiff.facts import (
     Certainty,
     ElfDetails,
@@ -23,7 +24,6 @@ from xraydiff.facts import (
     Verdict,
     When,
 )
-from xraydiff.paths import escaped
 from xraydiff.report.document import ImageSummary, Inspection, RemovedBy, Report, ReportedConfigChange
 
 if TYPE_CHECKING:
@@ -156,13 +156,8 @@ def render_lines(report: Report, *, limit: int = 20) -> list[Line]:
 
 
 def shown(text: str, limit: int = 0) -> str:
-    r"""A text of any origin, escaped as in JSON, and cut after `limit` characters.
-
-    `##`, and a colon that could begin a line, become `\xNN` too: CI systems obey `##[command]` and `::command`.
-    """
-    safe = escaped(text).replace("##", r"\x23\x23")
-    if safe.startswith(":"):
-        safe = r"\x3a" + safe[1:]
+    """A text of any origin, escaped as on every output, and cut after `limit` characters."""
+    safe = escaped(text)
     return cut(safe, limit) if limit else safe
 
 
@@ -442,7 +437,7 @@ def _elf(details: ElfDetails) -> list[Line]:
     hard = details.hardening
     marks = [
         f"PIE {_yes(hard.pie)}",
-        f"RELRO {hard.relro}",
+        f"RELRO {shown(hard.relro)}",
         f"NX {_yes(hard.nx)}",
         f"canary {_yes(hard.canary)}",
         f"FORTIFY {counted(len(hard.fortify), 'function')}",

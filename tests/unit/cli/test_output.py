@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import threading
 from pathlib import Path
 
 import pytest
 
-from xraydiff.cli.output import colour_wanted, note, write
+from xraydiff.cli.output import colour_wanted, note, progress, write
 from xraydiff.errors import UsageError
 
 
@@ -73,6 +74,25 @@ def test_a_note_is_one_line_whatever_it_holds(capsys: pytest.CaptureFixture[str]
     note("a\n::error::b\r\x1b[2J\u202e ##[group]x caf\u00e9")
     err = capsys.readouterr().err
     assert err == "a\\x0a::error::b\\x0d\\x1b[2J\\xe2\\x80\\xae \\x23\\x23[group]x caf\u00e9\n"
+    note("::error::\u00ad\u3164 section_start:1:x")
+    assert capsys.readouterr().err == r"\x3a:error::\xc2\xad\xe3\x85\xa4 section\x5fstart:1:x" + "\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_progress_bar_shows_names_as_every_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with progress(quiet=False) as bar:
+        assert bar is not None
+        bar("##vso[x]\u202e\u00ad\x1b]0;x\x07", 1, 2)
+    shown = terminal.getvalue()
+    assert "reading" in shown
+    assert not re.search("##|\u202e|\u00ad|\x1b]|\x07", shown)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from xraydiff.limits import Limits
 from xraydiff.report.codec import dump_inspection, dump_report, load_inspection, load_report
 from xraydiff.report.document import Inspection, Report
 from xraydiff.report.schema import validate_inspection, validate_report
+
+STORED = Path(__file__).with_name("odd_names.json")
 
 
 def changed(report: Report, *path: str | int, to: Any) -> str:
@@ -100,9 +103,42 @@ def test_texts_that_are_no_name_are_still_written_and_read(report: Report, messa
     assert dump_report(load_report(text)) == text
 
 
+def test_a_report_reads_the_same_that_was_stored_when_less_was_escaped() -> None:
+    """Written by 0.1 before invisible characters, marks, blanks and job commands were escaped."""
+    text = STORED.read_bytes()
+    report = load_report(text)
+    paths = {change.path for change in report.removed}
+    for name in ("soft\u00adhyphen", "hangul\u3164filler", "heart\u2764\ufe0f", "\ufffe", "\u0301mark", "nbsp\u00a0x"):
+        assert f"/app/p/{name}" in paths
+    for name in ("  two  blanks ", "####", "##vso[task.complete]x", "caf\udce9", "\u202efdp.exe", "a\\b", "日本"):
+        assert f"/app/p/{name}" in paths
+    assert {"::set-env name=PATH::x", ":colon", "section_start:1:x"} <= {problem.path for problem in report.problems}
+    fresh = dump_report(report)
+    assert fresh.encode() != text
+    assert load_report(fresh) == report
+    for char in ("\u00ad", "\u3164", "\ufe0f", "\u0301"):
+        strings = [problem["message"] for problem in json.loads(fresh)["problems"]]
+        assert not any(char in string for string in strings)
+
+
+@pytest.mark.parametrize("path", [("coverage",), ("inventory", "slim", "extra")])
+def test_two_spellings_of_one_name_are_refused(report: Report, path: tuple[str, ...]) -> None:
+    data: Any = json.loads(dump_report(report))
+    at = data
+    for key in path:
+        at = at[key]
+    value = {"reached": 0, "parsed": 0, "not_understood": 0} if path == ("coverage",) else []
+    at.update({"soft\u00adhyphen": value, r"soft\xc2\xadhyphen": value})
+    assert refusal(json.dumps(data)) == ".".join(path) + r".soft\\xc2\\xadhyphen: is given twice"
+
+
 def test_job_commands_do_not_stand_in_the_text(report: Report) -> None:
     again = replace(report, original=replace(report.original, reference="##[error]x"))
     assert "##[" not in dump_report(again)
+    assert load_report(dump_report(again)) == again
+    change = replace(report.config_changes[0], before='"##[x] section_start:1:x travis_fold:end:x"')
+    again = replace(report, config_changes=(change,))
+    assert not re.search("##|section_start:|travis_fold:", dump_report(again))
     assert load_report(dump_report(again)) == again
 
 

@@ -63,7 +63,9 @@ def test_at_most_so_many_findings(report: Report) -> None:
         ("tick ` and `` bar | end", r"tick `\x60` and `\x60\x60` bar `\x7c` end"),
         ("*a* _b_ ~~c~~ $d$ :e: !1 GH-1 deadbeefcafe", "`*a*` `_b_` `~~c~~` `$d$` `:e:` `!1` `GH-1` `deadbeefcafe`"),
         ("line\nnext\r::error::x", r"`line\x0anext\x0d::error::x`"),
-        ("two  spaces", "two spaces"),
+        ("two  spaces", r"two `\x20spaces`"),
+        ("/a\u00adb gone", r"`/a\xc2\xadb` gone"),
+        ("é \u0301x", r"`é` `\xcc\x81x`"),
         ("/a/b, /c. ... , .", "`/a/b`, `/c`. `..`. `,` `.`"),
     ],
 )
@@ -73,4 +75,5 @@ def test_prose_keeps_only_plain_words(raw: str, written: str) -> None:
 
 def test_code_cannot_be_left() -> None:
     assert code("a`b|c\nd\\") == r"`a\x60b\x7cc\x0ad\\`"
-    assert code("") == code(" ") == "(empty)"
+    assert code("") == "(empty)"
+    assert code(" ") == r"`\x20`"
