@@ -17,7 +17,6 @@ from xraydiff.characters import MARKS, UNASSIGNED, UNSEEN
 _STEERING = r"\#(?=\#)|(?<=\#)\#|\A[ ]*:|(?<=section)_(?=(?:start|end)(?::|\Z))|(?<=travis)_(?=(?:fold|time)(?::|\Z))"
 # Blanks that Markdown, a mail or an editor would swallow.
 _BLANKS = r"\A[ ]|[ ]\Z|(?<=[ ])[ ]"
-_MAY_STEER = ("\\", "##", "  ", "section_", "travis_")
 _ESCAPE = re.compile(rb"\\(\\|x[0-9a-f]{2})")
 # Raw is all but what every version of this form has escaped. Of printable ASCII only what steers, and blanks, may be
 # spelled as bytes: in a pattern of a policy `\x2a` would else read as a star.
@@ -63,9 +62,9 @@ def is_visible(text: str) -> bool:
 
 def _is_plain(text: str) -> bool:
     """Whether there is nothing to escape, as fast as it can be told; most texts are plain."""
-    if not _has_only_bases(text) or text.startswith((" ", ":")) or text.endswith(" "):
+    if not _has_only_bases(text) or text.startswith((" ", ":")) or text.endswith(" ") or "\\" in text:
         return False
-    return not any(mark in text for mark in _MAY_STEER)
+    return not ("##" in text or "  " in text or "section_" in text or "travis_" in text)
 
 
 def _has_only_bases(text: str) -> bool:
