@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-COMMAND = re.compile(r"##\w*\[|section_(?:start|end):\d|travis_(?:fold|time):|^\s*::", re.MULTILINE)
+COMMAND = re.compile(r"##\w*\[|section_(?:start|end):|travis_(?:fold|time):|^\s*::", re.MULTILINE)
 """What Azure Pipelines, GitHub, TeamCity, GitLab and Travis obey in what a job prints."""
 UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
 IGNORABLE = re.compile(

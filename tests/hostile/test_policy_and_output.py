@@ -16,7 +16,19 @@ from hypothesis import strategies as st
 from tests.patience import SLOW
 from tests.printed import fault
 from xraydiff.errors import PolicyError
-from xraydiff.facts import Certainty, EdgeKind, Evidence, Finding, Firing, Inventory, Outlook, Problem, Severity, When
+from xraydiff.facts import (
+    Certainty,
+    EdgeKind,
+    Evidence,
+    Finding,
+    Firing,
+    Inventory,
+    Outlook,
+    Problem,
+    Scope,
+    Severity,
+    When,
+)
 from xraydiff.policy import Policy, evaluate, load_policy, parse_policy
 from xraydiff.report.codec import dump_report
 from xraydiff.report.document import ImageSummary, RemovedBy, Report, ReportedConfigChange, Summary
@@ -115,7 +127,8 @@ def finding(subject: str, message: str = "gone") -> Finding:
 
 def full(name: str) -> Report:
     problem = Problem(image="slim", path=name, code=name, message=name)
-    return report(name, finding(name, name), complete=False, problems=(problem,))
+    gap = replace(problem, scope=Scope.ANALYSIS, fatal=False, reader=f"{name}r", hint=name)
+    return report(name, finding(name, name), complete=False, problems=(problem, gap))
 
 
 def test_gate_incomplete() -> None:
