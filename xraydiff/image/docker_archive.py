@@ -22,7 +22,7 @@ from xraydiff.image.platforms import matches
 from xraydiff.layers.compression import Compression
 from xraydiff.limits import Limits
 
-__all__ = ["MANIFEST", "read_docker_archive"]
+__all__ = ["MANIFEST", "lists_images", "read_docker_archive"]
 
 MANIFEST = "manifest.json"
 _WHAT = "manifest.json"
@@ -65,6 +65,14 @@ def read_docker_archive(
         layers=tuple(_layer(archive, path, index) for index, path in enumerate(chosen.layers)),
         problems=(*archive.problems, *_edited(chosen, digest)),
     )
+
+
+def lists_images(archive: Archive, *, limits: Limits) -> bool:
+    """Whether an archive's manifest.json is that of `docker save`, and no file of a program."""
+    try:
+        return MANIFEST in archive and bool(_entries(archive, limits))
+    except ImageError:
+        return False
 
 
 def _entries(archive: Archive, limits: Limits) -> list[_Entry]:

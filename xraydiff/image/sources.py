@@ -16,9 +16,9 @@ from xraydiff.image import Image
 from xraydiff.image.archive import Archive
 from xraydiff.image.blobs import compression_of
 from xraydiff.image.directory import DirectoryStore, is_layout
-from xraydiff.image.docker_archive import MANIFEST, read_docker_archive
+from xraydiff.image.docker_archive import MANIFEST, lists_images, read_docker_archive
 from xraydiff.image.json_text import shown
-from xraydiff.image.oci_layout import INDEX, ArchiveStore, holds_config, read_oci_layout
+from xraydiff.image.oci_layout import INDEX, LAYOUT, ArchiveStore, holds_config, read_oci_layout
 from xraydiff.image.parts import Parts, to_image
 from xraydiff.image.platforms import parse_platform
 from xraydiff.image.rootfs import pack, rootfs_parts
@@ -74,8 +74,8 @@ def open_image(
     binary stream, which is read to its end. `platform` is `os/architecture[/variant]`. With `rootfs` a path or stream
     is no image but a file system without config: the tar that `docker export` writes, or an unpacked directory tree.
 
-    Raises `UsageError` for a malformed reference or platform, `ImageError` and its children for what is no readable
-    image. Layers are verified while they are read: see `Layer.operations`.
+    Raises `UsageError` for a malformed reference or platform and for an image where `rootfs` was said, `ImageError` and
+    its children for what is no readable image. Layers are verified while they are read: see `Layer.operations`.
     """
     wanted = parse_platform(platform) if platform is not None else None
     wish = _Wish(reference="", platform=wanted, limits=limits, progress=progress, rootfs=rootfs)
@@ -178,10 +178,23 @@ def _open_tree(path: Path, wish: _Wish, opened: ExitStack) -> Image:
     """A directory tree that is a file system, packed into a spool."""
     content, problems = pack(path, limits=wish.limits)
     opened.callback(content.close)
+    _refuse_image(content, wish)
     parts = rootfs_parts(content, problems=problems, limits=wish.limits)
     return to_image(
         parts, reference=wish.reference, limits=wish.limits, opened=opened, check=_unchanged, paths=(str(path),)
     )
+
+
+def _refuse_image(content: Content, wish: _Wish) -> None:
+    """Raise `UsageError` where a tar of a file system is an image: compared as it lies there, its layers would be
+    files that hold no program, and nothing would be missed.
+    """  # noqa: D205  two sentences that belong together
+    try:
+        archive = Archive(content, limits=wish.limits)
+    except ImageError:
+        return
+    if (INDEX in archive and LAYOUT in archive) or lists_images(archive, limits=wish.limits):
+        raise UsageError("an image and no bare file system", hint="leave --rootfs out")
 
 
 def _open_engine(name: str, wish: _Wish) -> Image:
@@ -229,6 +242,7 @@ def _open_content(
     """The image that an archive holds; `check` and `paths` are those of the host's file."""
     content, problems = _plain(content, wish, opened)
     if wish.rootfs:
+        _refuse_image(content, wish)
         parts = rootfs_parts(content, problems=problems, limits=wish.limits)
         return to_image(parts, reference=wish.reference, limits=wish.limits, opened=opened, check=check, paths=paths)
     archive = Archive(content, limits=wish.limits)
@@ -317,7 +331,9 @@ def _unchanged() -> None:
 
 @contextmanager
 def _named(wish: _Wish) -> Iterator[None]:
-    """Says in every error which image it is about."""
+    """Says in every error which image it is about, and at the start which one is opened."""
+    if wish.progress is not None:
+        wish.progress(wish.reference, 0, 0)
     try:
         yield
     except XraydiffError as error:

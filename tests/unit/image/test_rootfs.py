@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import socket
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.image_archives import docker_archive
+from tests.image_archives import Layout, docker_archive
 from xraydiff.cli import run
 from xraydiff.errors import ImageError, LimitExceeded, UsageError
 from xraydiff.image import rootfs
@@ -241,10 +242,45 @@ def test_no_platform_to_choose(tree: Path) -> None:
         open_image(tree, rootfs=True, platform="linux/amd64")
 
 
-def test_an_image_read_as_a_file_system_is_its_archive(tmp_path: Path) -> None:
-    """Nothing is guessed: what was asked for is what is read."""
+def unpacked(archive: bytes, folder: Path) -> Path:
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        tar.extractall(folder, filter="data")
+    return folder
+
+
+@pytest.mark.parametrize("how", ["archive", "compressed", "stream", "directory"])
+@pytest.mark.parametrize("kind", ["docker", "oci"])
+def test_an_image_is_no_file_system(kind: str, how: str, tmp_path: Path) -> None:
+    """Compared as it lies there, an image has nothing that anybody could miss."""
+    data = docker_archive() if kind == "docker" else Layout().archive()
+    path = tmp_path / "app"
+    match how:
+        case "directory":
+            unpacked(data, path)
+        case "compressed":
+            path.write_bytes(gzip.compress(data))
+        case _:
+            path.write_bytes(data)
+    with pytest.raises(UsageError, match="an image and no bare file system \\(leave --rootfs out\\)"):
+        open_image(io.BytesIO(data) if how == "stream" else path, rootfs=True)
+
+
+@pytest.mark.parametrize("files", [{"manifest.json": '{"name": "Edge"}'}, {"index.json": "{}"}, {"oci-layout": "{}"},
+                                   {"manifest.json": "[]", "index.json": "{}"}], ids="+".join)  # fmt: skip
+def test_files_of_a_program_that_have_such_names_are_no_image(files: dict[str, str], tree: Path) -> None:
+    for name, text in files.items():
+        (tree / name).write_text(text)
+    assert {f"/{name}" for name in files} < set(squashed(tree).files)
+    assert {f"/{name}" for name in files} < set(squashed(packed(tree, tree.parent / "export.tar")).files)
+
+
+@pytest.mark.parametrize("command", ["files", "inspect", "compare", "suggest"])
+def test_the_option_and_an_image(command: str, tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "app.tar").write_bytes(docker_archive())
-    assert "/manifest.json" in squashed(tmp_path / "app.tar").files
+    images = [str(tmp_path / "app.tar")] if command in ("files", "inspect") else [str(tree), str(tmp_path / "app.tar")]
+    assert run([command, *images, "--rootfs"]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "xraydiff: app.tar: an image and no bare file system (leave --rootfs out)\n")
 
 
 def test_without_the_option_it_is_offered(tree: Path, tmp_path: Path) -> None:

@@ -239,7 +239,7 @@ def test_progress() -> None:
     seen: list[tuple[str, int, int]] = []
     data = docker_archive()
     open_image(io.BytesIO(data), progress=lambda *said: seen.append(said)).close()
-    assert seen == [("stream", len(data), 0)]
+    assert seen == [("stream", 0, 0), ("stream", len(data), 0)]
 
 
 def test_closing_releases_everything(archive: Path) -> None:
