@@ -12,14 +12,18 @@ from xraydiff.facts import Finding, OwnerKind
 from xraydiff.paths import basename, encoded
 from xraydiff.rules import Rule, Sight
 
+NOT_A_PAIR = "IMG001"
 _DIGITS = re.compile(r"[0-9]+")
 _SONAME = re.compile(r"^(.+\.so)(?:\.[0-9.]+)?$")
 
 
 def findings(rules: Sequence[Rule], sight: Sight) -> tuple[Finding, ...]:
-    """What all rules find, worst first. Raises `PluginError` where a rule raises."""
+    """What all rules find, worst first. Raises `PluginError` where a rule raises.
+
+    Of two images that are no pair only that is said: what else differs would be taken for the work of a minifier.
+    """
     merged: dict[str, Finding] = {}
-    for rule in rules:
+    for rule in [rule for rule in rules if rule.id == NOT_A_PAIR] if sight.diff.not_a_pair else rules:
         for found in _checked(rule, sight):
             marked = replace(found, fingerprint=fingerprint(found))
             known = merged.get(marked.fingerprint)
