@@ -500,6 +500,8 @@ def verdict_lines(report: Report, verdict: Verdict) -> list[Line]:
     word = "PASSED" if verdict.passed else "BLOCKED" if verdict.complete else "BLOCKED, NOT READ WHOLE"
     told = f"{counted(len(blocked), 'finding')} blocked, {len(waived):,} waived"
     lines = [Line(style=Style.GOOD if verdict.passed else Style.CRITICAL, text=f"Gate: {word}: {told}")]
+    if report.summary.identical:
+        lines.append(Line(style=Style.GOOD, text="  identical: nothing to compare"))
     order = {finding.fingerprint: index for index, finding in enumerate(worst_first(report.findings))}
     for title, group in (("blocked", blocked), ("waived", waived)):
         for decision in sorted(group, key=lambda d: order.get(d.fingerprint, 0)):

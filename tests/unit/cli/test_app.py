@@ -133,6 +133,19 @@ def test_the_same_image_twice(quiet: bool, capsysbinary: Capture) -> None:
     assert document["summary"]["outlook"] == "clean"
 
 
+def test_the_gate_says_that_it_is_the_same_image(tmp_path: Path, capsysbinary: Capture) -> None:
+    stored = str(tmp_path / "same.json")
+    assert run(["compare", PAIR[1], PAIR[1], "--format", "json", "-o", stored, "-q"]) == Exit.OK
+    output(capsysbinary)
+    for arguments in ([PAIR[1], PAIR[1]], [PAIR[1], PAIR[1], "-q"], [stored]):
+        assert run(["gate", *arguments]) == Exit.OK
+        out, err = output(capsysbinary)
+        assert out == "Gate: PASSED: 0 findings blocked, 0 waived\n  identical: nothing to compare\n"
+        assert err == ("identical: nothing to compare\n" if len(arguments) == 2 else "")
+    assert run(["gate", *PAIR]) == Exit.BLOCKED
+    assert "identical" not in "".join(output(capsysbinary))
+
+
 def options() -> Iterator[tuple[str, str, object]]:
     """Command, option and its variable, for every option of every command."""
     rows = [("xraydiff", typer.main.get_command(app))]
