@@ -99,6 +99,17 @@ class Limits:
     """Paths tried for all processes of one image: 2,000 programs of 50 libraries need half a million."""
     loader_cache: int = 16 * MIB
     """/etc/ld.so.cache: 542 libraries take 35 KB."""
+    command_memory: int = 8 * GIB
+    """Memory of the command's work, as RLIMIT_DATA counts it, which leaves out what is only reserved: a pair with
+    200,000 files takes 2.2 GiB, so three times as many fit; machines of CI have 7 to 16 GiB."""
+    reader_seconds: int = 300
+    """CPU time of one reader for one file, in the command: a parser stops itself after 20 s, and what readers make of
+    its tree takes less; a machine may be ten times as slow as ours."""
+    silent_seconds: int = 3_600
+    """CPU time of the command without a sign of what it reads: as many files as fit into memory take 200 s in all, and
+    64 GiB of them are hashed in two minutes; a machine may be ten times as slow as ours."""
+    stop_seconds: int = 5
+    """Time that the command has to clean up when it is told to stop: CI systems kill it after 7 to 10 s."""
     worker_seconds: int = 10
     """CPU time of the worker for one file."""
     worker_memory: int = GIB

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -45,6 +45,8 @@ class Context:
     limits: Limits = field(default_factory=Limits)
     slim: FileTree | None = None
     """The slimmed tree, for a test of files that decides at start which branch runs; None where there is none."""
+    watch: Callable[[FileTree, str, str], None] | None = field(default=None, compare=False, repr=False)
+    """Called with the tree, the path and the reader's name before a file is read, and without a name afterwards."""
     memo: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
     """Facts that a reader derives once from the tree (the loader's cache, sys.path), keyed by its own name first."""
 

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 Reference = str | os.PathLike[str] | Image
 Progress = Callable[[str, int, int], None]
 """Called with what is read, bytes done and bytes in all."""
+Watch = Callable[[str, str, str], None]
+"""Called with an image, a path and a reader before that is read; path and reader are empty where many files are."""
 
 
 def compare(
@@ -61,14 +63,16 @@ def compare(
     companions: str | os.PathLike[str] | None = None,
     creport: str | os.PathLike[str] | None = None,
     include_file: str | os.PathLike[str] | None = None,
+    watch: Watch | None = None,
 ) -> Comparison:
     """Compare an image with its slimmed twin, running neither.
 
     With `file_kinds` the report says what libmagic calls the files that findings name; `companions` is a file with rows
     of your own (docs/companions.md), `creport` the minifier's report of its run, `include_file` the paths that it was
-    told to keep. Takes references, paths or open images, and closes only what it opened. Raises `ImageError` where one
-    of the images cannot be read at all, `UsageError` where such a file is wrong, `PluginError` where an installed
-    plug-in fails; an image that was not read whole gives a report whose `complete` is false.
+    told to keep; `watch` is told what is read, for whoever asks after a crash. Takes references, paths or open images,
+    and closes only what it opened. Raises `ImageError` where one of the images cannot be read at all, `UsageError`
+    where such a file is wrong, `PluginError` where an installed plug-in fails; an image that was not read whole gives a
+    report whose `complete` is false.
     """
     own = read_companions(os.fspath(companions), limits=limits) if companions is not None else ()
     run = read_creport(creport, limits=limits) if creport is not None else NOTHING
@@ -79,7 +83,8 @@ def compare(
             _opened(slim, opened, platform, limits, progress),
         )
         active = _with_companions(plugins.load(), own)
-        report, seen = _judge(_look(images, active, limits, progress), active, limits, file_kinds=file_kinds, run=run)
+        pair = _look(images, active, limits, progress, watch or _nobody)
+        report, seen = _judge(pair, active, limits, file_kinds=file_kinds, run=run)
         return Comparison(report, seen, opened.pop_all())
 
 
@@ -151,9 +156,12 @@ class _Pair:
     inventories: tuple[Inventory, Inventory]
     owners: Owners
     problems: tuple[Problem, ...]
+    watch: Watch
 
 
-def _look(images: tuple[Image, Image], active: plugins.Plugins, limits: Limits, progress: Progress | None) -> _Pair:
+def _look(
+    images: tuple[Image, Image], active: plugins.Plugins, limits: Limits, progress: Progress | None, watch: Watch
+) -> _Pair:
     """Everything that is seen of the two images, each for itself and side by side."""
     original, slim = images
     with ThreadPoolExecutor(max_workers=1) as beside:
@@ -162,7 +170,9 @@ def _look(images: tuple[Image, Image], active: plugins.Plugins, limits: Limits, 
         first = squash(original, limits=limits, progress=_named(original, progress))
         trees = (first, second.result())
     extra = active.inventories
+    watch(original.reference, "", "")
     before, old_problems = take(trees[0], original.config, limits=limits, inventories=extra)
+    watch(slim.reference, "", "")
     after, new_problems = take(trees[1], slim.config, limits=limits, inventories=extra)
     return _Pair(
         images=images,
@@ -181,6 +191,7 @@ def _look(images: tuple[Image, Image], active: plugins.Plugins, limits: Limits, 
             *_of("original", (*original.problems, *trees[0].problems, *old_problems)),
             *_of("slim", (*slim.problems, *trees[1].problems, *new_problems)),
         ),
+        watch=watch,
     )
 
 
@@ -257,9 +268,10 @@ def _walk(pair: _Pair, active: plugins.Plugins, limits: Limits, run: Run) -> Rea
         cwd=working_directory(config),
         limits=limits,
         slim=pair.trees[1],
+        watch=_watched(pair),
     )
     configs = (config, pair.images[1].config)
-    return walk(
+    reach = walk(
         pair.trees[0],
         pair.trees[1],
         configs,
@@ -269,6 +281,18 @@ def _walk(pair: _Pair, active: plugins.Plugins, limits: Limits, run: Run) -> Rea
         packages=pair.inventories[0].packages,
         run=run,
     )
+    pair.watch(pair.images[1].reference, "", "")
+    return reach
+
+
+def _watched(pair: _Pair) -> Callable[[FileTree, str, str], None]:
+    """Says of which image the files are that readers read."""
+    original, slim = (image.reference for image in pair.images)
+    return lambda tree, path, reader: pair.watch(slim if tree is pair.trees[1] else original, path, reader)
+
+
+def _nobody(_image: str, _path: str, _reader: str) -> None:
+    """Nobody asks what is read."""
 
 
 def _kinds(pair: _Pair, found: Iterable[Finding], limits: Limits) -> tuple[tuple[FileKind, ...], tuple[Problem, ...]]:

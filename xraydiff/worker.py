@@ -32,7 +32,7 @@ from xraydiff.limits import DEFAULT, MIB, Limits
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
 
-__all__ = ["Worker"]
+__all__ = ["Worker", "bound"]
 
 _LENGTH = struct.Struct(">I")
 _ANSWER = 16 * MIB
@@ -224,8 +224,8 @@ class _MalformedError(Exception):
 
 def _serve(memory: int, seconds: int) -> None:
     """Answer requests until the standard input ends."""
-    _bound(resource.RLIMIT_CORE, 0)
-    _bound(resource.RLIMIT_AS, memory)
+    bound(resource.RLIMIT_CORE, 0)
+    bound(resource.RLIMIT_AS, memory)
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     while head := source.read(_LENGTH.size):
         request = _json_object(source.read(_LENGTH.unpack(head)[0]))
@@ -238,15 +238,18 @@ def _serve(memory: int, seconds: int) -> None:
         sink.flush()
 
 
-def _bound(what: int, most: int) -> None:
-    hard = resource.getrlimit(what)[1]
-    resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+def bound(what: int, most: int) -> None:
+    """Lower a limit of this process, as setrlimit(2) numbers it; one that the user set lower stays."""
+    soft, hard = resource.getrlimit(what)
+    resource.setrlimit(what, (most if soft == resource.RLIM_INFINITY else min(most, soft), hard))
 
 
 def _grant(seconds: int) -> None:
     """So many seconds of CPU time from now on; the kernel counts from the start of the process."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    _bound(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + seconds)
+    most = int(used.ru_utime + used.ru_stime) + 1 + seconds
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _answer(task: str, source: IO[bytes], size: int) -> dict[str, object]:

@@ -311,13 +311,17 @@ def test_a_signal_leaves_nothing_behind(number: int, code: int, tmp_path: Path) 
         assert process.stdin is not None
         process.stdin.write(whole()[:2048])
         process.stdin.flush()
-        _until(lambda: _reads(process.pid))
+        _until(lambda: any(map(_reads, _children(process.pid))))
         process.send_signal(number)
         _, errors = process.communicate(timeout=30)
         assert process.returncode == code, errors
     assert b"Traceback" not in errors
     assert list(spool.iterdir()) == []
     assert not (tmp_path / "out.tsv").exists()
+
+
+def _children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _reads(pid: int) -> bool:

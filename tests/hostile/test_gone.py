@@ -215,12 +215,13 @@ def test_a_signal_while_a_fifo_is_read(number: int, code: int, run: Run, tmp_pat
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_a_signal_while_the_worker_works(number: int, run: Run, tmp_path: Path) -> None:
-    """The worker goes with its master, even with one that has no time to end it."""
+    """The worker goes with its master, even with one that has no time to end it, and so does who does the work."""
     path = ImageBuilder().file("/slow", slow_elf()).write(tmp_path / "app.tar")
     command = run.command("inspect", str(path), "--elf", "/slow")
     with subprocess.Popen(command, env=run.environment(), stderr=subprocess.PIPE) as process:
-        until(lambda: bool(children(process.pid)))
-        (worker,) = children(process.pid)
+        until(lambda: any(map(children, children(process.pid))))
+        (supervised,) = children(process.pid)
+        (worker,) = children(supervised)
         process.send_signal(number)
         _, errors = process.communicate(timeout=30 * SLOW)
     assert process.returncode == {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGKILL: -9}[signal.Signals(number)]

@@ -5,13 +5,20 @@ from __future__ import annotations
 import gc
 import signal
 import sys
+import traceback
 from enum import IntEnum
 from types import FrameType
 
+from xraydiff.cli import signs
 from xraydiff.cli.output import OutputClosedError, note, open_standard_streams, quiet_stdout
+from xraydiff.cli.supervision import supervised, unanswered
 from xraydiff.errors import PolicyError, ReportError, UsageError, XraydiffError
+from xraydiff.limits import DEFAULT, Limits
 
 __all__ = ["Exit", "main"]
+
+_READ_NOTHING = (["--version"], ["--help"], ["rules"], ["policy"])
+"""First words of commands that read nothing of an image, so that no child needs to do their work."""
 
 
 class Exit(IntEnum):
@@ -25,13 +32,39 @@ class Exit(IntEnum):
     TERMINATED = 143
 
 
-def main() -> None:
-    """Run the command with `sys.argv` and exit; every error of this package becomes one line on stderr."""
+def main(limits: Limits = DEFAULT) -> None:
+    """Run the command with `sys.argv` and exit; every error of this package becomes one line on stderr.
+
+    A child process does the work, within the bounds for it in `limits`.
+    """
     open_standard_streams()
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _interrupted)
     signal.signal(signal.SIGTERM, _terminated)
     # One comparison makes a few hundred thousand small objects without cycles, and then the process ends.
     gc.disable()
-    sys.exit(run(sys.argv[1:]))
+    arguments = sys.argv[1:]
+    try:
+        code = supervised(limits, lost=Exit.NOT_READ) if arguments[:1] not in _READ_NOTHING else None
+    except OSError as error:
+        _say(f"no process can be started for the work: {error.strerror}")
+        code = Exit.NOT_READ
+    sys.exit(_worked(arguments) if code is None else code)
+
+
+def _worked(arguments: list[str]) -> int:
+    """The exit code of the command. A bug is no verdict, so it is not left to the interpreter, which would exit 1."""
+    try:
+        code = run(arguments)
+    except SystemExit:
+        code = Exit.TERMINATED
+    except MemoryError:
+        unanswered(signs.last(), "ran out of memory")
+        code = Exit.NOT_READ
+    except Exception:  # noqa: BLE001  shown whole, for a bug report
+        traceback.print_exc()
+        code = Exit.NOT_READ
+    return signs.decide(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -85,4 +118,18 @@ def _say(message: str) -> None:
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:
     """SIGTERM unwinds like an exception, so that spools, temporary files and workers are gone afterwards."""
+    _hear_no_more()
     raise SystemExit(Exit.TERMINATED)
+
+
+def _interrupted(_signal: int, _frame: FrameType | None) -> None:
+    _hear_no_more()
+    raise KeyboardInterrupt
+
+
+def _hear_no_more() -> None:
+    """A terminal tells all of its processes, and a parent passes on what it is told: the second must not stop cleaning
+    up. A parent kills a child that takes too long for it.
+    """  # noqa: D205  two sentences that belong together
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from xraydiff.cli import Exit
+from xraydiff.cli import Exit, signs
 from xraydiff.cli.output import colour_wanted, note, progress, write
 from xraydiff.errors import ReportError, UsageError
 from xraydiff.escaping import escaped, one_line
@@ -317,7 +317,9 @@ def why(
 
     with (
         progress(quiet=quiet) as bar,
-        pipeline.compare(original, slim, platform=platform, progress=bar, companions=companions) as comparison,
+        pipeline.compare(
+            original, slim, platform=platform, progress=bar, companions=companions, watch=signs.reading
+        ) as comparison,
     ):
         write(render_why(comparison.explain(path)), None)
         shown = comparison.report
@@ -447,6 +449,7 @@ def _compared(
             before,
             after,
             progress=bar,
+            watch=signs.reading,
             file_kinds=file_kinds,
             companions=beside.companions,
             creport=beside.creport,
@@ -478,6 +481,7 @@ def _rendered(shown: Report, output_format: ReportFormat, output: Path | None) -
 def _stored(path: Path) -> Report:
     from xraydiff.report.codec import load_report
 
+    signs.reading(escaped(path.name))
     try:
         with path.open("rb") as stream:
             data = stream.read(DEFAULT.report + 1)

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
+from xraydiff.cli import signs
 from xraydiff.errors import UsageError, XraydiffError
 from xraydiff.escaping import escaped, one_line
 from xraydiff.paths import encoded
@@ -120,11 +121,18 @@ def note(text: str) -> None:
         _discard(sys.stderr)
 
 
+def show_cursor() -> None:
+    """After a bar that was cut off: the terminal gets a clean line and its cursor back."""
+    if sys.stderr.isatty():
+        with suppress(OSError):
+            print("\r\x1b[K\x1b[?25h", end="", file=sys.stderr, flush=True)
+
+
 @contextmanager
-def progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
-    """A progress bar on stderr when it is a terminal, else nothing."""
+def progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar on stderr when it is a terminal, and a sign of life in any case."""
     if quiet or not sys.stderr.isatty():
-        yield None
+        yield lambda name, _done, _total: signs.reading(name)
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
@@ -134,6 +142,7 @@ def progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]
         tasks = {}
 
         def report(name: str, done: int, total: int) -> None:
+            signs.reading(name)
             if name not in tasks:
                 tasks[name] = bar.add_task(f"reading {escaped(name)}")
             bar.update(tasks[name], completed=done, total=total or None)

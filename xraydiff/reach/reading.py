@@ -123,6 +123,7 @@ class Reading:
         self._reached[reader.name] += 1
         if reader.depth == Depth.FULL and subject.file is not None:
             self.files_parsed.add(subject.path)
+        self._watched(subject, reader.name)
         edges: list[Edge] = []
         gaps: list[Gap] = []
         for item in reader.read(subject, self._context):
@@ -133,12 +134,17 @@ class Reading:
             else:
                 gaps.append(Gap(node=subject.node, reason="too-many-references"))
                 break
+        self._watched(subject, "")
         self.unfollowed.update(
             Unfollowed(node=gap.node, reader=reader.name, reason=gap.reason, detail=gap.detail) for gap in gaps
         )
         self._partly[reader.name] += bool(gaps)
         self._failed[reader.name] += any(gap.reason not in NOTED for gap in gaps)
         return edges
+
+    def _watched(self, subject: Subject, reader: str) -> None:
+        if self._context.watch is not None:
+            self._context.watch(subject.tree, subject.path, reader)
 
     def _subject(self, node: Node, path: ImagePath, *, full: bool) -> Subject | None:
         if node.kind is NodeKind.CONFIG:
