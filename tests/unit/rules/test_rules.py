@@ -267,7 +267,9 @@ def test_img001_stands_alone(how: str) -> None:
 
     def image(name: str, platform: str = "amd64") -> ImageBuilder:
         builder = ImageBuilder(architecture=platform).config(cmd=[f"/{name}/run"], env=[f"{name}=1"])
-        builder.file(f"/{name}/run", program(f"lib{name}.so"), mode=0o4755).file("/etc/passwd", f"{name}:x:5:5::/:/bin/sh\n")
+        builder.file(f"/{name}/run", program(f"lib{name}.so"), mode=0o4755).file(
+            "/etc/passwd", f"{name}:x:5:5::/:/bin/sh\n"
+        )
         return builder.file(f"/root/{name}/.netrc", name).file(f"/var/log/{name}.log", name).file("/etc/hosts", name)
 
     original, slim = {
