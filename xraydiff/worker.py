@@ -28,11 +28,12 @@ from typing import IO, TYPE_CHECKING, Self
 
 from xraydiff.facts import Problem, Scope
 from xraydiff.limits import DEFAULT, MIB, Limits
+from xraydiff.rlimits import bound
 
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
 
-__all__ = ["Worker", "bound"]
+__all__ = ["Worker"]
 
 _LENGTH = struct.Struct(">I")
 _ANSWER = 16 * MIB
@@ -236,12 +237,6 @@ def _serve(memory: int, seconds: int) -> None:
         answer = json.dumps(_answer(str(task), source, size)).encode()
         sink.write(_LENGTH.pack(len(answer)) + answer)
         sink.flush()
-
-
-def bound(what: int, most: int) -> None:
-    """Lower a limit of this process, as setrlimit(2) numbers it; one that the user set lower stays."""
-    soft, hard = resource.getrlimit(what)
-    resource.setrlimit(what, (most if soft == resource.RLIM_INFINITY else min(most, soft), hard))
 
 
 def _grant(seconds: int) -> None:

@@ -65,7 +65,7 @@ def _begin(parent: int, shared: signs.Signs, limits: Limits) -> None:
     """The child's bounds. Limits that the user set lower stay."""
     import resource
 
-    from xraydiff.worker import bound
+    from xraydiff.rlimits import bound
 
     if sys.platform == "linux":
         import ctypes
