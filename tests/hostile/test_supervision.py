@@ -155,13 +155,27 @@ def test_other_ways_to_end_without_an_answer(what: str, said: str, command: Comm
     assert f": /app/start: the work {said} while the brittle reader" in the_line(command.run(what, *COMMANDS["gate"]))
 
 
+def test_a_crash_leaves_nothing_behind(command: Command) -> None:
+    spool, out = command.folder / "spool", command.folder / "out.json"
+    spool.mkdir()
+    out.write_text("what was there before")
+    command.environment["TMPDIR"] = str(spool)
+    line = command.line("segv", "compare", "-", "{s}", "--format", "json", "-o", str(out))
+    with (command.folder / "o.tar").open("rb") as stream:
+        ran = subprocess.run(line, env=command.environment, stdin=stream, check=False, capture_output=True)
+    assert ran.returncode == 3
+    assert out.read_text() == "what was there before"
+    assert list(spool.iterdir()) == []
+    assert {path.name for path in command.folder.iterdir()} == {"site", "o.tar", "s.tar", "spool", "out.json"}
+
+
 def test_a_reader_that_leaves_has_not_decided(command: Command) -> None:
     assert command.run("leave", *COMMANDS["gate"]).returncode not in (0, 1)
 
 
 def test_a_hang_in_native_code_ends_by_its_cpu_time(command: Command) -> None:
     line = the_line(command.run("loop", *COMMANDS["gate"], reader_seconds=1))
-    assert ": /app/start: the work hung " in line
+    assert ": /app/start: the work hung (1 s of CPU time without a sign) while the brittle reader read this" in line
     assert gone(command.child())
 
 

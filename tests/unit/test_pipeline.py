@@ -9,6 +9,7 @@ import subprocess
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,20 @@ def test_a_limit_is_a_bound_for_both(tmp_path: Path) -> None:
     paths = archives(tmp_path)
     with pytest.raises(ImageError, match="entries"):
         compare(*paths, limits=Limits(entries_per_layer=1))
+
+
+def test_who_watches_is_told_what_is_read_and_by_whom(tmp_path: Path) -> None:
+    def image(name: str, *, whole: bool) -> Path:
+        builder = ImageBuilder().config(cmd=["/bin/sh", "/app/start"]).file("/bin/sh", elf(executable=True), mode=0o755)
+        builder.file("/app/start", ". /app/gone\n")
+        return (builder.file("/app/gone", "echo\n") if whole else builder).write(tmp_path / name)
+
+    seen: list[tuple[str, str, str]] = []
+    compare(image("o.tar", whole=True), image("s.tar", whole=False), watch=lambda *place: seen.append(place)).close()
+    assert {("s.tar", "/app/start", "shell"), ("o.tar", "/app/gone", "shell"), ("s.tar", "/bin/sh", "elf")} <= set(seen)
+    for place, after in pairwise(seen):
+        assert not place[2] or after == (*place[:2], ""), "a reader that is done is no longer watched"
+    assert seen[-1] == ("s.tar", "", "")
 
 
 def test_threads_do_not_disturb_each_other() -> None:

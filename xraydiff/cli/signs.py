@@ -17,9 +17,9 @@ __all__ = ["Place", "Signs", "decide", "give", "last", "reading"]
 
 _HEAD = struct.Struct(">BI")
 """The exit code that was decided, plus one, and the length of what stands behind."""
-_LENGTHS = (1_024, 128, 4_096)
-"""Characters that are kept of an image's name, a reader's and a path: four bytes each at most."""
-_SIZE = _HEAD.size + 4 * sum(_LENGTHS) + len(_LENGTHS)
+_IMAGE, _READER, _PATH = 1_024, 128, 4_096
+"""Characters that are kept of the names of image and reader and of the path: four bytes each at most."""
+_SIZE = _HEAD.size + 4 * (_IMAGE + _READER + _PATH) + 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +38,19 @@ class Signs:
         self._limits = limits
         self._page = mmap.mmap(-1, _SIZE)
 
-    def give(self, place: Place) -> None:
+    def give(self, image: str = "", path: str = "", reader: str = "") -> None:
         """Say what is read from now on, and start the clock again.
 
         One assignment writes all of it, so that threads do not mix what they say.
         """
-        parts = (place.image, place.reader, place.path)
-        text = "\0".join(part[:most] for part, most in zip(parts, _LENGTHS, strict=True))
+        text = f"{image[:_IMAGE]}\0{reader[:_READER]}\0{path[:_PATH]}"
         data = text.encode("utf-8", "surrogatepass")
         self._page[: _HEAD.size + len(data)] = _HEAD.pack(0, len(data)) + data
-        seconds = self._limits.reader_seconds if place.reader else self._limits.silent_seconds
-        signal.setitimer(signal.ITIMER_PROF, seconds)
+        signal.setitimer(signal.ITIMER_PROF, self.patience(reader))
+
+    def patience(self, reader: str) -> int:
+        """Seconds of CPU time until the next sign, while a reader reads or none does."""
+        return self._limits.reader_seconds if reader else self._limits.silent_seconds
 
     def last(self) -> Place:
         """What was read at the last sign."""
@@ -74,7 +76,7 @@ def give(signs: Signs) -> None:
     """From now on this process gives these signs."""
     global _given  # noqa: PLW0603  a process has one parent
     _given = signs
-    signs.give(Place())
+    signs.give()
 
 
 def last() -> Place:
@@ -92,4 +94,4 @@ def decide(code: int) -> int:
 def reading(image: str, path: str = "", reader: str = "") -> None:
     """Say what is read from now on, to whoever watches."""
     if _given is not None:
-        _given.give(Place(image=image, reader=reader, path=path))
+        _given.give(image, path, reader)

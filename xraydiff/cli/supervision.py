@@ -67,16 +67,22 @@ def _begin(parent: int, shared: signs.Signs, limits: Limits) -> None:
 
     from xraydiff.rlimits import bound
 
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(0)
+    _go_with(parent)
     bound(resource.RLIMIT_CORE, 0)
     bound(resource.RLIMIT_DATA, limits.command_memory)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signs.give(shared)
+
+
+def _go_with(parent: int) -> None:
+    """Have the kernel end this process with its parent: on Linux, where Python has a way to ask for that (prctl(2))."""
+    if sys.platform == "linux":
+        with suppress(ImportError):
+            import ctypes
+
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(0)
 
 
 class _Relay:
@@ -112,14 +118,15 @@ def _answer(ended: int, shared: signs.Signs, told: int, lost: int) -> int:
     show_cursor()
     if told:
         return 128 + told
-    unanswered(shared.last(), _how(ended))
+    place = shared.last()
+    unanswered(place, _how(ended, shared.patience(place.reader)))
     return lost
 
 
-def _how(ended: int) -> str:
+def _how(ended: int, patience: int) -> str:
     match -ended:
         case signal.SIGPROF:
-            return "hung (minutes of CPU time without a sign)"
+            return f"hung ({patience} s of CPU time without a sign)"
         case signal.SIGXCPU:
             return "was stopped by the limit of CPU time (ulimit -t)"
         case signal.SIGKILL:
