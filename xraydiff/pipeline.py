@@ -35,7 +35,7 @@ from xraydiff.report.document import Inspection, Report
 from xraydiff.rules import Sight
 from xraydiff.rules.gaps import gap_problems
 from xraydiff.rules.outlook import outlook
-from xraydiff.rules.running import findings
+from xraydiff.rules.running import findings, judging
 from xraydiff.start import environment, search_path, working_directory
 from xraydiff.suggestions import Suggestions, choose, propose
 from xraydiff.tree import FileTree
@@ -215,7 +215,7 @@ def _judge(
         findings=found,
         suggestions=propose(reach, pair.trees[0], found) if reach else (),
         reach=reach,
-        rules=[rule.id for rule in active.rules],
+        rules=[rule.id for rule in judging(active.rules, pair.diff)],
         outlook=outlook(found, complete=complete, understood=understood),
         complete=complete,
         file_kinds=kinds,

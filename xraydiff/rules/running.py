@@ -7,23 +7,28 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from xraydiff.diff import ImageDiff
 from xraydiff.errors import PluginError, XraydiffError
 from xraydiff.facts import Finding, OwnerKind
 from xraydiff.paths import basename, encoded
 from xraydiff.rules import Rule, Sight
 
-NOT_A_PAIR = "IMG001"
+_NOT_A_PAIR = "IMG001"
 _DIGITS = re.compile(r"[0-9]+")
 _SONAME = re.compile(r"^(.+\.so)(?:\.[0-9.]+)?$")
 
 
-def findings(rules: Sequence[Rule], sight: Sight) -> tuple[Finding, ...]:
-    """What all rules find, worst first. Raises `PluginError` where a rule raises.
+def judging(rules: Sequence[Rule], diff: ImageDiff) -> Sequence[Rule]:
+    """The rules that judge two images. Of two that are no pair only that is said: what else differs would be taken for
+    the work of a minifier.
+    """  # noqa: D205  two sentences that belong together
+    return [rule for rule in rules if rule.id == _NOT_A_PAIR] if diff.not_a_pair else rules
 
-    Of two images that are no pair only that is said: what else differs would be taken for the work of a minifier.
-    """
+
+def findings(rules: Sequence[Rule], sight: Sight) -> tuple[Finding, ...]:
+    """What all rules find that judge these images, worst first. Raises `PluginError` where a rule raises."""
     merged: dict[str, Finding] = {}
-    for rule in [rule for rule in rules if rule.id == NOT_A_PAIR] if sight.diff.not_a_pair else rules:
+    for rule in judging(rules, sight.diff):
         for found in _checked(rule, sight):
             marked = replace(found, fingerprint=fingerprint(found))
             known = merged.get(marked.fingerprint)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import date
 
 import pytest
 
 from xraydiff.facts import Certainty, Finding, Severity, When
 from xraydiff.pipeline import compare
 from xraydiff.plugins import load
+from xraydiff.policy import Policy, Selector, evaluate
 from xraydiff.testing import ImageBuilder, elf
 
 LOADER = "/lib64/ld.so"
@@ -278,7 +280,12 @@ def test_img001_stands_alone(how: str) -> None:
         "other platform": (image("a").file("/usr/lib/liba.so", elf(soname="liba.so")), image("a", "arm64")),
     }[how]
     with compare(original.image(), slim.image()) as comparison:
-        assert [finding.rule for finding in comparison.report.findings] == ["IMG001"]
+        report = comparison.report
+    assert [finding.rule for finding in report.findings] == ["IMG001"]
+    only_libraries = Policy(block=(Selector(severity=Severity.INFO, certainty=Certainty.POSSIBLE, rules=("ELF",)),))
+    verdict = evaluate(report, only_libraries, today=date(2030, 1, 1))
+    assert not verdict.passed, "a rule that a policy names and that judged nothing is no pass"
+    assert any("ELF did not run" in note for note in verdict.notes)
 
 
 def test_img002_the_start_breaks() -> None:
