@@ -17,7 +17,8 @@ from elftools.elf.sections import SymbolTableSection
 from elftools.elf.segments import InterpSegment, NoteSegment
 
 from tests.elf_files import ElfFile, elves_of_archive, make_tree
-from xraydiff.elf.format import Elf, ElfError, TreeSource, read_elf, read_symbols
+from xraydiff.elf.format import Elf, ElfError, TreeSource, read_elf
+from xraydiff.elf.symbols import read_symbols
 from xraydiff.limits import DEFAULT
 from xraydiff.paths import ImagePath
 from xraydiff.testing import elf as built

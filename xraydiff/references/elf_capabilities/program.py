@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from xraydiff.elf.format import Elf, ElfError, Symbols, read_elf, read_symbols
+from xraydiff.elf.format import Elf, ElfError, read_elf
 from xraydiff.elf.loader import Loader
+from xraydiff.elf.symbols import Symbols, read_symbols
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, NodeKind
 from xraydiff.paths import ImagePath, basename, decoded, encoded, image_path
 from xraydiff.references import Context, Subject
