@@ -74,7 +74,7 @@ class Limits:
     elf: int = 512 * MIB
     """An ELF file's bytes that are looked at."""
     elf_segments: int = 2_048
-    """Program headers: Linux takes 64 KiB of them, 2,048 of a 32-bit program and 1,170 of another. Real ones have a dozen."""
+    """Program headers: Linux takes 64 KiB, 2,048 of a 32-bit program and 1,170 of another. Real files have a dozen."""
     elf_dynamic: int = 65_536
     """Entries of a dynamic table."""
     elf_needed: int = 4_096

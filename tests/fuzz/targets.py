@@ -23,8 +23,8 @@ from tests.rpm_files import bdb, ndb, package, sqlite
 from tests.unit.references.test_erlang import beam
 from xraydiff import plugins
 from xraydiff.elf.format import read_elf
-from xraydiff.elf.symbols import read_symbols
 from xraydiff.elf.ldcache import read_cache
+from xraydiff.elf.symbols import read_symbols
 from xraydiff.errors import XraydiffError
 from xraydiff.facts import File, ImageConfig, Node
 from xraydiff.image.config import parse_config

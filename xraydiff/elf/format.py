@@ -120,8 +120,8 @@ def read_elf(source: ElfSource | bytes, *, limits: Limits, sections: bool = True
             refusal=f"e_type {type_} is no program and no library",
         )  # fmt: skip
     segments, raw = _segments(file, layout, (phoff, phentsize, phnum), oddities, limits)
-    memory = Memory(file, segments, bits=bits)
     interpreter, refusal = _interpreter(file, segments)
+    memory = Memory(file, segments, bits=bits, started=interpreter is not None)
     table = _dynamic(memory, layout, segments, oddities, limits)
     if interpreter is not None and table is not None:
         _check_headers_in_memory(memory, segments, phoff, raw)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from xraydiff.elf.format import Elf, ElfError, TreeSource, read_elf
+from xraydiff.elf.format import Elf, ElfError, NotLoadableError, TreeSource, read_elf
 from xraydiff.elf.ldcache import CacheEntry, read_cache
 from xraydiff.facts import File, FileType
 from xraydiff.limits import DEFAULT, MIB, Limits
@@ -23,6 +23,10 @@ __all__ = ["Closure", "Dialect", "Found", "LoadedObject", "Loader"]
 
 DF_1_NODEFLIB = 0x800
 ET_EXEC, ET_DYN = 2, 3
+_IDENTITY = 20
+"""Bytes of a header up to its machine."""
+_CLASS = {32: 1, 64: 2}
+"""EI_CLASS."""
 _TOKEN = re.compile(r"\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM)(?![A-Za-z0-9_]))")
 _INTERPRETER = re.compile(r"ld-musl-[\w.-]+\.so\.1|ld-linux[\w.-]*\.so\.[0-9]|ld64\.so\.[0-9]|ld\.so\.1")
 _INTERPRETER_DIRECTORIES = ("/lib", "/lib64", "/lib32", "/libx32", "/usr/lib", "/usr/lib64")
@@ -117,6 +121,9 @@ class Closure:
     objects: tuple[LoadedObject, ...]
     """The file itself first, then what is preloaded, then breadth first what is needed."""
     preloaded: tuple[Found, ...] = ()
+    """LD_PRELOAD, /etc/ld.so.preload, and what audits the program (LD_AUDIT, DT_AUDIT, DT_DEPAUDIT)."""
+    unread: tuple[ImagePath, ...] = ()
+    """Real paths of objects that the loader maps and whose headers are not understood: their needs are not known."""
 
     @property
     def missing(self) -> tuple[tuple[LoadedObject, str], ...]:
@@ -144,14 +151,15 @@ class _Process:
     inodes: dict[object, LoadedObject] = field(default_factory=dict)
     directories: dict[tuple[int, str], tuple[str, ...]] = field(default_factory=dict)
     budget: int = 0
+    unread: list[ImagePath] = field(default_factory=list)
 
 
 class Loader:
     """The loaders of one image. Files of another class or machine are skipped as a loader skips them.
 
-    `env` gives LD_LIBRARY_PATH and LD_PRELOAD, `cwd` what relative names count from, `uid` who runs (None: not known;
-    a setuid file then counts as running with AT_SECURE), `hwcaps` the glibc-hwcaps directories that the CPU supports,
-    best first.
+    `env` gives LD_LIBRARY_PATH, LD_PRELOAD and LD_AUDIT, `cwd` what relative names count from, `uid` who runs (None:
+    not known; a setuid file then counts as running with AT_SECURE), `hwcaps` the glibc-hwcaps directories that the CPU
+    supports, best first.
     """
 
     def __init__(
@@ -208,6 +216,7 @@ class Loader:
             interpreter=image_path(process.interpreter) if process.interpreter else None,
             objects=tuple(process.objects),
             preloaded=preloaded,
+            unread=tuple(process.unread),
         )
 
     def search(self, name: str, path: ImagePath) -> Found:
@@ -297,6 +306,16 @@ class Loader:
         for word in dict.fromkeys(words):
             if word:
                 yield self._load(process, word, process.main, None)
+        if process.dialect is Dialect.GLIBC:
+            yield from self._audits(process)
+
+    def _audits(self, process: _Process) -> Iterator[Found]:
+        """What watches the program from a namespace of its own: nothing of it counts as loaded (rtld-audit(7))."""
+        lists = [] if process.secure else [self._env.get("LD_AUDIT", "")]
+        names = (name for text in (*lists, *process.main.elf.audits) for name in text.split(":"))
+        for name in dict.fromkeys(names):
+            if name:
+                yield self._search(process, name, process.main)[0]
 
     def _needs(self, process: _Process, one: LoadedObject) -> Iterator[Found]:
         if process.dialect is Dialect.GLIBC:
@@ -324,11 +343,20 @@ class Loader:
             return found
         mapped = process.inodes.get(self._identity(found.real))
         if mapped is None:
-            one = LoadedObject(path=found.real, name=opened, elf=self.elf(found.real), requester=requester)
-            self._add(process, one, name)
+            elf = self._mapped(process, found.real)
+            self._add(process, LoadedObject(path=found.real, name=opened, elf=elf, requester=requester), name)
         if process.dialect is Dialect.GLIBC or "/" not in name:
             process.names.setdefault(name, found)
         return found
+
+    def _mapped(self, process: _Process, path: ImagePath) -> Elf:
+        """The headers of what the loader maps; empty ones, and the file noted, where they are not understood."""
+        try:
+            return self.elf(path)
+        except ElfError:
+            process.unread.append(path)
+            main = process.main.elf
+            return Elf(bits=main.bits, little=main.little, machine=main.machine, type=ET_DYN, segments=())
 
     def _musl_self(self, process: _Process, name: str) -> Found:
         real = self._file(process.interpreter) if process.interpreter else None
@@ -395,12 +423,13 @@ class Loader:
 
     def _candidates(self, process: _Process, name: str, asker: LoadedObject) -> Iterator[tuple[str, str, str]]:
         """Where the search went, the path tried there, and the glibc-hwcaps variant that it is (or empty)."""
-        if "/" in name:
-            text = name if process.dialect is Dialect.MUSL else self._expand(process, asker, name)
-            if text:
-                yield "path", self._absolute(text), ""
+        # Tokens are replaced first (`expand_dst`), so that one of them may make a path of a name.
+        text = name if process.dialect is Dialect.MUSL else self._expand(process, asker, name)
+        if not text:
             return
-        if not name:
+        name = text
+        if "/" in name:
+            yield "path", self._absolute(name), ""
             return
         for place, directory in self._directories(process, name, asker):
             if place == "cache":
@@ -485,17 +514,21 @@ class Loader:
         real = self._file(candidate)
         if real is None:
             return None
+        head = self._tree.read_at(real, 0, _IDENTITY)
+        main = process.main.elf
+        if process.dialect is Dialect.MUSL:
+            # Neither magic nor class nor machine: of a header musl looks at the type alone.
+            return int.from_bytes(head[16:18], "little" if main.little else "big") in (ET_EXEC, ET_DYN)
         try:
             elf = self.elf(real)
-        except ElfError:
+        except NotLoadableError:
             return False
-        if process.dialect is Dialect.GLIBC:
-            main = process.main.elf
-            if (elf.bits, elf.machine) != (main.bits, main.machine):
-                return None
-            if elf.little != main.little:
-                return False
-        return elf.type in (ET_EXEC, ET_DYN)
+        except ElfError:
+            # The loader maps what we do not understand, and searches no further.
+            return head[4] == _CLASS[main.bits] or None
+        if (elf.identity[0], elf.machine) != (_CLASS[main.bits], main.machine):
+            return None
+        return elf.identity[1] == (1 if main.little else 2) and elf.type in (ET_EXEC, ET_DYN)
 
     # --- names ------------------------------------------------------------------------------------------------------
 

@@ -54,15 +54,21 @@ class _Region:
 
 
 class Memory:
-    """Addresses of one file, before any of them is moved by a load bias."""
+    """Addresses of one file, before any of them is moved by a load bias.
+
+    `started` tells that the kernel maps it: of a library musl never maps a second segment over its lowest page.
+    """
 
     __slots__ = ("_file", "_regions", "_top")
 
-    def __init__(self, file: Source, segments: Sequence[Segment], *, bits: int) -> None:
+    def __init__(self, file: Source, segments: Sequence[Segment], *, bits: int, started: bool = False) -> None:
         self._file = file
         self._top = 1 << bits
         loaded = [one for one in segments if one.type == PT_LOAD]
         self._regions = [region for one in reversed(loaded) for region in _regions(one) if region.start < region.end]
+        lowest = min((region.start for region in self._regions), default=0)
+        if not started and sum(one.vaddr // PAGE * PAGE == lowest for one in loaded) > 1:
+            self._regions = [_unsettled(one) if one.start == lowest else one for one in self._regions]
 
     def place(self, address: int) -> tuple[int, int] | None:
         """Offset in the file of an address and how many mapped bytes follow there; None where it is not the file's."""
@@ -134,7 +140,7 @@ def _regions(segment: Segment) -> Iterator[_Region]:
     vaddr, filesz, memsz = segment.vaddr, segment.filesz, segment.memsz
     start = vaddr // PAGE * PAGE
     settled, unsure = _page_end(vaddr + min(filesz, memsz)), _page_end(vaddr + max(filesz, memsz))
-    rest = _Kind.ZERO if segment.flags & PF_W or not filesz else _Kind.UNSETTLED
+    rest = _Kind.ZERO if segment.flags & PF_W else _Kind.UNSETTLED
     if not filesz:
         # The kernel begins such a segment with the next page, loaders with this one.
         yield _Region(start, _page_end(vaddr), _Kind.UNSETTLED)
@@ -147,6 +153,10 @@ def _regions(segment: Segment) -> Iterator[_Region]:
         return
     yield _Region(start, settled, _Kind.FILE, offset)
     yield _Region(settled, unsure, _Kind.UNSETTLED)
+
+
+def _unsettled(region: _Region) -> _Region:
+    return _Region(region.start, region.end, _Kind.UNSETTLED)
 
 
 def _page_end(address: int) -> int:

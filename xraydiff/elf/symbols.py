@@ -35,7 +35,7 @@ def read_symbols(source: ElfSource | bytes, elf: Elf, *, limits: Limits) -> Symb
     """
     file = Source(source)
     layout = LAYOUTS[elf.bits, elf.little]
-    memory = Memory(file, elf.segments, bits=elf.bits)
+    memory = Memory(file, elf.segments, bits=elf.bits, started=elf.interpreter is not None)
     tables = dict(elf.tables)
     if DT_SYMTAB not in tables or DT_STRTAB not in tables:
         return Symbols(imports=frozenset(), exports=frozenset())
@@ -47,7 +47,9 @@ def read_symbols(source: ElfSource | bytes, elf: Elf, *, limits: Limits) -> Symb
     counted = _counted(file, layout, memory, elf, limits)
     after = [tables[tag] - tables[DT_SYMTAB] for tag in ADDRESSES if tables.get(tag, 0) > tables[DT_SYMTAB]]
     fitting = min(after) // entry if after else 0
-    sure = min(room if counted is None and not after else fitting if counted is None else counted, room)
+    if counted is None:
+        counted = fitting if after else room
+    sure = min(counted, room)
     count = min(max(sure, fitting), room)
     if count > limits.elf_symbols:
         raise ElfError(f"more than {limits.elf_symbols} dynamic symbols", code="limit-exceeded")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from xraydiff.elf.format import MAGIC, Elf, ElfError, ElfSource, TreeSource, read_elf
+from xraydiff.elf.format import MAGIC, Elf, ElfError, ElfSource, NotLoadableError, TreeSource, read_elf
 from xraydiff.elf.loader import Closure, Found, LoadedObject, Loader
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node
-from xraydiff.paths import ImagePath, basename, join
+from xraydiff.paths import ImagePath, basename, escaped, join
 from xraydiff.references import Context, Depth, Gap, Subject
 from xraydiff.start import user_name
 from xraydiff.tree import FileTree
@@ -17,6 +18,8 @@ from xraydiff.tree import FileTree
 __all__ = ["ElfReader"]
 
 _MEMO = "elf"
+_OF_THE_CPU = re.compile(r"\$(?:PLATFORM|\{PLATFORM\})")
+"""glibc before 2.37 knows the CPU of the run by names of its own (`haswell`), which an image does not tell."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,21 +60,36 @@ class ElfReader:
         try:
             elf = read_elf(_source(subject), limits=context.limits)
             yield from (Gap(node=subject.node, reason="elf-inconsistent", detail=oddity) for oddity in elf.oddities)
+            if elf.refusal:
+                yield Gap(node=subject.node, reason="not-loadable", detail=elf.refusal)
             yield from _edges(subject, context, elf)
         except ElfError as error:
-            reason = "too-large" if error.code == "limit-exceeded" else "malformed"
-            yield Gap(node=subject.node, reason=reason, detail=f"{error.code}: {error.message}")
+            yield gap(subject, error)
         except LimitExceeded as error:
             yield Gap(node=subject.node, reason="too-large", detail=error.message)
 
 
-def _edges(subject: Subject, context: Context, elf: Elf) -> Iterator[Edge]:
+def gap(subject: Subject, error: ElfError) -> Gap:
+    """What an error of reading a file says of it: whether a loader gives up there too, or only we do."""
+    if error.code == "limit-exceeded":
+        reason = "too-large"
+    else:
+        reason = "not-loadable" if isinstance(error, NotLoadableError) else "malformed"
+    return Gap(node=subject.node, reason=reason, detail=f"{error.code}: {error.message}")
+
+
+def _edges(subject: Subject, context: Context, elf: Elf) -> Iterator[Edge | Gap]:
     if elf.interpreter:
         interpreter = join(context.cwd, elf.interpreter)
         if context.original.resolve(interpreter).file is not None:
             yield _edge(subject, interpreter, elf.interpreter, EdgeKind.INTERPRETS)
+        else:
+            yield Gap(node=subject.node, reason="not-loadable", detail=f"no interpreter {elf.interpreter}")
     state = _state(context)
     closure = state.loader.closure(subject.path, elf=elf, deep=bool(elf.interpreter))
+    for text in (elf.rpath, elf.runpath, *elf.needed, context.env.get("LD_LIBRARY_PATH")):
+        if text and _OF_THE_CPU.search(text):
+            yield Gap(node=subject.node, reason="malformed", detail=f"a path that the CPU decides: {text}")
     for found in closure.preloaded:
         yield from _need(subject, context, state, found)
     for found in closure.objects[0].needed:
@@ -79,6 +97,12 @@ def _edges(subject: Subject, context: Context, elf: Elf) -> Iterator[Edge]:
     if elf.interpreter:
         for found in _inherited(closure, state):
             yield from _need(subject, context, state, found)
+    for path in closure.unread:
+        if context.original.read_at(path, 0, len(MAGIC)) != MAGIC:
+            # Its own reader would not know it for ELF: musl loads a library whatever its first bytes are.
+            yield Gap(
+                node=subject.node, reason="malformed", detail=f"the loader maps {escaped(path)}, which is no ELF file"
+            )
 
 
 def _state(context: Context) -> _State:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, Firing, Node
-from xraydiff.paths import ImagePath, basename, decoded, join
+from xraydiff.paths import ImagePath, basename, decoded, escaped, join
 from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references.env_command import started
 from xraydiff.start import find_executable
 
 __all__ = ["ShebangReader", "parse"]
@@ -17,26 +19,35 @@ BUFFER = 256
 """BINPRM_BUF_SIZE of Linux 5.1 and later: the kernel sees no more of the file."""
 _LIBRARIES = ("/lib/python", "/site-packages/", "/dist-packages/", "/node_modules/", "/gems/", "/ruby/", "/perl")
 """Where modules lie that carry a `#!` line from their authors' tests and are imported, hardly ever started."""
-_ENV_VALUES = frozenset({"-u", "--unset", "-C", "--chdir"})
+_SHELL = "/bin/sh"
+"""What execvp(3) starts for a file that the kernel gives back with ENOEXEC (_PATH_BSHELL)."""
+_BLANK = b" \t"
+_NAME = re.compile(rb"[^ \t\0]*")
 
 
 def parse(data: bytes) -> tuple[str, str] | None:
-    """Interpreter and its one argument (or empty) as the kernel takes them, or None where it refuses the line.
+    """Interpreter and its one argument (or empty) as the kernel takes them, or None where it gives ENOEXEC.
 
-    fs/binfmt_script.c: blanks around both are dropped, the rest of the line is one argument, and a line cut off by the
-    buffer counts only if the interpreter's name ends within it.
+    `load_script` of fs/binfmt_script.c: blanks around both are dropped, the rest of the line is one argument, of which
+    the buffer may cut off the end, and the interpreter's name must end within the buffer, by a blank, a NUL or the
+    line's end. A file shorter than the buffer is as if NULs followed.
     """
     if not data.startswith(b"#!"):
         return None
-    line, newline, _ = data[2:BUFFER].partition(b"\n")
-    line = line.split(b"\0", 1)[0].lstrip(b" \t")
-    if not newline and len(data) >= BUFFER and not (b" " in line or b"\t" in line):
+    buffer = data[:BUFFER].ljust(BUFFER, b"\0")
+    end = buffer.partition(b"\0")[0].find(b"\n")
+    if end < 0:
+        end = BUFFER - 1
+        rest = buffer[2:].lstrip(_BLANK)
+        if not rest or len(_NAME.match(rest)[0]) == len(rest):  # type: ignore[index]
+            return None
+    line = buffer[2:end].rstrip(_BLANK).lstrip(_BLANK)
+    if not line:
         return None
-    words = line.replace(b"\t", b" ").split(b" ", 1)
-    if not words[0]:
-        return None
-    argument = line[len(words[0]) :].strip(b" \t")
-    return decoded(words[0]), decoded(argument)
+    name = line[: _NAME.match(line).end()]  # type: ignore[union-attr]
+    argument = line[len(name) :]
+    argument = b"" if argument.startswith(b"\0") else argument.lstrip(_BLANK).partition(b"\0")[0]
+    return decoded(name), decoded(argument)
 
 
 class ShebangReader:
@@ -60,29 +71,49 @@ class ShebangReader:
 
 
 def _edges(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
-    parsed = parse(subject.data[: BUFFER + 1])
+    firing = Firing.DEFERRED if _is_module(subject.path) else Firing.LOAD
+    parsed = parse(subject.data[:BUFFER])
     if parsed is None:
-        yield Gap(node=subject.node, reason="malformed", detail="a #! line without an interpreter")
+        yield from _by_a_shell(subject, context, firing)
         return
     interpreter, argument = parsed
-    if (argument or interpreter).endswith("\r"):
-        yield Gap(node=subject.node, reason="malformed", detail="a #! line that ends in CR LF names no program")
-        return
-    firing = Firing.DEFERRED if _is_module(subject.path) else Firing.LOAD
     path = join(context.cwd, interpreter)
-    if context.original.resolve(path).file is None:
+    if not interpreter or context.original.resolve(path).file is None:
+        hint = " (the line ends in CR LF)" if interpreter.endswith("\r") else ""
+        yield Gap(node=subject.node, reason="not-loadable", detail=f"no interpreter {escaped(interpreter)}{hint}")
         return
     yield _edge(subject, path, interpreter, firing)
-    if basename(interpreter) != "env":
-        return
+    if basename(interpreter) == "env":
+        yield from _by_env(subject, context, argument, firing)
+
+
+def _by_a_shell(subject: Subject, context: Context, firing: Firing) -> Iterator[Edge | Gap]:
+    """A line in which the kernel finds no interpreter: shells then read the file themselves, execvp(3) starts one."""
+    yield Gap(node=subject.node, reason="not-loadable", detail="a #! line without an interpreter")
+    if context.original.resolve(_SHELL).file is not None:
+        yield _edge(subject, ImagePath(_SHELL), _SHELL, firing)
+    target = Node(path=subject.path, language="shell")
+    if target != subject.node:
+        yield replace(_edge(subject, subject.path, "#!", firing), target=target, kind=EdgeKind.SOURCES)
+
+
+def _by_env(subject: Subject, context: Context, argument: str, firing: Firing) -> Iterator[Edge | Gap]:
+    """The program that `env` finds, in the PATH and the directory that it sets itself."""
     try:
-        word = _program_of_env(argument)
-    except ValueError:
-        yield Gap(node=subject.node, reason="malformed", detail=f"env {argument}")
+        command = started(argument, context.env)
+    except ValueError as error:
+        yield Gap(node=subject.node, reason="malformed", detail=f"env {escaped(argument)}: {error}")
         return
-    program = find_executable(word, context.original, context.path, context.cwd)
-    if program is not None:
-        yield _edge(subject, program, word, firing)
+    if command is None:
+        yield Gap(node=subject.node, reason="not-loadable", detail=f"env {escaped(argument)} starts no program")
+        return
+    cwd = join(context.cwd, command.directory)
+    path = context.path if command.path is None else tuple(join(cwd, one) for one in command.path.split(":"))
+    program = find_executable(command.word, context.original, path, cwd)
+    if program is None:
+        yield Gap(node=subject.node, reason="unresolved-command", detail=escaped(command.word))
+        return
+    yield _edge(subject, program, command.word, firing)
 
 
 def _edge(subject: Subject, path: ImagePath, word: str, firing: Firing) -> Edge:
@@ -101,27 +132,3 @@ def _is_module(path: ImagePath) -> bool:
     """Whether a script lies among the modules of a language, where it is imported rather than started."""
     name = basename(path)
     return "." in name and any(part in path for part in _LIBRARIES)
-
-
-def _program_of_env(argument: str) -> str:
-    """The command word that `env` starts: its one argument, or with `-S` the first word that is no option or setting.
-
-    Raises `ValueError` where quotes do not match.
-    """
-    if not argument.startswith(("-", "--")):
-        return argument if "=" not in argument else ""
-    text = argument
-    for prefix in ("--split-string=", "--split-string ", "-vS", "-S"):
-        if argument.startswith(prefix):
-            text = argument[len(prefix) :]
-            break
-    else:
-        # Without -S the rest of the line is one option to env, which then starts nothing.
-        return ""
-    words = iter(shlex.split(text))
-    for word in words:
-        if word in _ENV_VALUES:
-            next(words, "")
-        elif not word.startswith("-") and "=" not in word:
-            return word
-    return ""
