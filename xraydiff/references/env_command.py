@@ -60,6 +60,7 @@ def started(argument: str, env: Mapping[str, str]) -> Started | None:
     words = deque([argument, _SCRIPT] if argument else [_SCRIPT])
     path: str | None = None
     directory = ""
+    null = False
     while words and words[0].startswith("-") and words[0] != "-":
         word = words.popleft()
         if word == "--":
@@ -73,6 +74,7 @@ def started(argument: str, env: Mapping[str, str]) -> Started | None:
                 path = _NO_PATH
             elif letter == "C":
                 directory = value
+            null = null or letter == "0"
     if words and words[0] == "-":
         words.popleft()
         path = _NO_PATH
@@ -81,6 +83,8 @@ def started(argument: str, env: Mapping[str, str]) -> Started | None:
         path = value if name == "PATH" else path
     if not words or words[0] == _SCRIPT:
         return None
+    if null:
+        raise ValueError("-0 goes with no command")
     return Started(word=words[0], path=path, directory=directory)
 
 

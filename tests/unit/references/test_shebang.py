@@ -46,7 +46,15 @@ def _targets(line: bytes, path: str = "/usr/bin/x") -> list[str]:
         (b"#!   \n", None),
         (b"plain", None),
         (b"#!/" + b"x" * 300 + b"\n", None),
-        (b"#!/bin/sh " + b"x" * 300 + b"\n", ("/bin/sh", "x" * 246)),
+        (b"#!/bin/sh " + b"x" * 300 + b"\n", ("/bin/sh", "x" * 245)),
+        (b"#!/bin/sh" + b" " * 300 + b"x\n", ("/bin/sh", "")),
+        (b"#!" + b" " * 300 + b"/bin/sh\n", None),
+        (b"#!/" + b"x" * 252 + b"\n", ("/" + "x" * 252, "")),
+        (b"#!/" + b"x" * 252 + b" a\n", ("/" + "x" * 252, "")),
+        (b"#!/" + b"x" * 253 + b" a\n", None),
+        (b"#!/bin/sh\0 -e\n", ("/bin/sh", "")),
+        (b"#!\0/bin/sh\n", ("", "")),
+        (b"#!/bin/sh -e\r\n", ("/bin/sh", "-e\r")),
         (b"#!/bin/\xff\n", ("/bin/\udcff", "")),
     ],
 )
@@ -79,10 +87,40 @@ def test_an_edge_tells_word_and_line() -> None:
     assert (edge.kind, edge.firing, edge.detail, edge.line) == (EdgeKind.INTERPRETS, Firing.LOAD, "/bin/sh", 1)
 
 
-@pytest.mark.parametrize("line", [b"#!/bin/sh\r\n", b"#!/bin/sh -e\r\n", b"#!\n", b"#!/usr/bin/env -S 'x\n"])
-def test_what_starts_nothing_is_a_gap(line: bytes) -> None:
-    gaps = [item for item in _read(line) if isinstance(item, Gap)]
-    assert [gap.reason for gap in gaps] == ["malformed"]
+def _gaps(line: bytes) -> list[str]:
+    return [item.reason for item in _read(line) if isinstance(item, Gap)]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"#!/bin/sh\r\n", "not-loadable"),
+        (b"#!/absent\n", "not-loadable"),
+        (b"#!\0/bin/sh\n", "not-loadable"),
+        (b"#!/usr/bin/env\n", "not-loadable"),
+        (b"#!/usr/bin/env -i\n", "not-loadable"),
+        (b"#!/usr/bin/env LANG=C\n", "not-loadable"),
+        (b"#!/usr/bin/env python3\r\n", "unresolved-command"),
+        (b"#!/usr/bin/env -S 'x\n", "malformed"),
+        (b"#!/usr/bin/env --nonsense\n", "malformed"),
+        (b"#!/usr/bin/env python3 -u\n", "unresolved-command"),
+    ],
+)
+def test_what_starts_nothing_is_said(line: bytes, reason: str) -> None:
+    assert _gaps(line) == [reason]
+
+
+def test_an_argument_that_ends_in_cr_is_the_interpreters_own_affair() -> None:
+    assert _targets(b"#!/bin/sh -e\r\n") == ["/bin/sh"]
+    assert _gaps(b"#!/bin/sh -e\r\n") == []
+
+
+@pytest.mark.parametrize("line", [b"#!\n", b"#!  \t\n", b"#!" + b" " * 300 + b"/usr/bin/python3\n"])
+def test_without_an_interpreter_a_shell_reads_the_file_itself(line: bytes) -> None:
+    """The kernel gives ENOEXEC, and every shell and execvp(3) then take the file for a script of theirs."""
+    edges = [item for item in _read(line) if isinstance(item, Edge)]
+    assert [(edge.target.path, edge.target.language) for edge in edges] == [("/bin/sh", ""), ("/usr/bin/x", "shell")]
+    assert _gaps(line) == ["not-loadable"]
 
 
 def test_a_module_is_hardly_ever_started() -> None:
