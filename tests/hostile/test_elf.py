@@ -127,6 +127,15 @@ def test_126_many_program_headers() -> None:
     assert _code(_patched(PLAIN, 56, "<H", 65534)) == "limit-exceeded"
 
 
+def test_126_as_many_program_headers_as_linux_takes_and_as_many_strings() -> None:
+    """Each of 4,000 strings is looked for in each of 2,000 segments."""
+    whole = ElfFile(needed=[f"n{number}" for number in range(4000)]).bytes()
+    segment = struct.pack("<IIQQQQQQ", 1, 4, 0, 1 << 40, 0, 1, 1, 4096)
+    table = whole[64 : 64 + 112] + segment * 2000
+    data = _patched(_patched(whole + table, 32, "<Q", len(whole)), 56, "<H", 2002)
+    assert len(_elf(data).needed) == 4000
+
+
 def test_126_many_dynamic_entries() -> None:
     assert _code(ElfFile(extra_tags=[(0x6000000D, 1)] * 70_000).bytes()) == "limit-exceeded"
 

@@ -48,7 +48,7 @@ def _started(script: Path) -> tuple[int, list[bytes]]:
     try:
         done = subprocess.run([script], capture_output=True, check=False, cwd=script.parent)
     except OSError as error:
-        return error.errno, []
+        return error.errno or -1, []
     return 0, done.stdout.split(b"\0")[:-1]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from struct import Struct
 
-from xraydiff.elf.format import ElfError
+from xraydiff.elf.source import ElfError, NotLoadableError
 from xraydiff.paths import decoded
 
 __all__ = ["CacheEntry", "read_cache"]
@@ -19,6 +20,13 @@ _NEW_HEADER, _NEW_ENTRY = 48, 24
 _OLD_HEADER, _OLD_ENTRY = 16, 12
 _NAMED_HWCAP = 1 << 62
 """DL_CACHE_HWCAP_EXTENSION: the low half is then an index into the names of glibc-hwcaps directories."""
+
+
+_PIECE = re.compile(r"[0-9]+|[^0-9]", re.DOTALL)
+_DIGITS = 18
+"""Of a number, as many as count: real ones have eight, and Python reads longer ones in the square of their length."""
+_REPEATED = 4
+"""How often, on average, a byte of the cache may belong to a string: a soname is the end of its own path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,41 +43,72 @@ class CacheEntry:
 
 
 def read_cache(data: bytes) -> Mapping[str, tuple[CacheEntry, ...]]:
-    """Entries by soname, in the order of the file. Raises `ElfError` for a file that ld.so would not use."""
+    """Entries by soname, in the order of the file.
+
+    Raises `NotLoadableError` for a file that ld.so would not use, and `ElfError` for one in which its binary search
+    would miss entries: only ldconfig's order is known.
+    """
     if data.startswith(_NEW_MAGIC):
         return _new(data)
     if not data.startswith(_OLD_MAGIC) or len(data) < _OLD_HEADER:
-        raise ElfError("not a loader cache")
+        raise NotLoadableError("not a loader cache")
     little, count = _count(data, 12, len(data) - _OLD_HEADER, _OLD_ENTRY)
     end = _OLD_HEADER + count * _OLD_ENTRY
     aligned = -(-end // 8) * 8
     if data.startswith(_NEW_MAGIC, aligned):
         return _new(data[aligned:])
-    found: dict[str, list[CacheEntry]] = {}
+    found = _Entries()
     strings = _Strings(data, end)
     for flags, key, value in Struct(("<" if little else ">") + "iII").iter_unpack(data[_OLD_HEADER:end]):
         entry = CacheEntry(path=strings.at(end + value), flags=flags)
-        found.setdefault(strings.at(end + key), []).append(entry)
-    return {name: tuple(entries) for name, entries in found.items()}
+        found.add(strings.at(end + key), entry)
+    return found.all()
 
 
 def _new(data: bytes) -> Mapping[str, tuple[CacheEntry, ...]]:
     if len(data) < _NEW_HEADER:
-        raise ElfError("the loader cache is cut off")
+        raise NotLoadableError("the loader cache is cut off")
     little, count = _count(data, 20, len(data) - _NEW_HEADER, _NEW_ENTRY)
     order = "<" if little else ">"
     end = _NEW_HEADER + count * _NEW_ENTRY
     strings = _Strings(data, end)
     variants = _variants(data, order, strings)
-    found: dict[str, list[CacheEntry]] = {}
+    found = _Entries()
     for flags, key, value, _, hwcap in Struct(order + "iIIIQ").iter_unpack(data[_NEW_HEADER:end]):
         variant = ""
         if hwcap & _NAMED_HWCAP:
             index = hwcap & 0xFFFFFFFF
             variant = variants[index] if index < len(variants) else "?"
         entry = CacheEntry(path=strings.at(value), flags=flags, hwcap=0 if variant else hwcap, variant=variant)
-        found.setdefault(strings.at(key), []).append(entry)
-    return {name: tuple(entries) for name, entries in found.items()}
+        found.add(strings.at(key), entry)
+    return found.all()
+
+
+class _Entries:
+    """Entries by soname, as long as they come in the order that a binary search relies on."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, list[CacheEntry]] = {}
+        self._last: tuple[str, list[tuple[int, int]]] | None = None
+
+    def add(self, name: str, entry: CacheEntry) -> None:
+        """Add the next entry. Raises `ElfError` where ldconfig would have put it elsewhere."""
+        if self._last is None or name != self._last[0]:
+            key = _key(name)
+            if self._last is not None and key >= self._last[1]:
+                raise ElfError("the loader cache is not in ldconfig's order")
+            self._last = (name, key)
+        self.found.setdefault(name, []).append(entry)
+
+    def all(self) -> Mapping[str, tuple[CacheEntry, ...]]:
+        """What was added."""
+        return {name: tuple(entries) for name, entries in self.found.items()}
+
+
+def _key(name: str) -> list[tuple[int, int]]:
+    """What `_dl_cache_libcmp` compares: numbers as such and above any other character."""
+    pieces = _PIECE.findall(name)
+    return [(1, int(one[:_DIGITS])) if one[0] in "0123456789" else (0, ord(one)) for one in pieces]
 
 
 def _count(data: bytes, at: int, room: int, entry: int) -> tuple[bool, int]:
@@ -78,7 +117,7 @@ def _count(data: bytes, at: int, room: int, entry: int) -> tuple[bool, int]:
         (count,) = Struct(order + "I").unpack_from(data, at)
         if count * entry <= room:
             return little, count
-    raise ElfError("the loader cache names more entries than it holds", offset=at)
+    raise NotLoadableError("the loader cache names more entries than it holds", offset=at)
 
 
 def _variants(data: bytes, order: str, strings: _Strings) -> tuple[str, ...]:
@@ -106,6 +145,7 @@ class _Strings:
         self._data = data
         self._start = start
         self._known: dict[int, str] = {}
+        self._budget = _REPEATED * len(data) + 4096
 
     def at(self, offset: int) -> str:
         text = self._known.get(offset)
@@ -114,5 +154,8 @@ class _Strings:
             if self._start <= offset < len(self._data):
                 end = self._data.find(b"\0", offset, offset + 4096)
                 text = decoded(self._data[offset:end]) if end >= 0 else ""
+            self._budget -= len(text)
+            if self._budget < 0:
+                raise ElfError("the strings of the loader cache overlap too often", code="limit-exceeded")
             self._known[offset] = text
         return text

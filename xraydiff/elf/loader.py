@@ -219,9 +219,12 @@ class Loader:
             unread=tuple(process.unread),
         )
 
-    def search(self, name: str, path: ImagePath) -> Found:
-        """Where `dlopen(name)` called by the file of this real path finds the library, nothing else being loaded."""
-        process = self._process(path, self.elf(path))
+    def search(self, name: str, path: ImagePath, *, elf: Elf | None = None) -> Found:
+        """Where `dlopen(name)` called by the file of this real path finds the library, nothing else being loaded.
+
+        `elf` as for `closure`. Raises `ElfError`.
+        """
+        process = self._process(path, elf or self.elf(path))
         return self._load(process, name, process.main, process.main)
 
     # --- a process --------------------------------------------------------------------------------------------------
@@ -640,7 +643,7 @@ class Loader:
             if real is not None:
                 try:
                     known = read_cache(self._tree.content(real, limit=self._limits.loader_cache))
-                except ElfError:
+                except NotLoadableError:
                     # A cache that ld.so cannot use is as good as none to it.
                     known = {}
             self._caches[name] = known

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from xraydiff.elf.format import MAGIC, Elf, ElfError, ElfSource, NotLoadableError, TreeSource, read_elf
+from xraydiff.elf.format import MAGIC, Elf, ElfError, ElfSource, TreeSource, read_elf
 from xraydiff.elf.loader import Closure, Found, LoadedObject, Loader
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node
 from xraydiff.paths import ImagePath, basename, escaped, join
 from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references.elf_gaps import gap
 from xraydiff.start import user_name
 from xraydiff.tree import FileTree
 
@@ -67,15 +68,6 @@ class ElfReader:
             yield gap(subject, error)
         except LimitExceeded as error:
             yield Gap(node=subject.node, reason="too-large", detail=error.message)
-
-
-def gap(subject: Subject, error: ElfError) -> Gap:
-    """What an error of reading a file says of it: whether a loader gives up there too, or only we do."""
-    if error.code == "limit-exceeded":
-        reason = "too-large"
-    else:
-        reason = "not-loadable" if isinstance(error, NotLoadableError) else "malformed"
-    return Gap(node=subject.node, reason=reason, detail=f"{error.code}: {error.message}")
 
 
 def _edges(subject: Subject, context: Context, elf: Elf) -> Iterator[Edge | Gap]:

@@ -74,6 +74,8 @@ def started(argument: str, env: Mapping[str, str]) -> Started | None:
                 path = _NO_PATH
             elif letter == "C":
                 directory = value
+            if letter == "u" and (not value or "=" in value):
+                raise ValueError(f"no name to unset: {value}")
             null = null or letter == "0"
     if words and words[0] == "-":
         words.popleft()

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,76 @@ def test_a_file_of_a_tree_is_read_in_parts() -> None:
     assert elf == read_elf(data, limits=DEFAULT)
     assert read_symbols(source, elf, limits=DEFAULT).imports == {"dlopen"}
     assert sum(asked) < 20_000
+
+
+@dataclass
+class _Huge:
+    """A file of a terabyte, of which only the beginning holds anything."""
+
+    data: bytes
+    size: int = 1 << 40
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        assert length < 1 << 20
+        return self.data[offset : offset + length].ljust(length, b"\0")
+
+
+def test_a_file_of_any_size_is_read() -> None:
+    """libtorch_cuda.so has a gigabyte and a half; its headers and tables are as small as any."""
+    data = ElfFile(needed=["libc.so.6"], soname="x").bytes()
+    assert read_elf(_Huge(data), limits=DEFAULT).needed == ("libc.so.6",)
+
+
+_IDENT = pytest.mark.parametrize(
+    ("machine", "bits", "at", "value", "word"),
+    [(62, 64, 4, 1, "EI_CLASS"), (62, 64, 5, 2, "EI_DATA"), (62, 64, 4, 7, "EI_CLASS"), (3, 32, 4, 2, "EI_CLASS")],
+)
+
+
+@_IDENT
+def test_the_machine_decides_not_what_e_ident_says(machine: int, bits: int, at: int, value: int, word: str) -> None:
+    data = bytearray(ElfFile(bits=bits, machine=machine, needed=["libc.so.6"]).bytes())
+    data[at] = value
+    elf = read_elf(bytes(data), limits=DEFAULT)
+    assert (elf.bits, elf.little, elf.needed) == (bits, True, ("libc.so.6",))
+    assert [oddity.partition(" ")[0] for oddity in elf.oddities] == [word]
+    assert elf.identity == (data[4], data[5])
+
+
+def test_x32_and_32_bit_machines_are_what_they_say() -> None:
+    for machine in (62, 183, 8, 22, 243):
+        elf = read_elf(ElfFile(bits=32, machine=machine, needed=["x"]).bytes(), limits=DEFAULT)
+        assert (elf.bits, elf.needed, elf.oddities) == (32, ("x",), ())
+
+
+def test_sizes_that_no_loader_looks_at_change_nothing() -> None:
+    data = bytearray(ElfFile(needed=["liba.so", "libb.so"], runpath="/x").bytes())
+    strsz = data.rindex(b"\x0a" + bytes(7))
+    data[strsz + 8 : strsz + 16] = bytes(8)
+    data[64 + 56 + 32 : 64 + 56 + 48] = (1).to_bytes(8, "little") * 2  # sizes of PT_DYNAMIC
+    elf = read_elf(bytes(data), limits=DEFAULT)
+    assert (elf.needed, elf.runpath) == (("liba.so", "libb.so"), "/x")
+    assert elf.oddities == (
+        "the dynamic table ends behind its segment",
+        "a dynamic string lies outside DT_STRSZ, at which no loader looks",
+    )
+
+
+def test_program_headers_that_the_loader_would_not_see_are_an_error() -> None:
+    """ld.so reads them from memory: another table there than in the file is nothing that can be told."""
+    data = bytearray(ElfFile(needed=["x"], interpreter="/ld.so").bytes())
+    data[64 + 8 : 64 + 16] = (len(data) // 4096 * 4096 + 4096).to_bytes(8, "little")
+    with pytest.raises(ElfError, match="not loaded"):
+        read_elf(bytes(data) + bytes(8192) + bytes(data), limits=DEFAULT)
+
+
+def test_symbols_behind_the_count_of_a_hash_table_are_seen() -> None:
+    """A loader comes to imported symbols by relocations and never counts them."""
+    data = bytearray(ElfFile(imports=["dlopen", "system"]).bytes())
+    elf = read_elf(bytes(data), limits=DEFAULT)
+    count = dict(elf.tables)[4] + 4
+    data[count : count + 4] = (1).to_bytes(4, "little")
+    assert read_symbols(bytes(data), elf, limits=DEFAULT).imports == {"dlopen", "system"}
 
 
 def test_a_string_that_spans_chunks_is_whole() -> None:

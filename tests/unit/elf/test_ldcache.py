@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from tests.elf_files import CacheRows, loader_cache
-from xraydiff.elf.format import ElfError
+from xraydiff.elf.format import ElfError, NotLoadableError
 from xraydiff.elf.ldcache import CacheEntry, read_cache
 
 ROWS: CacheRows = [("libz.so.1", "/lib/libz.so.1", 0x303, 0), ("liba.so.1", "/opt/liba.so.1", 0x303, 1 << 63)]
@@ -50,6 +50,31 @@ def test_variants_are_named_by_the_extension() -> None:
     ]
     entries = read_cache(loader_cache(rows, variants=("x86-64-v2", "x86-64-v3")))["libz.so.1"]
     assert [(one.variant, one.hwcap) for one in entries] == [("x86-64-v3", 0), ("", 0)]
+
+
+@pytest.mark.parametrize(
+    "names", [["liba.so", "libb.so"], ["libx.so.2", "libx.so.10"], ["b", "a", "b"], ["lib1.so", "lib01.so"]]
+)
+def test_entries_that_a_binary_search_would_miss_are_an_error(names: list[str]) -> None:
+    with pytest.raises(ElfError) as caught:
+        read_cache(loader_cache([(name, "/lib/x", 0x303, 0) for name in names]))
+    assert not isinstance(caught.value, NotLoadableError)
+
+
+def test_the_order_of_ldconfig() -> None:
+    names = ["libx.so.10", "libx.so.2", "libx.so", "libx-1.so", "libB.so", "libB.so"]
+    assert list(read_cache(loader_cache([(name, "/lib/x", 0x303, 0) for name in names]))) == names[:5]
+
+
+def test_strings_that_overlap_are_bounded() -> None:
+    """Four thousand entries that all name the tail of one long string would cost their square."""
+    rows: CacheRows = [("a" * 4000, "/lib/x", 0x303, 0)] * 4000
+    data = bytearray(loader_cache(rows[:1] * 4000))
+    for number in range(4000):
+        struct.pack_into("<I", data, 48 + 24 * number + 4, 48 + 24 * 4000 + number)
+    with pytest.raises(ElfError) as caught:
+        read_cache(bytes(data[: 48 + 24 * 4000 + 5000]))
+    assert caught.value.code in ("limit-exceeded", "elf-malformed")
 
 
 @pytest.mark.parametrize("data", [b"", b"ld.so", b"glibc-ld.so.cache1.1", b"ld.so-1.7.0\0\xff\xff\xff\xff", b"x" * 99])

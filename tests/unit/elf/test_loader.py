@@ -161,7 +161,7 @@ def test_a_linker_script_ends_the_search() -> None:
 
 
 def test_the_cache_is_asked_before_the_default_directories_and_only_if_the_file_is_there() -> None:
-    cache = loader_cache([("libx.so", "/opt/libx.so", 0x303, 0), ("liby.so", "/opt/liby.so", 3, 0)])
+    cache = loader_cache([("liby.so", "/opt/liby.so", 3, 0), ("libx.so", "/opt/libx.so", 0x303, 0)])
     files: dict[str, bytes | str | None] = {
         APP: _app("libx.so", "liby.so"),
         "/etc/ld.so.cache": cache,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tests.elf_files import ElfFile, make_tree
+import pytest
+
+from tests.elf_files import ElfFile, loader_cache, make_tree
 from xraydiff.facts import Edge, EdgeKind, Firing, ImageConfig, Node
 from xraydiff.paths import ROOT, ImagePath
-from xraydiff.references import Context, Subject
+from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.elf import ElfReader
 from xraydiff.tree import Tree
 
@@ -33,6 +35,13 @@ def _read(context: Context, path: str, tree: Tree | None = None) -> list[tuple[s
     edges = [item for item in reader.read(subject, context) if isinstance(item, Edge)]
     assert {edge.source for edge in edges} <= {subject.node}
     return [(edge.kind.value, edge.target.path, edge.firing.value) for edge in edges]
+
+
+def _gaps(context: Context, path: str, data: bytes | None = None) -> list[tuple[str, str]]:
+    tree, place = context.original, ImagePath(path)
+    content = tree.content(place) if data is None else data
+    subject = Subject(node=Node(path=path), path=place, file=tree.files[place], tree=tree, data=content)
+    return [(item.reason, item.detail) for item in ElfReader().read(subject, context) if isinstance(item, Gap)]
 
 
 def test_a_program_asks_for_its_loader_and_its_libraries() -> None:
@@ -125,3 +134,75 @@ def test_a_file_that_only_slim_has() -> None:
 def test_relocatable_and_static_files_ask_for_nothing() -> None:
     tree = make_tree({LD: LD_SO, "/x.o": ElfFile(type=1).bytes()})
     assert _read(_context(tree), "/x.o") == []
+
+
+def test_a_file_that_was_cut_is_read_by_offset() -> None:
+    """Of a large kept package file the readers get the beginning; its dynamic table lies behind it."""
+    app = ElfFile(needed=["libx.so"], interpreter=LD, imports=["a" * (3 << 20)]).bytes()
+    tree = make_tree({LD: LD_SO, "/app": app, "/lib/libx.so": LIB})
+    place = ImagePath("/app")
+    subject = Subject(node=Node(path="/app"), path=place, file=tree.files[place], tree=tree, data=app[: 1 << 20])
+    items = list(ElfReader().read(subject, _context(tree)))
+    assert [item.target.path for item in items if isinstance(item, Edge)] == [LD, "/lib/libx.so"]
+    assert not [item for item in items if isinstance(item, Gap)]
+
+
+@pytest.mark.parametrize("kind", [1, 4, 0xFE00])
+def test_what_no_loader_takes_is_said_and_closes_nothing(kind: int) -> None:
+    files: Files = {"/x.o": ElfFile(type=kind, needed=["libx.so"]).bytes(), "/lib/libx.so": LIB}
+    assert _gaps(_context(make_tree(files)), "/x.o") == [
+        ("not-loadable", f"e_type {kind} is no program and no library")
+    ]
+
+
+def test_a_program_without_its_interpreter_is_not_loadable() -> None:
+    files: Files = {"/app": ElfFile(needed=["libx.so"], interpreter="/lib/ld-gone.so").bytes(), "/lib/libx.so": LIB}
+    context = _context(make_tree(files))
+    assert _gaps(context, "/app") == [("not-loadable", "no interpreter /lib/ld-gone.so")]
+    assert _read(context, "/app") == [("needs", "/lib/libx.so", "load")]
+
+
+def test_audit_libraries_of_the_environment_and_of_a_program() -> None:
+    app = ElfFile(interpreter=LD, needed=["/a/libone.so:libtwo.so", "libx.so"]).bytes()
+    # The first need becomes DT_AUDIT.
+    audit = app.replace(
+        (1).to_bytes(8, "little") + (1).to_bytes(8, "little"), b"\xfc\xfe\xff\x6f" + bytes(4) + b"\1" + bytes(7)
+    )
+    assert audit != app
+    names = ("/a/libone.so", "/lib/libtwo.so", "/lib/libenv.so", "/lib/libx.so")
+    files: Files = {LD: LD_SO, "/app": audit, **dict.fromkeys(names, LIB)}
+    targets = [target for _, target, _ in _read(_context(make_tree(files), {"LD_AUDIT": "libenv.so"}), "/app")]
+    assert targets == [LD, "/lib/libenv.so", "/a/libone.so", "/lib/libtwo.so", "/lib/libx.so"]
+
+
+def test_a_library_that_is_not_understood_is_needed_all_the_same() -> None:
+    """The loader maps it and asks us nothing; its own reading then is the gap."""
+    odd = ElfFile(needed=["liby.so"], extra_tags=[(0x6000000D, 1)] * 70_000).bytes()
+    files: Files = {LD: LD_SO, "/app": ElfFile(needed=["libx.so"], interpreter=LD).bytes(), "/lib/libx.so": odd}
+    files["/usr/lib/libx.so"] = LIB
+    context = _context(make_tree(files))
+    assert ("needs", "/lib/libx.so", "load") in _read(context, "/app")
+    assert [reason for reason, _ in _gaps(context, "/lib/libx.so")] == ["too-large"]
+
+
+def test_musl_loads_a_library_whatever_its_first_bytes_are() -> None:
+    musl = "/lib/ld-musl-x86_64.so.1"
+    odd = b"#!/x" + ElfFile(needed=["liby.so"]).bytes()[4:]
+    files: Files = {musl: LIB, "/app": ElfFile(needed=["libx.so"], interpreter=musl).bytes(), "/lib/libx.so": odd}
+    context = _context(make_tree(files))
+    assert ("needs", "/lib/libx.so", "load") in _read(context, "/app")
+    assert _gaps(context, "/app") == [("malformed", "the loader maps /lib/libx.so, which is no ELF file")]
+
+
+def test_a_cache_that_ld_so_may_miss_entries_of_is_a_gap() -> None:
+    cache = loader_cache([("liba.so", "/opt/liba.so", 0x303, 0), ("libx.so", "/opt/libx.so", 0x303, 0)])
+    files: Files = {LD: LD_SO, "/app": ElfFile(needed=["libx.so"], interpreter=LD).bytes(), "/opt/libx.so": LIB}
+    files["/etc/ld.so.cache"] = cache
+    ((reason, detail),) = _gaps(_context(make_tree(files)), "/app")
+    assert (reason, detail) == ("malformed", "elf-malformed: the loader cache is not in ldconfig's order")
+
+
+def test_a_path_that_the_cpu_decides_is_a_gap() -> None:
+    app = ElfFile(needed=["libx.so"], runpath="/opt/$PLATFORM", interpreter=LD).bytes()
+    files: Files = {LD: LD_SO, "/app": app, "/opt/x86_64/libx.so": LIB}
+    assert [reason for reason, _ in _gaps(_context(make_tree(files)), "/app")] == ["malformed"]

@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from xraydiff.elf.format import ElfError
+from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, NodeKind
+from xraydiff.paths import escaped
 from xraydiff.references import Context, Depth, Gap, Subject
 from xraydiff.references.elf_capabilities import charsets, commands, golang, libraries, names, places, tls
 from xraydiff.references.elf_capabilities.program import Program, read_program
+from xraydiff.references.elf_gaps import gap
 
 _QUESTIONS = (
     libraries.edges,
@@ -38,13 +41,17 @@ class ElfCapabilitiesReader:
         return subject.node.kind is NodeKind.FILE and subject.data.startswith(b"\x7fELF")
 
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
-        """The edges of every question that the file can ask."""
+        """The edges of every question that the file can ask, then what of the files that answer it was too large."""
         try:
             program = read_program(subject, context)
+            yield from answers(program)
         except ElfError as error:
-            yield Gap(node=subject.node, reason="malformed", detail=error.message)
-            return
-        yield from answers(program)
+            yield gap(subject, error)
+        except LimitExceeded as error:
+            yield Gap(node=subject.node, reason="too-large", detail=error.message)
+        else:
+            for path in program.unread:
+                yield Gap(node=subject.node, reason="too-large", detail=f"{escaped(path)} is too large to be read")
 
 
 def answers(program: Program) -> Iterable[Edge]:

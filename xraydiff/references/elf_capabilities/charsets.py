@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from xraydiff.facts import Edge, EdgeKind
 from xraydiff.paths import ImagePath, basename, parent
-from xraydiff.references import Context
 from xraydiff.references.elf_capabilities.program import Program
 
 _BUILT_IN = frozenset({"UTF-8", "UTF8", "UCS-4", "UCS-2", "ASCII", "US-ASCII", "ANSI_X3.4-1968", "WCHAR_T", "INTERNAL"})
@@ -29,7 +28,7 @@ def edges(program: Program) -> Iterator[Edge]:
     """The module of each character set that a string names, and the configuration that leads to it."""
     if not program.imports("iconv_open", "libiconv_open", "g_iconv_open", "g_convert"):
         return
-    for gconv in _directories(program.context):
+    for gconv in _directories(program):
         named = False
         for string in sorted(program.strings):
             module = _module(gconv, string)
@@ -64,26 +63,28 @@ def _module(gconv: Gconv, string: str) -> str | None:
     return None if name in _BUILT_IN else gconv.modules.get(name)
 
 
-def _directories(context: Context) -> tuple[Gconv, ...]:
+def _directories(program: Program) -> tuple[Gconv, ...]:
+    context = program.context
     known = context.memo.get("elf_capabilities.gconv")
     if not isinstance(known, tuple):
         files = [path for path in context.original.files if basename(path) == "gconv-modules"]
-        known = tuple(_read(context, path) for path in files)
-        context.memo["elf_capabilities.gconv"] = known
+        known = tuple(_read(program, path) for path in files)
+        if not program.unread:
+            context.memo["elf_capabilities.gconv"] = known
     return known
 
 
-def _read(context: Context, path: ImagePath) -> Gconv:
+def _read(program: Program, path: ImagePath) -> Gconv:
     folder = parent(path)
     alias: dict[str, str] = {}
     modules: dict[str, str] = {}
     extra = ImagePath(f"{folder}/gconv-modules.d")
     files = [
         path,
-        *(ImagePath(f"{extra}/{name}") for name in context.original.children(extra) if name.endswith(".conf")),
+        *(ImagePath(f"{extra}/{name}") for name in program.context.original.children(extra) if name.endswith(".conf")),
     ]
     for file in files:
-        for line in _lines(context, file):
+        for line in _lines(program, file):
             words = line.partition("#")[0].split()
             if len(words) >= 3 and words[0] == "alias":
                 alias[words[1].rstrip("/").upper()] = words[2].rstrip("/").upper()
@@ -92,8 +93,5 @@ def _read(context: Context, path: ImagePath) -> Gconv:
     return Gconv(folder=folder, alias=alias, modules=modules)
 
 
-def _lines(context: Context, path: ImagePath) -> list[str]:
-    found = context.original.resolve(path)
-    if found.path is None or found.file is None or not 0 < found.file.size <= context.limits.script:
-        return []
-    return context.original.content(found.path).decode("utf-8", "surrogateescape").splitlines()
+def _lines(program: Program, path: ImagePath) -> list[str]:
+    return program.content(path, program.context.limits.script).decode("utf-8", "surrogateescape").splitlines()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from xraydiff.elf.format import ElfError
 from xraydiff.facts import Edge, EdgeKind
 from xraydiff.references.elf_capabilities.program import Program
 
@@ -26,9 +25,6 @@ def edges(program: Program) -> Iterator[Edge]:
 
 
 def _by_search(program: Program, name: str) -> Iterator[Edge]:
-    try:
-        found = program.loader.search(name, program.subject.path)
-    except ElfError:
-        return
+    found = program.loader.search(name, program.subject.path, elf=program.elf)
     if found.path is not None:
         yield program.edge(found.path, EdgeKind.LOADS, name)

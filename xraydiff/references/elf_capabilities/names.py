@@ -43,7 +43,7 @@ def _database(program: Program, database: str, file: str | None, call: str) -> I
         return  # musl has no name service switch
     yield program.edge("/etc/nsswitch.conf", EdgeKind.NAMES, call, symbol=True)
     for service in _services(program, database):
-        found = program.loader.search(f"libnss_{service}.so.2", program.subject.path)
+        found = program.loader.search(f"libnss_{service}.so.2", program.subject.path, elf=program.elf)
         if found.path is not None and not _in_libc(program, service):
             yield program.edge(found.path, EdgeKind.LOADS, f"{database}: {service}", symbol=True)
 
@@ -53,7 +53,7 @@ def _in_libc(program: Program, service: str) -> bool:
     libc = program.library("libc.so.6")
     if service not in ("files", "dns") or libc is None:
         return False
-    stub = program.loader.search(f"libnss_{service}.so.2", program.subject.path).real
+    stub = program.loader.search(f"libnss_{service}.so.2", program.subject.path, elf=program.elf).real
     file = program.context.original.files.get(stub) if stub is not None else None
     return file is None or file.size < 20_000  # the real modules have 40 KB and more, the shells 14
 
@@ -94,7 +94,4 @@ def _pam_module(program: Program, name: str) -> Iterator[Edge]:
 
 
 def _text(program: Program, path: str) -> str:
-    found = program.context.original.resolve(path)
-    if found.path is None or found.file is None or not 0 < found.file.size <= program.context.limits.passwd:
-        return ""
-    return program.context.original.content(found.path).decode("utf-8", "surrogateescape")
+    return program.content(path, program.context.limits.passwd).decode("utf-8", "surrogateescape")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from xraydiff.elf.format import Elf, ElfError, read_elf
+from xraydiff.elf.format import Elf, read_elf
 from xraydiff.elf.loader import Loader
 from xraydiff.elf.symbols import Symbols, read_symbols
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, NodeKind
@@ -25,6 +25,8 @@ class Program:
     symbols: Symbols
     elf: Elf
     loader: Loader
+    unread: set[ImagePath] = field(default_factory=set)
+    """Files that hold answers and are larger than is read of such a file."""
     _closure: list[ImagePath] = field(default_factory=list)
     _strings: list[frozenset[str]] = field(default_factory=list)
 
@@ -47,16 +49,24 @@ class Program:
     def library(self, stem: str) -> ImagePath | None:
         """The real path of a loaded library whose file name starts so (`libcrypto.so`)."""
         if not self._closure:
-            try:
-                self._closure.extend(one.path for one in self.loader.closure(self.subject.path).objects)
-            except ElfError:
-                self._closure.append(self.subject.path)
+            closure = self.loader.closure(self.subject.path, elf=self.elf)
+            self._closure.extend(one.path for one in closure.objects)
         return next((path for path in self._closure if basename(path).startswith(stem)), None)
 
     def exists(self, path: str) -> ImagePath | None:
         """The path, normalised, where the original has something there."""
         wanted = image_path(path)
         return wanted if self.context.original.resolve(wanted).file is not None else None
+
+    def content(self, path: str, limit: int) -> bytes:
+        """A file of the original, empty where there is none; one above the limit is noted as unread."""
+        found = self.context.original.resolve(path)
+        if found.path is None or found.file is None or found.file.type is not FileType.FILE:
+            return b""
+        if found.file.size > limit:
+            self.unread.add(found.path)
+            return b""
+        return self.context.original.content(found.path)
 
     def edge(self, path: str, kind: EdgeKind, detail: str, *, symbol: bool = False) -> Edge:
         """A deferred edge to an existing path; `symbol` where no string of the program names the target."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from xraydiff.errors import ImageError
 from xraydiff.facts import Edge, EdgeKind
 from xraydiff.paths import ImagePath, image_path
 from xraydiff.references.elf_capabilities.program import Program
@@ -78,13 +77,11 @@ def _places(program: Program) -> dict[str, str]:
     known = program.context.memo.get(key)
     if not isinstance(known, dict):
         known = _compiled_in(program, path)
-        program.context.memo[key] = known
+        if path not in program.unread:
+            program.context.memo[key] = known
     return known
 
 
 def _compiled_in(program: Program, path: ImagePath) -> dict[str, str]:
-    try:
-        data = program.context.original.content(path, limit=program.context.limits.elf)
-    except ImageError:
-        return {}
+    data = program.content(path, program.context.limits.elf)
     return {match[1].decode(): match[2].decode("utf-8", "surrogateescape") for match in _PLACES.finditer(data)}
