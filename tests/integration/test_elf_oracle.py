@@ -1,4 +1,4 @@
-"""Our reader against the kernel and the loaders: real programs, one field changed at a time, and run.
+"""Our reader against the kernel and the loaders: real programs with one field changed, or a few, and run.
 
 Whatever runs with its library and fails without it must be read with that library, or be a gap; what we call refused
 by the loader must not run. The files are made by the compilers of this machine, the changes are the same every time.
@@ -238,7 +238,19 @@ def _sample(data: bytes) -> list[_Patch]:
     patches = list(_patches(data))
     most = int(os.environ.get("XRAYDIFF_ELF_PATCHES", "500"))
     source = random.Random(2)  # noqa: S311
-    return [_Patch("unchanged", data), *(source.sample(patches, most) if len(patches) > most else patches)]
+    single = source.sample(patches, most) if len(patches) > most else patches
+    several = [_together(data, source.sample(single, source.choice((2, 3)))) for _ in range(most // 4)]
+    return [_Patch("unchanged", data), *single, *several]
+
+
+def _together(data: bytes, patches: list[_Patch]) -> _Patch:
+    """Several changes in one file."""
+    changed = bytearray(data)
+    for patch in patches:
+        for at, (old, new) in enumerate(zip(data, patch.data, strict=True)):
+            if old != new:
+                changed[at] = new
+    return _Patch(" and ".join(patch.name for patch in patches), bytes(changed))
 
 
 def _judge(answers: Iterable[tuple[_Patch, str]]) -> None:
@@ -246,12 +258,12 @@ def _judge(answers: Iterable[tuple[_Patch, str]]) -> None:
     assert [f"{patch.name}: {answer}" for patch, answer in told if answer not in ("read", "gap")] == []
     seen = Counter(answer for _, answer in told)
     assert seen["read"] >= 100
-    assert seen["gap"] * 20 <= seen["read"], seen
+    assert seen["gap"] * 10 <= seen["read"], seen
 
 
 @pytest.mark.parametrize("kind", _PROGRAMS)
 @pytest.mark.parametrize("compiler", _COMPILERS)
-def test_programs_with_one_field_changed(compiler: str, kind: str, tmp_path: Path) -> None:
+def test_programs_with_fields_changed(compiler: str, kind: str, tmp_path: Path) -> None:
     options, path = _PROGRAMS[kind]
     bench = _bench(compiler, options, tmp_path)
     running = bench.programs(_sample((tmp_path / "plain").read_bytes()), searched=path is None)
@@ -259,7 +271,7 @@ def test_programs_with_one_field_changed(compiler: str, kind: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("compiler", _COMPILERS)
-def test_libraries_with_one_field_changed(compiler: str, tmp_path: Path) -> None:
+def test_libraries_with_fields_changed(compiler: str, tmp_path: Path) -> None:
     bench = _bench(compiler, [], tmp_path)
     running = bench.libraries(_sample((tmp_path / "liba.so").read_bytes()))
     _judge((patch, _as_library(patch.data, tmp_path)) for patch in running)
