@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from xraydiff.paths import encoded
-from xraydiff.references.env_command import started
 from xraydiff.references.shebang import parse
+from xraydiff.references.shebang.env import started
 
 pytestmark = [
     pytest.mark.integration,

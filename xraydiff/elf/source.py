@@ -20,9 +20,19 @@ class ElfError(XraydiffError):
 
     code = "elf-malformed"
 
+    @property
+    def reason(self) -> str:
+        """Why a reader that met it did not read the file, in the words of gaps."""
+        return "too-large" if self.code == "limit-exceeded" else "malformed"
+
 
 class NotLoadableError(ElfError):
     """The kernel and the loaders refuse the file as well, or die of it before any of its code runs."""
+
+    @property
+    def reason(self) -> str:
+        """Nothing was lost: what cannot be loaded needs nothing."""
+        return "not-loadable"
 
 
 class ElfSource(Protocol):

@@ -12,7 +12,6 @@ from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node
 from xraydiff.paths import ImagePath, basename, escaped, join
 from xraydiff.references import Context, Depth, Gap, Subject
-from xraydiff.references.elf_gaps import gap
 from xraydiff.start import user_name
 from xraydiff.tree import FileTree
 
@@ -65,7 +64,7 @@ class ElfReader:
                 yield Gap(node=subject.node, reason="not-loadable", detail=elf.refusal)
             yield from _edges(subject, context, elf)
         except ElfError as error:
-            yield gap(subject, error)
+            yield Gap(node=subject.node, reason=error.reason, detail=f"{error.code}: {error.message}")
         except LimitExceeded as error:
             yield Gap(node=subject.node, reason="too-large", detail=error.message)
 

@@ -16,7 +16,6 @@ from xraydiff.paths import escaped
 from xraydiff.references import Context, Depth, Gap, Subject
 from xraydiff.references.elf_capabilities import charsets, commands, golang, libraries, names, places, tls
 from xraydiff.references.elf_capabilities.program import Program, read_program
-from xraydiff.references.elf_gaps import gap
 
 _QUESTIONS = (
     libraries.edges,
@@ -46,7 +45,7 @@ class ElfCapabilitiesReader:
             program = read_program(subject, context)
             yield from answers(program)
         except ElfError as error:
-            yield gap(subject, error)
+            yield Gap(node=subject.node, reason=error.reason, detail=error.message)
         except LimitExceeded as error:
             yield Gap(node=subject.node, reason="too-large", detail=error.message)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from xraydiff.references.env_command import Started, split, started
+from xraydiff.references.shebang.env import Started, split, started
 
 ENV = {"HOME": "/root", "EMPTY": ""}
 

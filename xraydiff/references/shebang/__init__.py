@@ -10,7 +10,7 @@ from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, Firing, Node
 from xraydiff.paths import ImagePath, basename, decoded, escaped, join
 from xraydiff.references import Context, Depth, Gap, Subject
-from xraydiff.references.env_command import started
+from xraydiff.references.shebang.env import started
 from xraydiff.start import find_executable
 
 __all__ = ["ShebangReader", "parse"]
