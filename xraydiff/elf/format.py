@@ -8,7 +8,7 @@ a file may lack or lie in, never change the answer. Nothing is decompressed, and
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xraydiff.elf.layouts import LAYOUTS, SYMBOL_TAGS, Layout
 from xraydiff.elf.memory import PT_LOAD, Memory, Segment
@@ -104,21 +104,16 @@ def read_elf(source: ElfSource | bytes, *, limits: Limits, sections: bool = True
     `sections` tells whether section headers are compared with the loader's view, which costs one more read.
     """
     file = Source(source)
-    head = file.head
-    if head[:4] != MAGIC or len(head) < 16:
-        raise NotLoadableError("not an ELF file" if head[:4] != MAGIC else "the header is cut off")
     oddities: list[str] = []
-    bits, little = _class_and_order(head, oddities)
+    bits, little = _class_and_order(file.head, oddities)
     layout = LAYOUTS[bits, little]
     header = layout.header.unpack(_header(file, layout))
     type_, machine, _, _, phoff, shoff, _, _, phentsize, phnum, shentsize, shnum, _ = header
-    identity = (head[4], head[5])
+    identity = (file.head[4], file.head[5])
+    plain = Elf(bits=bits, little=little, machine=machine, type=type_, segments=(), identity=identity)
     if type_ not in (ET_EXEC, ET_DYN):
         # An object file, a core dump or a kernel module: nothing of it is ever mapped.
-        return Elf(
-            bits=bits, little=little, machine=machine, type=type_, segments=(), identity=identity,
-            refusal=f"e_type {type_} is no program and no library",
-        )  # fmt: skip
+        return replace(plain, refusal=f"e_type {type_} is no program and no library")
     segments, raw = _segments(file, layout, (phoff, phentsize, phnum), oddities, limits)
     interpreter, refusal = _interpreter(file, segments)
     memory = Memory(file, segments, bits=bits, started=interpreter is not None)
@@ -129,28 +124,15 @@ def read_elf(source: ElfSource | bytes, *, limits: Limits, sections: bool = True
     if sections:
         place = _mapped_dynamic(memory, segments, table, fields)
         oddities.extend(_section_oddities(file, layout, (shoff, shentsize, shnum), place))
-    return Elf(
-        bits=bits,
-        little=little,
-        machine=machine,
-        type=type_,
+    build_id = _build_id(file, layout, segments, oddities, limits)
+    return replace(
+        fields.named(plain),
         segments=segments,
         interpreter=interpreter,
         dynamic=table is not None,
-        needed=fields.texts(DT_NEEDED),
-        soname=fields.text(DT_SONAME),
-        rpath=fields.text(DT_RPATH, limits.elf_needed_bytes),
-        runpath=fields.text(DT_RUNPATH, limits.elf_needed_bytes),
-        filters=fields.texts(DT_FILTER),
-        auxiliaries=fields.texts(DT_AUXILIARY),
-        audits=tuple(text for tag in (DT_AUDIT, DT_DEPAUDIT) if (text := fields.text(tag))),
-        flags=fields.value(DT_FLAGS),
-        flags_1=fields.value(DT_FLAGS_1),
-        build_id=_build_id(file, layout, segments, oddities, limits),
+        build_id=build_id,
         read_only=_read_only(file.size, segments),
-        tables=fields.tables(),
         oddities=(*oddities, *fields.oddities()),
-        identity=identity,
         refusal=refusal or ("" if segments else "it has no program headers"),
     )
 
@@ -160,6 +142,8 @@ def _class_and_order(head: bytes, oddities: list[str]) -> tuple[int, bool]:
 
     Raises `NotLoadableError` where nobody could tell.
     """
+    if head[:4] != MAGIC or len(head) < 16:
+        raise NotLoadableError("not an ELF file" if head[:4] != MAGIC else "the header is cut off")
     bits, little = {1: 32, 2: 64}.get(head[4]), {1: True, 2: False}.get(head[5])
     for seen in (True, False):
         machine = _word(head, 18, little=seen)
@@ -330,6 +314,23 @@ class _Fields:
     def value(self, wanted: int) -> int:
         """The value of a tag; 0 where there is none."""
         return self._last.get(wanted, 0)
+
+    def named(self, plain: Elf) -> Elf:
+        """A file with what its dynamic table says."""
+        longest = self._limits.elf_needed_bytes
+        return replace(
+            plain,
+            needed=self.texts(DT_NEEDED),
+            soname=self.text(DT_SONAME),
+            rpath=self.text(DT_RPATH, longest),
+            runpath=self.text(DT_RUNPATH, longest),
+            filters=self.texts(DT_FILTER),
+            auxiliaries=self.texts(DT_AUXILIARY),
+            audits=tuple(text for tag in (DT_AUDIT, DT_DEPAUDIT) if (text := self.text(tag))),
+            flags=self.value(DT_FLAGS),
+            flags_1=self.value(DT_FLAGS_1),
+            tables=self.tables(),
+        )
 
     def text(self, wanted: int, most: int = 0) -> str | None:
         """The string of a tag, of at most `most` bytes or those of a path."""

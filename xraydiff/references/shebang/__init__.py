@@ -22,7 +22,7 @@ _LIBRARIES = ("/lib/python", "/site-packages/", "/dist-packages/", "/node_module
 _SHELL = "/bin/sh"
 """What execvp(3) starts for a file that the kernel gives back with ENOEXEC (_PATH_BSHELL)."""
 _BLANK = b" \t"
-_NAME = re.compile(rb"[^ \t\0]*")
+_END = re.compile(rb"[ \t\0]")
 
 
 def parse(data: bytes) -> tuple[str, str] | None:
@@ -39,12 +39,12 @@ def parse(data: bytes) -> tuple[str, str] | None:
     if end < 0:
         end = BUFFER - 1
         rest = buffer[2:].lstrip(_BLANK)
-        if not rest or len(_NAME.match(rest)[0]) == len(rest):  # type: ignore[index]
+        if not rest or _END.search(rest) is None:
             return None
     line = buffer[2:end].rstrip(_BLANK).lstrip(_BLANK)
     if not line:
         return None
-    name = line[: _NAME.match(line).end()]  # type: ignore[union-attr]
+    name = _END.split(line, maxsplit=1)[0]
     argument = line[len(name) :]
     argument = b"" if argument.startswith(b"\0") else argument.lstrip(_BLANK).partition(b"\0")[0]
     return decoded(name), decoded(argument)
