@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
-from xraydiff.facts import Edge, Firing, Node, NodeKind
+from xraydiff.facts import Edge, Firing, ImageConfig, Node, NodeKind
+from xraydiff.limits import DEFAULT, Limits
 from xraydiff.paths import ImagePath
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.elf_capabilities import ElfCapabilitiesReader
@@ -207,3 +209,24 @@ def test_a_malformed_file_is_a_gap() -> None:
     subject = Subject(node=Node(path=APP), path=APP, file=tree.files[APP], tree=tree, data=tree.content(APP))
     (gap,) = ElfCapabilitiesReader().read(subject, context)
     assert isinstance(gap, Gap)
+
+
+def _read_within(limits: Limits, builder: ImageBuilder, program: bytes) -> list[tuple[str, str]]:
+    tree = builder.file(APP, program, mode=0o755).tree()
+    context = Context(original=tree, config=ImageConfig(), env={}, path=(), cwd=ImagePath("/"), limits=limits)
+    subject = Subject(node=Node(path=APP), path=APP, file=tree.files[APP], tree=tree, data=tree.content(APP))
+    found = ElfCapabilitiesReader().read(subject, context)
+    return [(item.reason, item.detail) for item in found if isinstance(item, Gap)]
+
+
+def test_an_answer_that_is_too_large_to_be_read_is_a_gap() -> None:
+    builder = ImageBuilder().file("/usr/lib/gconv/gconv-modules", "alias A// B//\n" * 10)
+    program = elf(imports=["iconv_open"], data=["KOI8-R"], executable=True)
+    gaps = _read_within(replace(DEFAULT, script=100), builder, program)
+    assert gaps == [("too-large", "/usr/lib/gconv/gconv-modules is too large to be read")]
+
+
+def test_a_program_that_crosses_a_bound_is_too_large_and_not_malformed() -> None:
+    program = elf(imports=["malloc", "free"], executable=True)
+    ((reason, _),) = _read_within(replace(DEFAULT, elf_symbols=1), ImageBuilder(), program)
+    assert reason == "too-large"
