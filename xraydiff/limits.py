@@ -69,6 +69,12 @@ class Limits:
     """deflate cannot exceed 1032:1."""
     zstd_ratio: int = 4_000
     """Real layers stay below 100; 4.5 KB of zstd can give 140 MiB."""
+    spool_ratio: int = 200
+    """Bytes on disk for each compressed byte, runs of zeros left out, because a temporary file does not hold them: real
+    layers stay below 100, and a megabyte of gzip could make a gigabyte."""
+    spool_bytes: int = 64 * GIB
+    """Bytes on disk of all layers of one image. For a compressed archive it is `spool_ratio` times the archive, since a
+    compressed layer inside it would multiply the two ratios."""
     zstd_window_log: int = 27
     """128 MiB, the window that `zstd --long` uses by default."""
     elf: int = 512 * MIB

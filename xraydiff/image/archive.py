@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from xraydiff.errors import ImageError, LimitExceeded
 from xraydiff.facts import FileType, Problem
 from xraydiff.image.json_text import shown
 from xraydiff.layers import Note
+from xraydiff.layers.compression import Compression, sniff
 from xraydiff.layers.content import Content
+from xraydiff.layers.headers import BLOCK, FIELDS, checksum_matches
 from xraydiff.layers.reader import Member, read_members
-from xraydiff.layers.spool import Region
+from xraydiff.layers.spool import Filling, Region, StreamEnded
 from xraydiff.limits import MIB, Limits
 
-__all__ = ["Archive"]
+__all__ = ["Archive", "refuse_early"]
 
 _MARKS = frozenset({"manifest.json", "index.json", "oci-layout"})
+_FILE_SYSTEM = frozenset("etc usr bin sbin lib lib64 dev proc sys var root home tmp opt run srv .dockerenv".split())
+"""What stands at the top of a container's file system, and never of an image."""
 
 
 class Archive:
@@ -44,10 +48,7 @@ class Archive:
                 raise self.no_image() from None
             raise
         except ImageError as error:
-            if error.code == "tar-bad-header" and not error.offset:
-                message = "neither an image archive nor an OCI layout: not a tar file"
-                raise ImageError(message, code="not-an-image") from error
-            raise
+            raise _judged(error) from error
         for (code, fatal), count in sorted(notes.items()):
             if count > limits.problems:
                 message = f"archive: {count - limits.problems} more of these"
@@ -62,19 +63,7 @@ class Archive:
 
     def no_image(self) -> ImageError:
         """The error that says what a tar without manifest.json and index.json is instead."""
-        code = "not-an-image"
-        if any(name.endswith("/layer.tar") for name in self._members):
-            return ImageError(
-                "an archive with layers and without manifest.json", code=code, hint="cut off, or older than Docker 1.10"
-            )
-        if not _MARKS.isdisjoint(posixpath.basename(name) for name in self._members):
-            message = "manifest.json or index.json is not at the top of the archive"
-            return ImageError(message, code=code, hint="pack the content of the directory, not the directory")
-        if {"etc", "usr", "bin", ".dockerenv"} & {name.partition("/")[0] for name in self._members}:
-            message = "a tar of a file system, as docker export writes it, no image: layers and config are lost"
-            hint = "docker save keeps them; --rootfs reads the file system alone"
-            return ImageError(message, code=code, hint=hint)
-        return ImageError("a tar without manifest.json and index.json: no image", code=code)
+        return _no_image(self._members)
 
     def open(self, name: str, *, wrong_type: str = "bad-blob-file") -> Region:
         """The bytes of a regular member, links followed inside the archive.
@@ -140,6 +129,72 @@ class Archive:
             message = f"{shown(name)} links to {shown(target)}, outside the archive"
             raise ImageError(message, code="missing-blob")
         return normal
+
+
+def refuse_early(stream: Filling, *, limits: Limits) -> None:
+    """Refuse a tar on its way into a spool as soon as it can be no archive of an image, before the rest is written.
+
+    `manifest.json` and `index.json` may come last, behind all layers, so what counts are the other members: the top of
+    a file system, and large ones that are neither layers nor blobs. Ends at the first name that only images have.
+    Raises `ImageError` (`not-an-image`, or what is wrong with the tar).
+    """
+    names: set[str] = set()
+    strange = 0
+    try:
+        for member in read_members(stream, limits=limits):
+            if isinstance(member, Note):
+                continue
+            name = _normal(member.name)
+            names.add(name)
+            if name in _MARKS:
+                return
+            if member.size >= BLOCK and not _may_be_layer(stream, name, member):
+                strange += member.size
+            if strange > limits.ratio_after or name.partition("/")[0] in _FILE_SYSTEM:
+                raise _no_image(names)
+    except StreamEnded:
+        # The whole archive is there, and judged as one.
+        return
+    except LimitExceeded as error:
+        if error.hint != "limit archive_members":
+            raise
+        raise _no_image(names) from None
+    except ImageError as error:
+        raise _judged(error) from error
+
+
+def _may_be_layer(stream: Content, name: str, member: Member) -> bool:
+    """Whether a member is stored like a blob, or starts like a layer."""
+    if name.startswith("blobs/") or member.type is not FileType.FILE:
+        return True
+    start = stream.read_at(member.offset, BLOCK)
+    if sniff(start) is not Compression.NONE:
+        return True
+    return start == bytes(BLOCK) or checksum_matches(start, FIELDS.unpack_from(start)[6])
+
+
+def _judged(error: ImageError) -> ImageError:
+    """What is wrong with a tar, or that it is none."""
+    if error.code == "tar-bad-header" and not error.offset:
+        return ImageError("neither an image archive nor an OCI layout: not a tar file", code="not-an-image")
+    return error
+
+
+def _no_image(names: Collection[str]) -> ImageError:
+    """The error that says what a tar without manifest.json and index.json is instead."""
+    code = "not-an-image"
+    if any(name.endswith("/layer.tar") for name in names):
+        return ImageError(
+            "an archive with layers and without manifest.json", code=code, hint="cut off, or older than Docker 1.10"
+        )
+    if not _MARKS.isdisjoint(posixpath.basename(name) for name in names):
+        message = "manifest.json or index.json is not at the top of the archive"
+        return ImageError(message, code=code, hint="pack the content of the directory, not the directory")
+    if not _FILE_SYSTEM.isdisjoint(name.partition("/")[0] for name in names):
+        message = "a tar of a file system, as docker export writes it, no image: layers and config are lost"
+        hint = "docker save keeps them; --rootfs reads the file system alone"
+        return ImageError(message, code=code, hint=hint)
+    return ImageError("a tar without manifest.json and index.json: no image", code=code)
 
 
 def _normal(name: str) -> str:

@@ -54,23 +54,26 @@ def compression_of(content: Content) -> Compression:
 
 
 class Budget:
-    """The uncompressed bytes that the layers of one image may still have."""
+    """The uncompressed bytes that the layers of one image may still have, and those that they may take on disk."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._left = limits.image_bytes
+        self._disk = limits.spool_bytes
 
     def limits(self) -> Limits:
         """The limits for the next layer."""
-        return replace(self._limits, layer_bytes=max(1, min(self._limits.layer_bytes, self._left)))
+        most = max(1, min(self._limits.layer_bytes, self._left))
+        return replace(self._limits, layer_bytes=most, spool_bytes=max(1, self._disk))
 
-    def spend(self, size: int) -> None:
-        """Count an uncompressed layer. Raises `LimitExceeded` where it, or all together, are too large."""
+    def spend(self, size: int, disk: int) -> None:
+        """Count an uncompressed layer and what a spool holds of it. Raises `LimitExceeded` where there are too many."""
         if size > self._limits.layer_bytes:
             raise LimitExceeded(
                 f"a layer of {size} bytes, more than {self._limits.layer_bytes}", hint="limit layer_bytes"
             )
         self._left -= size
+        self._disk -= disk
         if self._left < 0:
             message = f"the layers have more than {self._limits.image_bytes} bytes"
             raise LimitExceeded(message, hint="limit image_bytes")
@@ -93,7 +96,7 @@ class Blob:
         if self._unpacked is None:
             unpacked = unpack(self.stored, limits=self._budget.limits())
             try:
-                self._budget.spend(unpacked.content.size)
+                self._budget.spend(unpacked.content.size, unpacked.occupied)
             except BaseException:
                 unpacked.close()
                 raise

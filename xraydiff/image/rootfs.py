@@ -11,6 +11,7 @@ import errno
 import hashlib
 import os  # noqa: TID251  walks the directory that the user names, by descriptors
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -71,7 +72,7 @@ def pack(directory: Path, *, limits: Limits) -> tuple[SpoolContent, tuple[Proble
     try:
         packer = _Packer(content, limits)
         packer.walk(directory)
-        content.finish()
+        content.grow()
     except BaseException:
         content.close()
         raise
@@ -189,18 +190,36 @@ class _Packer:
 
 
 def _content(descriptor: int, size: int, path: bytes) -> Iterator[bytes]:
-    """Exactly `size` bytes. Raises `ImageError` where a file has fewer or more by now."""
-    left = size
-    while left:
-        with _named(path):
-            chunk = os.read(descriptor, min(MIB, left))
-        if not chunk:
-            raise _changed(path)
-        left -= len(chunk)
-        yield chunk
+    """Exactly `size` bytes; holes are not read. Raises `ImageError` where a file has fewer or more by now."""
+    at = 0
+    while at < size:
+        data = min(_data_behind(descriptor, at, path), size)
+        while at < data:
+            hole = min(MIB, data - at)
+            yield bytes(hole)
+            at += hole
+        if at < size:
+            with _named(path):
+                chunk = os.pread(descriptor, min(MIB, size - at), at)
+            if not chunk:
+                raise _changed(path)
+            at += len(chunk)
+            yield chunk
+    if os.fstat(descriptor).st_size != size:
+        raise _changed(path)
+
+
+def _data_behind(descriptor: int, at: int, path: bytes) -> int:
+    """Where the next bytes stand that the file system stores (lseek(2), SEEK_DATA); beyond any file where none do."""
     with _named(path):
-        if os.read(descriptor, 1):
-            raise _changed(path)
+        try:
+            return os.lseek(descriptor, at, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                return sys.maxsize
+            if error.errno in (errno.EINVAL, errno.EOPNOTSUPP):
+                return at
+            raise
 
 
 def _attributes(descriptor: int) -> list[tuple[str, bytes]]:

@@ -13,7 +13,7 @@ from typing import Protocol
 from xraydiff.errors import ImageError, UsageError, XraydiffError
 from xraydiff.facts import Platform, Problem
 from xraydiff.image import Image
-from xraydiff.image.archive import Archive
+from xraydiff.image.archive import Archive, refuse_early
 from xraydiff.image.blobs import compression_of
 from xraydiff.image.directory import DirectoryStore, is_layout
 from xraydiff.image.docker_archive import MANIFEST, lists_images, read_docker_archive
@@ -23,9 +23,9 @@ from xraydiff.image.parts import Parts, to_image
 from xraydiff.image.platforms import parse_platform
 from xraydiff.image.rootfs import pack, rootfs_parts
 from xraydiff.layers import Note
-from xraydiff.layers.compression import Compression, decompress
+from xraydiff.layers.compression import Compression, decompress, sniff
 from xraydiff.layers.content import Content
-from xraydiff.layers.spool import FileContent, spool
+from xraydiff.layers.spool import FileContent, Filling, StreamEnded
 from xraydiff.limits import DEFAULT, MIB, Limits
 
 __all__ = ["Progress", "Readable", "open_image"]
@@ -36,6 +36,8 @@ Progress = Callable[[str, int, int], None]
 STANDARD_INPUT = "-"
 ENGINE = "docker:"
 REGISTRY = "registry:"
+_MAGIC = 6
+"""Bytes that tell a compression."""
 
 
 class Readable(Protocol):
@@ -203,15 +205,25 @@ def _open_engine(name: str, wish: _Wish) -> Image:
     wish = replace(wish, reference=f"{ENGINE}{shown(name)}")
     with _named(wish), ExitStack() as opened:
         with saved_image(name, platform=wish.platform, limits=wish.limits) as chunks:
-            content = _spooled(chunks, wish, opened)
+            filling = _filling(chunks, wish, opened)
+            try:
+                content = _finished(filling, wish)
+            except ImageError as error:
+                if _is_no_archive(error):
+                    raise refuse_export(shown(export_error(filling.content)) or error.message) from error
+                raise
         if reason := export_error(content):
             raise refuse_export(shown(reason))
         try:
             return _open_content(content, wish, opened, check=_unchanged)
         except ImageError as error:
-            if error.code == "not-an-image" or error.code.startswith("tar-"):
+            if _is_no_archive(error):
                 raise refuse_export(error.message) from error
             raise
+
+
+def _is_no_archive(error: ImageError) -> bool:
+    return error.code == "not-an-image" or error.code.startswith("tar-")
 
 
 def _open_registry(name: str, wish: _Wish) -> Image:
@@ -231,24 +243,42 @@ def _open_chunks(chunks: Iterable[bytes], wish: _Wish) -> Image:
 
 
 def _spooled(chunks: Iterable[bytes], wish: _Wish, opened: ExitStack) -> Content:
-    content = spool(_counted(chunks, wish), limits=_whole(wish.limits))
-    opened.callback(content.close)
-    return content
+    return _finished(_filling(chunks, wish, opened), wish)
+
+
+def _filling(chunks: Iterable[bytes], wish: _Wish, opened: ExitStack) -> Filling:
+    filling = Filling(_counted(chunks, wish), limits=_whole(wish.limits))
+    opened.callback(filling.content.close)
+    return filling
+
+
+def _finished(filling: Filling, wish: _Wish) -> Content:
+    """A stream in its spool. A tar that is no image is refused before most of it is written."""
+    if not wish.rootfs and _is_plain(filling):
+        refuse_early(filling, limits=wish.limits)
+    return filling.finish()
+
+
+def _is_plain(filling: Filling) -> bool:
+    try:
+        return sniff(filling.read_at(0, _MAGIC)) is Compression.NONE
+    except StreamEnded:
+        return False
 
 
 def _open_content(
     content: Content, wish: _Wish, opened: ExitStack, *, check: Callable[[], None], paths: tuple[str, ...] = ()
 ) -> Image:
     """The image that an archive holds; `check` and `paths` are those of the host's file."""
-    content, problems = _plain(content, wish, opened)
+    plain, problems = _plain(content, wish, opened)
+    limits = wish.limits if plain is content else _nested(wish.limits, content.size)
     if wish.rootfs:
-        _refuse_image(content, wish)
-        parts = rootfs_parts(content, problems=problems, limits=wish.limits)
-        return to_image(parts, reference=wish.reference, limits=wish.limits, opened=opened, check=check, paths=paths)
-    archive = Archive(content, limits=wish.limits)
-    parts = _read_archive(archive, wish)
-    parts = replace(parts, problems=(*problems, *parts.problems))
-    return to_image(parts, reference=wish.reference, limits=wish.limits, opened=opened, check=check, paths=paths)
+        _refuse_image(plain, wish)
+        parts = rootfs_parts(plain, problems=problems, limits=limits)
+    else:
+        parts = _read_archive(Archive(plain, limits=limits), wish)
+        parts = replace(parts, problems=(*problems, *parts.problems))
+    return to_image(parts, reference=wish.reference, limits=limits, opened=opened, check=check, paths=paths)
 
 
 def _plain(content: Content, wish: _Wish, opened: ExitStack) -> tuple[Content, tuple[Problem, ...]]:
@@ -258,9 +288,7 @@ def _plain(content: Content, wish: _Wish, opened: ExitStack) -> tuple[Content, t
     if compression_of(content) is Compression.NONE:
         return content, ()
     notes: list[Note] = []
-    limits = _whole(wish.limits)
-    plain = spool(_counted(decompress(content, notes, limits=limits), wish), limits=limits)
-    opened.callback(plain.close)
+    plain = _spooled(decompress(content, notes, limits=_whole(wish.limits)), wish, opened)
     problems = tuple(
         Problem(offset=note.offset, code=note.code, message=f"archive: {note.message}", fatal=note.fatal)
         for note in notes
@@ -323,6 +351,12 @@ def _counted(chunks: Iterable[bytes], wish: _Wish) -> Iterator[bytes]:
 def _whole(limits: Limits) -> Limits:
     """The limits for a whole archive, which holds all layers of an image."""
     return replace(limits, layer_bytes=max(limits.layer_bytes, limits.image_bytes))
+
+
+def _nested(limits: Limits, stored: int) -> Limits:
+    """The limits for the layers of a compressed archive of so many bytes: compressed ones are compressed twice."""
+    most = max(limits.ratio_after, limits.spool_ratio * stored)
+    return replace(limits, spool_bytes=min(limits.spool_bytes, most))
 
 
 def _unchanged() -> None:

@@ -14,6 +14,7 @@ from typing import Protocol
 from xraydiff.errors import ImageError, LimitExceeded, UnsupportedImage
 from xraydiff.layers import Note
 from xraydiff.layers.content import Content
+from xraydiff.layers.holes import occupied
 from xraydiff.limits import DEFAULT, Limits
 
 __all__ = ["Compression", "decompress", "sniff"]
@@ -103,6 +104,7 @@ class _Stream:
         self._fresh, self._error = _library(compression)
         self._ratio = limits.gzip_ratio if compression is Compression.GZIP else limits.zstd_ratio
         self._made = 0
+        self._kept = 0
 
     def chunks(self) -> Iterator[bytes]:
         position = 0
@@ -138,7 +140,7 @@ class _Stream:
                 message = f"the {self.compression} data is damaged ({error})"
                 raise ImageError(message, code="compressed-corrupt", offset=start) from error
             if chunk:
-                self._count(len(chunk), position)
+                self._count(chunk, position)
                 yield chunk
             stuck = not chunk and not data
         return position - len(decompressor.unused_data)
@@ -146,9 +148,10 @@ class _Stream:
     def _input(self, position: int, length: int) -> bytes:
         return self._source.read_at(position, min(length, self._source.size - position))
 
-    def _count(self, length: int, consumed: int) -> None:
-        """Stop at a bomb: too much output, or too much for the input that made it."""
-        self._made += length
+    def _count(self, chunk: bytes, consumed: int) -> None:
+        """Stop at a bomb: too much output, or too much of it for the input that made it, in bytes or on disk."""
+        self._made += len(chunk)
+        self._kept += occupied(chunk)
         limits = self._limits
         if self._made > limits.layer_bytes:
             message = f"{self.compression} data of more than {limits.layer_bytes} bytes"
@@ -156,6 +159,9 @@ class _Stream:
         if self._made > limits.ratio_after and self._made > self._ratio * consumed:
             message = f"{self.compression} data that expands more than {self._ratio} times, as bombs do"
             raise LimitExceeded(message, offset=consumed, hint=f"limit {self.compression}_ratio")
+        if self._kept > limits.ratio_after and self._kept > limits.spool_ratio * consumed:
+            message = f"{self.compression} data that takes more than {limits.spool_ratio} times its size on disk"
+            raise LimitExceeded(message, offset=consumed, hint="limit spool_ratio")
 
     def _trailing(self, position: int) -> None:
         """Zeros behind the last member are padding; anything else is said."""

@@ -8,7 +8,7 @@ import stat
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,12 +18,23 @@ from xraydiff.errors import ImageClosedError, ImageError, LimitExceeded
 from xraydiff.layers import Note
 from xraydiff.layers.compression import Compression, decompress, sniff
 from xraydiff.layers.content import Content
+from xraydiff.layers.holes import runs
 from xraydiff.limits import DEFAULT, Limits
 
-__all__ = ["Digester", "FileContent", "MemoryContent", "Region", "SpoolContent", "Unpacked", "spool", "unpack"]
+__all__ = [
+    "Digester",
+    "FileContent",
+    "Filling",
+    "MemoryContent",
+    "Region",
+    "SpoolContent",
+    "StreamEnded",
+    "Unpacked",
+    "spool",
+    "unpack",
+]
 
 _CHUNK = 1 << 20
-_ZEROS = bytes(_CHUNK)
 _WORTH_A_THREAD = 128 << 10
 """Starting a thread takes about as long as hashing 64 KiB."""
 
@@ -144,58 +155,96 @@ class SpoolContent(_Descriptor):
         super().__init__(descriptor, 0)
         self.digest = ""
         """`sha256:...` of everything, once it was filled."""
+        self.occupied = 0
+        """The bytes that were written, holes left out."""
 
-    def fill(self, chunks: Iterable[bytes], *, most: int) -> None:
+    def fill(self, chunks: Iterable[bytes], *, limits: Limits) -> None:
         """Write all chunks and take their digest, each hashed by a thread while the next one is made.
 
-        Chunks of zeros become holes, so that a bomb of zeros takes no disk. Raises `LimitExceeded` beyond `most` bytes,
-        `ImageError` (`spool-failed`) where the disk is full.
+        Runs of zeros become holes, so that a bomb of zeros takes no disk. Raises `LimitExceeded` beyond
+        `limits.layer_bytes`, or `limits.spool_bytes` without the holes; `ImageError` (`spool-failed`) where the disk is
+        full.
         """
+        for _ in self.steps(chunks, limits=limits):
+            pass
+
+    def steps(self, chunks: Iterable[bytes], *, limits: Limits) -> Iterator[None]:
+        """As `fill`, with a pause behind every chunk, to look at what is there before the next one is made."""
         sha256 = hashlib.sha256()
         hashing: threading.Thread | None = None
         for chunk in chunks:
-            if self.size + len(chunk) > most:
-                raise LimitExceeded(f"more than {most} bytes", hint="limit layer_bytes")
+            if self.size + len(chunk) > limits.layer_bytes:
+                raise LimitExceeded(f"more than {limits.layer_bytes} bytes", hint="limit layer_bytes")
             self._write(chunk)
+            if self.occupied > limits.spool_bytes:
+                message = f"more than {limits.spool_bytes} bytes for temporary files"
+                raise LimitExceeded(message, hint="limit spool_bytes")
             if hashing is not None:
                 hashing.join()
                 hashing = None
             if len(chunk) < _WORTH_A_THREAD:
                 sha256.update(chunk)
-                continue
-            hashing = threading.Thread(target=sha256.update, args=(chunk,), daemon=True)
-            hashing.start()
+            else:
+                hashing = threading.Thread(target=sha256.update, args=(chunk,), daemon=True)
+                hashing.start()
+            yield
         if hashing is not None:
             hashing.join()
-        self._grow()
+        self.grow()
         self.digest = f"sha256:{sha256.hexdigest()}"
 
     def write(self, data: bytes, /) -> None:
-        """Append bytes, as an archive's writer does; call `finish` behind the last. Raises what `fill` raises."""
+        """Append bytes, as an archive's writer does; call `grow` behind the last. Raises what `fill` raises."""
         self._write(data)
 
-    def finish(self) -> None:
-        """Make the file as long as what was written, where it ends in a hole."""
-        self._grow()
-
     def _write(self, chunk: bytes) -> None:
-        start, self.size = self.size, self.size + len(chunk)
-        if chunk == _ZEROS:
-            return
+        at, self.size = self.size, self.size + len(chunk)
         view = memoryview(chunk)
         try:
-            while view:
-                written = os.pwrite(self._descriptor, view, start)
-                view, start = view[written:], start + written
+            for start, end in runs(chunk):
+                self.occupied += end - start
+                done = start
+                while done < end:
+                    done += os.pwrite(self._descriptor, view[done:end], at + done)
         except OSError as error:
             raise _no_space(error) from error
 
-    def _grow(self) -> None:
+    def grow(self) -> None:
         """Give the file its size where it ends in a hole."""
         try:
             os.ftruncate(self._descriptor, self.size)
         except OSError as error:
             raise _no_space(error) from error
+
+
+class StreamEnded(Exception):  # noqa: N818  an answer of a stream, which whoever reads it ahead takes as such
+    """There are fewer bytes than were asked for."""
+
+
+class Filling:
+    """A stream on its way into a spool, read by offset: what is asked for and not there yet is taken from the stream.
+
+    Its size is not known, so that `size` is the most that it may have. Satisfies `Content`, but for the end.
+    """
+
+    def __init__(self, chunks: Iterable[bytes], *, limits: Limits) -> None:
+        self.content = SpoolContent()
+        self.size = limits.layer_bytes
+        self._steps = self.content.steps(chunks, limits=limits)
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Exactly these bytes. Raises `StreamEnded` where the stream has fewer, and what `SpoolContent.fill` raises."""
+        while self.content.size < offset + length:
+            if next(self._steps, self) is self:
+                raise StreamEnded
+            self.content.grow()
+        return self.content.read_at(offset, length)
+
+    def finish(self) -> SpoolContent:
+        """Take the rest."""
+        for _ in self._steps:
+            pass
+        return self.content
 
 
 class Digester:
@@ -249,6 +298,11 @@ class Unpacked:
     _stored: Digester
     _spool: SpoolContent | None
 
+    @property
+    def occupied(self) -> int:
+        """The bytes that the spool takes on disk, where there is one."""
+        return 0 if self._spool is None else self._spool.occupied
+
     def digests(self) -> tuple[str, str]:
         """`sha256:...` of the stored and of the plain bytes; waits. Raises `ImageError` where reading failed."""
         stored = self._stored.result()
@@ -290,7 +344,7 @@ def spool(chunks: Iterable[bytes], *, limits: Limits = DEFAULT) -> SpoolContent:
     """A spool filled from chunks of any size, with its digest. Raises what `SpoolContent.fill` raises."""
     content = SpoolContent()
     try:
-        content.fill(chunks, most=limits.layer_bytes)
+        content.fill(chunks, limits=limits)
     except BaseException:
         content.close()
         raise

@@ -213,6 +213,22 @@ def test_engine_error_behind_the_export(engine: Engine) -> None:
     assert "open: gone" in str(error)
 
 
+def test_engine_error_of_many_words_behind_the_export(engine: Engine) -> None:
+    """Longer than a header of the tar that it follows."""
+    words = json.dumps({"errorDetail": {"message": "gone"}, "error": "open: gone " + 900 * "x"}).replace(" ", "")
+    engine.export = docker_archive()[:1536] + words.encode()
+    error = refused("docker:app:1")
+    assert error.code == "engine-error"
+    assert "open:gone" in str(error)
+
+
+def test_engine_that_exports_a_file_system(engine: Engine) -> None:
+    engine.export = tar_of(("usr/a", bytes(1 << 20)))
+    error = refused("docker:app:1")
+    assert error.code == "engine-error"
+    assert "a tar of a file system" in str(error)
+
+
 def test_engine_that_falls_silent(engine: Engine) -> None:
     engine.stall = threading.Event()
     error = refused("docker:app:1", limits=Limits(engine_seconds=1))

@@ -124,6 +124,24 @@ def test_a_socket_is_left_out(tree: Path) -> None:
             assert "/s" not in squash(image).files
 
 
+@pytest.mark.parametrize("size", [3 << 20, (3 << 20) + 5, 512, 70_000])
+def test_holes_are_what_they_stand_for(tmp_path: Path, size: int) -> None:
+    """A sparse file reads as its zeros, wherever its data stands, and is not written out."""
+    root = tmp_path / "root"
+    root.mkdir()
+    with (root / "sparse").open("wb") as file:
+        file.truncate(size)
+        for at in (0, size // 2, size - 5):
+            file.seek(at)
+            file.write(b"data!")
+    with (root / "hole").open("wb") as file:
+        file.truncate(size)
+    assert rows(root) == rows(packed(root, tmp_path / "root.tar"))
+    content, _ = rootfs.pack(root, limits=Limits())
+    assert content.occupied < 300_000
+    content.close()
+
+
 def test_what_is_mounted_inside_is_said(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another device number stands for a mount, which takes root to make."""
     real = os.fstat(os.open(tree / "empty", os.O_RDONLY)).st_ino
@@ -178,24 +196,24 @@ def test_a_file_that_changes(tree: Path, change: str, monkeypatch: pytest.Monkey
         if name == b"large":
             match change:
                 case "grows":
-                    monkeypatch.setattr(os, "read", growing)
+                    monkeypatch.setattr(os, "pread", growing)
                 case "shrinks":
-                    monkeypatch.setattr(os, "read", shrinking)
+                    monkeypatch.setattr(os, "pread", shrinking)
                 case _:
                     file.unlink()
                     os.mkfifo(file)
         return info
 
-    read = os.read
+    read = os.pread
 
-    def growing(descriptor: int, length: int) -> bytes:
+    def growing(descriptor: int, length: int, at: int) -> bytes:
         with file.open("ab") as more:
             more.write(b"more")
-        return read(descriptor, length)
+        return read(descriptor, length, at)
 
-    def shrinking(descriptor: int, length: int) -> bytes:
+    def shrinking(descriptor: int, length: int, at: int) -> bytes:
         os.truncate(file, 10)
-        return read(descriptor, length)
+        return read(descriptor, length, at)
 
     monkeypatch.setattr(os, "lstat", changing)
     with pytest.raises(ImageError, match="/large: changed while it was read") as caught:
