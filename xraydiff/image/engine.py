@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 from xraydiff.errors import ImageError, UsageError
@@ -49,7 +49,9 @@ def saved_image(name: str, *, platform: Platform | None, limits: Limits) -> Iter
         wanted = with_tag(name)
         # By its tag the archive says its name; by its id it is this image and no other.
         export = wanted if wanted in (about.texts("RepoTags") or ()) else about.text("Id") or wanted
-        yield _export(client, export, parameters, limits)
+        # An export that is refused on the way is not read to its end.
+        with closing(_export(client, export, parameters, limits)) as chunks:
+            yield chunks
     finally:
         client.close()
 
@@ -124,7 +126,9 @@ def _platform_parameters(client: DockerClient, about: Fields, platform: Platform
     return {}
 
 
-def _export(client: DockerClient, name: str, parameters: dict[str, str], limits: Limits) -> Iterator[bytes]:
+def _export(
+    client: DockerClient, name: str, parameters: dict[str, str], limits: Limits
+) -> Generator[bytes, None, None]:
     """The export in chunks. The client's own call has no platform, no bound for an error's text and no timeout."""
     api = client.api
     url = f"{api.base_url}/v{api.api_version}/images/{name}/get"
