@@ -17,6 +17,10 @@ class Limits:
     """Any manifest, index or config blob: as containers/image's MaxManifestBodySize."""
     json_depth: int = 64
     """Nesting of JSON: manifests need six levels, and a deep one would exhaust the interpreter's stack."""
+    json_expansion: int = 10
+    """Bytes of memory for each byte of JSON: a table of contents takes five, `[[],[],[]]` would take forty."""
+    json_free: int = 16 * MIB
+    """... and as much for a text of any size: a manifest of 4 MiB never takes more than 56 MiB."""
     index_depth: int = 4
     """Nested image indexes: buildx makes two; the specification sets no bound (image-spec#780)."""
     descriptors: int = 1_000
@@ -250,6 +254,10 @@ class Limits:
     """Characters of a line of it: a key of 100,000 parts (`a.a.a.`) takes its parser minutes."""
     report: int = GIB
     """A stored report."""
+    report_expansion: int = 6
+    """Bytes of memory for each byte of a stored report: those of real comparisons take three to five."""
+    report_free: int = MIB
+    """... and as much for a report of any size."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

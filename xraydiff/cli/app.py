@@ -17,7 +17,7 @@ from xraydiff.errors import ReportError, UsageError
 from xraydiff.escaping import escaped, one_line
 from xraydiff.facts import Certainty, Problem, Scope, Severity
 from xraydiff.image import Image
-from xraydiff.limits import DEFAULT
+from xraydiff.limits import DEFAULT, MIB
 from xraydiff.report.document import Report
 from xraydiff.version import VERSION
 
@@ -483,13 +483,23 @@ def _stored(path: Path) -> Report:
 
     signs.reading(escaped(path.name))
     try:
-        with path.open("rb") as stream:
-            data = stream.read(DEFAULT.report + 1)
-        return load_report(data)
+        # The text is the loader's alone, which drops it when it is read.
+        return load_report(_bounded(path, DEFAULT.report))
+    except MemoryError:
+        raise ReportError(f"{escaped(path.name)}: needs more memory than there is") from None
     except OSError as error:
         raise UsageError(f"{escaped(path.name)}: {error.strerror}") from error
     except ReportError as error:
         raise ReportError(f"{escaped(path.name)} is no report: {error}") from error
+
+
+def _bounded(path: Path, most: int) -> bytes:
+    """At most one byte more than `most`, in pieces: asked for at once, the bound itself would be allocated."""
+    data = bytearray()
+    with path.open("rb") as stream:
+        while len(data) <= most and (chunk := stream.read(min(MIB, most + 1 - len(data)))):
+            data += chunk
+    return bytes(data)
 
 
 def _reaches(shown: Report, severity: Severity) -> bool:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from typing import NoReturn
 
 from xraydiff.errors import ImageError, LimitExceeded
+from xraydiff.image.json_memory import Meter, TooCostly, TooDeep
 from xraydiff.limits import Limits
 from xraydiff.paths import escaped
 
 __all__ = ["Fields", "canonical_json", "parse_json", "shown"]
 
-_BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
-"""Strings, whole even where they do not end, so that no text is looked at twice; else one bracket."""
 _DIGITS = 30
 """A 64-bit number has twenty; more are an attack on conversion."""
 _SHOWN = 200
@@ -32,7 +30,8 @@ def parse_json(data: bytes, *, what: str, limits: Limits) -> object:
 
     Refused with `ImageError` of code `bad-json`: bytes that are not UTF-8, a byte order mark, NaN and infinities,
     numbers of more than thirty characters, a key that an object has twice, brackets deeper than `limits.json_depth`.
-    More bytes than `limits.manifest` raise `LimitExceeded`. Escaped lone surrogates are allowed, as JSON allows them.
+    More bytes than `limits.manifest`, and values that take much more memory than their text (`limits.json_expansion`),
+    raise `LimitExceeded`. Escaped lone surrogates are allowed, as JSON allows them.
     """
     if len(data) > limits.manifest:
         raise LimitExceeded(f"{what} has {len(data)} bytes, more than {limits.manifest}", hint="limit manifest")
@@ -42,7 +41,7 @@ def parse_json(data: bytes, *, what: str, limits: Limits) -> object:
         raise _bad(what, f"not UTF-8 at byte {error.start}") from None
     if text.startswith("\ufeff"):
         raise _bad(what, "starts with a byte order mark")
-    _check_depth(text, what, limits)
+    most = limits.json_free + limits.json_expansion * len(data)
 
     def number(digits: str) -> int:
         if len(digits) > _DIGITS:
@@ -64,14 +63,22 @@ def parse_json(data: bytes, *, what: str, limits: Limits) -> object:
             seen: set[str] = set()
             twice = next(key for key, _ in items if key in seen or seen.add(key))  # type: ignore[func-returns-value]
             raise _bad(what, f"the key {shown(twice)} stands twice in one object")
+        meter.keep(value)
         return value
 
     try:
+        meter = Meter(text, depth=limits.json_depth, most=most)
         parsed: object = json.loads(
             text, parse_int=number, parse_float=fraction, parse_constant=constant, object_pairs_hook=pairs
         )
     except json.JSONDecodeError as error:
         raise _bad(what, f"{error.msg} in line {error.lineno}, column {error.colno}") from None
+    except TooDeep:
+        message = f"{what} nests deeper than {limits.json_depth} levels"
+        raise ImageError(message, code="bad-json", hint="limit json_depth") from None
+    except TooCostly:
+        message = f"{what} has {len(data)} bytes, and its values would take more than {most}"
+        raise LimitExceeded(message, hint="limit json_expansion") from None
     return parsed
 
 
@@ -198,19 +205,6 @@ class Fields:
 
     def _wrong(self, name: str, value: object, wanted: str) -> NoReturn:
         raise _bad(self._what, f"{self._at(name)} is {_kind(value)}, not {wanted}")
-
-
-def _check_depth(text: str, what: str, limits: Limits) -> None:
-    depth = 0
-    for match in _BRACKETS.finditer(text):
-        char = match.group()[0]
-        if char in "[{":
-            depth += 1
-            if depth > limits.json_depth:
-                message = f"{what} nests deeper than {limits.json_depth} levels"
-                raise ImageError(message, code="bad-json", hint="limit json_depth")
-        elif char != '"':
-            depth -= 1
 
 
 def _bad(what: str, message: str) -> ImageError:

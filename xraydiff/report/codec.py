@@ -12,14 +12,17 @@ import re
 import types
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from functools import cache
+from sys import getsizeof
 from typing import Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from xraydiff.errors import ReportError
 from xraydiff.escaping import escaped, unescaped
 from xraydiff.facts import Certainty, Finding, Inventory, Problem, Severity
+from xraydiff.image.json_memory import Meter, TooCostly, TooDeep
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.paths import decoded, encoded
 from xraydiff.report.document import (
@@ -63,12 +66,17 @@ def dump_report(report: Report) -> str:
 
 def load_report(text: str | bytes, *, limits: Limits = DEFAULT) -> Report:
     """The report that `dump_report` wrote. Raises `ReportError` with the path of the field that is wrong."""
-    data = _parsed(text, limits)
-    # jsonschema needs a second for 9,000 changes; the bulk is checked by the types of its own dataclasses instead.
-    empty = _inventory().encode(Inventory())
-    bulk = {"changes": {kind: [] for kind in _CHANGES}, "inventory": dict.fromkeys(_IMAGES, empty)}
-    _refuse(validate_report({**data, **{key: value for key, value in bulk.items() if key in data}}))
-    return _typed(_report_from, data)
+    with _in_memory():
+        size, plain = _size(text), _plain(text, limits)
+        # Text and values together are the most that a report costs, so neither form of the text outlives its use.
+        del text
+        data = _parsed(plain, size, limits)
+        del plain
+        # jsonschema needs a second for 9,000 changes; the bulk is checked by the types of its own dataclasses instead.
+        empty = _inventory().encode(Inventory())
+        bulk = {"changes": {kind: [] for kind in _CHANGES}, "inventory": dict.fromkeys(_IMAGES, empty)}
+        _refuse(validate_report({**data, **{key: value for key, value in bulk.items() if key in data}}))
+        return _typed(_report_from, data)
 
 
 def dump_inspection(inspection: Inspection) -> str:
@@ -84,10 +92,19 @@ def dump_inspection(inspection: Inspection) -> str:
 
 def load_inspection(text: str | bytes, *, limits: Limits = DEFAULT) -> Inspection:
     """The inspection that `dump_inspection` wrote. Raises `ReportError` with the path of the field that is wrong."""
-    data = _parsed(text, limits)
-    bulk = {"inventory": _inventory().encode(Inventory())} if "inventory" in data else {}
-    _refuse(validate_inspection({**data, **bulk}))
-    return _typed(_inspection_from, data)
+    with _in_memory():
+        data = _parsed(_plain(text, limits), _size(text), limits)
+        bulk = {"inventory": _inventory().encode(Inventory())} if "inventory" in data else {}
+        _refuse(validate_inspection({**data, **bulk}))
+        return _typed(_inspection_from, data)
+
+
+@contextmanager
+def _in_memory() -> Iterator[None]:
+    try:
+        yield
+    except MemoryError:
+        raise ReportError("needs more memory than there is") from None
 
 
 # --- the shapes that differ from the dataclasses ----------------------------------------------------------------------
@@ -390,7 +407,7 @@ def _dataclass(kind: type) -> _Codec:
     # Sets of paths stay in their image (what a package owns): a report would hold every path of it a second time.
     sets = tuple(name for name, hint in get_type_hints(kind).items() if get_origin(hint) is frozenset)
     record = _Record(kind, apart=sets, as_is=_AS_IS.get(kind, ()), later=_LATER.get(kind, ()))
-    return _Codec(record.encode, lambda value: kind(**record.decode(value)))
+    return _Codec(record.encode, lambda value: value if type(value) is kind else kind(**record.decode(value)))
 
 
 class _Record:
@@ -468,36 +485,52 @@ def _is_leaf(value: dict[str, Any]) -> bool:
     return True
 
 
-# A string is one token, the last one even where its end is missing, so that no text is scanned twice.
-_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
-
-
-def _check_depth(text: str, limit: int) -> None:
-    depth = 0
-    for token in _TOKEN.finditer(text):
-        char = text[token.start()]
-        if char in "[{":
-            depth += 1
-            if depth > limit:
-                raise ReportError(f"nested deeper than {limit} levels")
-        elif char in "]}":
-            depth -= 1
-
-
-def _parsed(text: str | bytes, limits: Limits) -> dict[str, Any]:
-    """The object that the text holds: bounded, without duplicate keys, NaN or a byte order mark (RFC 8259)."""
+def _plain(text: str | bytes, limits: Limits) -> str:
+    """The text itself, which may be no larger than a report. Raises `ReportError`."""
     if len(text) > limits.report:
         raise ReportError(f"larger than {limits.report} bytes")
+    if isinstance(text, str):
+        return text
     try:
-        plain = text.decode() if isinstance(text, bytes) else text
-        _check_depth(plain, limits.json_depth)
-        data = json.loads(plain, object_pairs_hook=_object, parse_constant=_no_constant)
+        return _narrow(text).decode()
+    except UnicodeDecodeError:
+        pass
+    try:
+        return text.decode()
     except UnicodeDecodeError as error:
         raise ReportError(f"not UTF-8 at byte {error.start}") from None
+
+
+def _size(text: str | bytes) -> int:
+    """The bytes that a report is given in."""
+    return len(text) if isinstance(text, bytes) else getsizeof(text)
+
+
+_ASTRAL = re.compile(rb"[\xf0-\xf4][\x80-\xbf]{3}")
+_NO_LEAD = bytes(byte for byte in range(256) if not 0xF0 <= byte <= 0xF4)
+
+
+def _narrow(text: bytes) -> bytes:
+    """The text with its few characters beyond U+FFFF escaped: a single one would make all of it four bytes wide."""
+    if text.isascii() or 8 * len(text.translate(None, _NO_LEAD)) > len(text):
+        return text
+    return _ASTRAL.sub(lambda match: json.dumps(match[0].decode())[1:-1].encode(), text)
+
+
+def _parsed(text: str, size: int, limits: Limits) -> dict[str, Any]:
+    """The object that a text of so many bytes holds: bounded, without duplicate keys or NaN (RFC 8259)."""
+    most = limits.report_free + limits.report_expansion * size
+    try:
+        builder = _Builder(Meter(text, depth=limits.json_depth, most=most))
+        data = json.loads(text, object_pairs_hook=builder.object, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise ReportError(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
     except ValueError:
         raise ReportError("not JSON: a number of thousands of digits") from None
+    except TooDeep:
+        raise ReportError(f"nested deeper than {limits.json_depth} levels") from None
+    except TooCostly:
+        raise ReportError(f"{size} bytes whose values would take more than {most} (limit report_expansion)") from None
     if not isinstance(data, dict):
         raise ReportError("must be an object")
     version = data.get("schema_version")
@@ -506,12 +539,29 @@ def _parsed(text: str | bytes, limits: Limits) -> dict[str, Any]:
     return data
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise ReportError(f"not JSON: the key {escaped(twice)} is given twice in one object")
-    return made
+class _Builder:
+    """Makes the objects of a text, each counted; those that are changes become such at once, which is a third of it."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._change = _codec(ReportedChange)
+        self._change_keys = {field.name for field in fields(ReportedChange)}
+
+    def object(self, pairs: list[tuple[str, Any]]) -> Any:
+        """Raises `ReportError` for a key that is given twice, `TooCostly`."""
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+            raise ReportError(f"not JSON: the key {escaped(twice)} is given twice in one object")
+        if made.keys() == self._change_keys:
+            spent = self._meter.share(made)
+            # A wrong one is left as it is, for an error that says where it stands.
+            with suppress(_Malformed):
+                change = self._change.decode(made)
+                self._meter.spend(spent + getsizeof(change))
+                return change
+        self._meter.keep(made)
+        return made
 
 
 def _no_constant(word: str) -> NoReturn:
