@@ -231,7 +231,10 @@ class Limits:
     registry_documents: int = 300
     """Seconds for all manifests of one image: a thousand of an index at a minute each would be a day."""
     registry_rate: int = 16 * KIB
-    """Bytes a second of a layer's download, below which it is given up: a byte a second would take for ever."""
+    """Bytes a second of a download, below which it is given up: a byte a second would take for ever."""
+    registry_window: int = 10
+    """Seconds over which that rate is taken: over a whole layer of gigabytes a drip would have days. An engine may fall
+    silent for `engine_seconds` more, since it packs while it sends."""
     registry_message: int = 64 * KIB
     """A registry's error answer, as much as is read of it."""
     registry_token: int = MIB

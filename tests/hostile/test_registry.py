@@ -5,19 +5,34 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.image_archives import CONFIG, INDEX, LAYER, MANIFEST, ONE, Layout, as_json, config_of, one_image, read
+from tests.image_archives import (
+    CONFIG,
+    INDEX,
+    LAYER,
+    MANIFEST,
+    ONE,
+    Layout,
+    as_json,
+    config_of,
+    one_image,
+    read,
+    tar_of,
+)
 from tests.patience import SLOW
 from tests.registry_server import REPOSITORY, Answer, Repository, Server, serving
 from xraydiff.errors import ImageError, IntegrityError, LimitExceeded, UsageError
 from xraydiff.image import Image
+from xraydiff.image.registry_client import RegistryClient
 from xraydiff.image.sources import open_image
-from xraydiff.limits import DEFAULT, MIB, Limits
+from xraydiff.limits import DEFAULT, KIB, MIB, Limits
 
 QUICK = Limits(registry_seconds=1, registry_documents=3)
 SECRET = base64.b64encode(b"user:secret").decode()
@@ -118,6 +133,66 @@ def test_113_reg_slow_loris(where: str, drip: bytes) -> None:
         repository.changed = {"manifests/1" if where == "manifest" else layer_of(repository): slow}
     with serving(repository) as server:
         assert refused(server, QUICK).code == "timeout"
+
+
+@pytest.mark.parametrize("quick", [0, 400 * KIB, 2 * MIB])
+def test_113_a_layer_that_drips_behind_a_quick_start(quick: int) -> None:
+    """The rate is that of every window: what came before buys no time, and neither does a size of gigabytes."""
+    repository = Repository(one_image(layers=(tar_of(("a", bytes(3 * MIB))),)))
+    layer = layer_of(repository)
+
+    def slow(answer: Answer) -> None:
+        data = repository.layout.blobs[layer]
+        answer.give(data[:quick], Content_Length=str(len(data)))
+        answer.drip(data[quick:], every=0.01)
+
+    repository.changed[layer] = slow
+    with serving(repository) as server:
+        error = refused(server, Limits(registry_window=1))
+    assert error.code == "timeout"
+    assert "16384 bytes a second" in str(error)
+
+
+def test_113_a_layer_that_takes_its_time() -> None:
+    """Slow, and never slower than the rate; and a reader that rests between two chunks loses nothing by it."""
+    repository = Repository(one_image(layers=(tar_of(("a", bytes(30 * KIB))),)))
+    layer = layer_of(repository)
+
+    def slow(answer: Answer) -> None:
+        data = repository.layout.blobs[layer]
+        answer.give(data[:0], Content_Length=str(len(data)))
+        for start in range(0, len(data), 8 * KIB):
+            time.sleep(0.15)
+            answer.wfile.write(data[start : start + 8 * KIB])
+
+    repository.changed[layer] = slow
+    with serving(repository) as server, opened(server, Limits(registry_window=1, registry_seconds=2)) as image:
+        assert len(read(image)) == 1
+        client = RegistryClient(server.host, REPOSITORY, limits=Limits(registry_window=1, registry_seconds=2))
+        done = 0
+        for chunk in client.stream(layer, len(repository.layout.blobs[layer])):
+            done += len(chunk)
+            time.sleep(0.7)
+        client.close()
+        assert done == len(repository.layout.blobs[layer])
+
+
+def test_113_questions_for_foreign_layers_count_as_documents() -> None:
+    """Hundreds of layers that lie elsewhere are asked for one by one."""
+    kind = "application/vnd.oci.image.layer.nondistributable.v1.tar"
+    layout = Layout()
+    layers = [layout.put(ONE + bytes(512 * number), kind) for number in range(20)]
+    config = layout.put(config_of([ONE + bytes(512 * number) for number in range(20)]), CONFIG)
+    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers}
+    layout.manifests = [layout.put(as_json(manifest), MANIFEST)]
+
+    def slow(answer: Answer) -> None:
+        time.sleep(0.3)
+        answer.give(b"", 404)
+
+    changed: dict[str, Callable[[Answer], None]] = {str(layer["digest"]): slow for layer in layers}
+    with serving(Repository(layout, changed)) as server:
+        assert refused(server, Limits(registry_documents=1)).code == "timeout"
 
 
 def test_113_reg_silence() -> None:
@@ -342,6 +417,85 @@ def test_117_reg_redirect_cross_host(login: Callable[[Server], None]) -> None:
             assert server.sent_authorization()
         assert len(store.asked) == 1
         assert not store.sent_authorization()
+
+
+SPELLED = [
+    "127.0.0.1",
+    "127.1",
+    "0x7f000001",
+    "017700000001",
+    "2130706433",
+    "0",
+    "localhost",
+    "localhost.",
+    "LOCALHOST",
+    "[::1]",
+    "[::ffff:7f00:1]",
+    "[64:ff9b::7f00:1]",
+    "[2002:7f00:1::]",
+    "inner.example",
+    "127.0.0.1.",
+]
+
+
+@pytest.fixture
+def public(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry with a name, `registry.example`; a stand-in for a name server leads it to loopback, without TLS."""
+    known = {"registry.example": "127.0.0.1", "inner.example": "127.0.0.1"}
+    look_up = socket.getaddrinfo
+
+    def answer(host: str, *more: Any, **options: Any) -> Any:
+        return look_up(known.get(host, host), *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    monkeypatch.setattr(RegistryClient, "_origin", lambda client: f"http://{client._host}")
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
+@pytest.mark.parametrize("how", ["redirect", "realm", "redirect of a layer", "redirect of a token"])
+@pytest.mark.parametrize("host", SPELLED)
+def test_117_no_way_into_this_machine(host: str, how: str, public: None) -> None:
+    """However it is written, and whatever its name says: no connection is made, not even to be closed again."""
+    repository = Repository()
+    with socket.create_server(("127.0.0.1", 0)) as inner, serving(repository) as server:
+        url = f"http://{host}:{inner.getsockname()[1]}/token"
+        realm = url if how == "realm" else f"http://registry.example:{server.server_port}/token"
+        if "realm" in how or "token" in how:
+            repository.changed["manifests/1"] = challenge(f'Bearer realm="{realm}",service="s"')
+        leading = {
+            "redirect": "manifests/1",
+            "redirect of a layer": layer_of(repository),
+            "redirect of a token": "pull",
+        }
+        if how in leading:
+            repository.changed[leading[how]] = lambda answer: answer.give(b"", 307, Location=url)
+        name = f"registry:registry.example:{server.server_port}/{REPOSITORY}:1"
+        with pytest.raises(ImageError, match="this machine or its network") as caught, open_image(name) as image:
+            read(image)
+        assert caught.value.code == "registry-error"
+        inner.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            inner.accept()
+
+
+def test_117_credentials_cross_no_host(login: Callable[[Server], None]) -> None:
+    """Not by a redirect that comes back, and not by a port or a scheme of the same machine."""
+    repository = Repository()
+    with serving(lambda answer: answer.give(b"", 307, Location=f"http://{server.host}/back")) as elsewhere:
+        repository.changed["/back"] = lambda answer: answer.give(b"", 403)
+        with serving(repository) as server:
+            login(server)
+
+            def guarded(answer: Answer) -> None:
+                if "Authorization" not in answer.headers:
+                    answer.give(b"", 401, WWW_Authenticate='Basic realm="here"')
+                    return
+                answer.give(b"", 307, Location=f"http://{elsewhere.host}/away")
+
+            repository.changed["manifests/1"] = guarded
+            assert refused(server).code == "registry-error"
+            assert elsewhere.asked
+            assert not elsewhere.sent_authorization()
 
 
 def test_117_reg_foreign_urls() -> None:

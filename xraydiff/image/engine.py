@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, NoReturn
@@ -19,6 +20,7 @@ from xraydiff.limits import MIB, Limits
 if TYPE_CHECKING:
     from docker import DockerClient
     from docker.tls import TLSConfig
+    from requests import Response
 
 __all__ = ["export_error", "refuse_export", "saved_image"]
 
@@ -130,16 +132,35 @@ def _export(
     client: DockerClient, name: str, parameters: dict[str, str], limits: Limits
 ) -> Generator[bytes, None, None]:
     """The export in chunks. The client's own call has no platform, no bound for an error's text and no timeout."""
+    from urllib3.exceptions import HTTPError
+
     api = client.api
     url = f"{api.base_url}/v{api.api_version}/images/{name}/get"
     try:
         with api.get(url, params=parameters, stream=True, timeout=limits.engine_seconds) as response:
             if not response.ok:
                 _refused(_message(next(response.iter_content(limits.engine_message), b"")))
-            yield from response.iter_content(MIB)
-    except OSError as error:
-        # Every error of requests is one.
+            yield from _flowing(response, limits)
+    except (OSError, HTTPError) as error:
+        # Every error of requests is an OSError.
         raise ImageError(f"the engine broke off the export: {_one_line(error)}", code="engine-error") from error
+
+
+def _flowing(response: Response, limits: Limits) -> Iterator[bytes]:
+    """What comes, as long as it does not drip: an engine may take its time before the first byte, and as much again.
+
+    Raises `ImageError` where it stays behind the rate of a registry.
+    """
+    waited = received = 0.0
+    started = time.monotonic()
+    while chunk := response.raw.read1(MIB, decode_content=False):
+        waited += time.monotonic() - started if received else 0
+        received += len(chunk)
+        if received < limits.registry_rate * (waited - limits.engine_seconds):
+            message = f"the engine is too slow: {received:.0f} bytes in {waited:.0f} s"
+            raise ImageError(message, code="engine-error", hint="limit engine_seconds")
+        yield chunk
+        started = time.monotonic()
 
 
 def _message(body: bytes) -> str:

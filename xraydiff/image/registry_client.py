@@ -6,7 +6,6 @@ itself and to token services of its own site; redirects and realms never see the
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 import ssl
@@ -21,13 +20,14 @@ from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 from xraydiff.errors import ImageClosedError, ImageError, LimitExceeded
 from xraydiff.image.credentials import HUB, Credentials, find_credentials
 from xraydiff.image.json_text import Fields, parse_json, shown
+from xraydiff.image.registry_addresses import Gate, address_of, is_local_name
 from xraydiff.limits import KIB, Limits
 from xraydiff.version import VERSION
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response, Session
 
-    from xraydiff.image.registry_transport import Watch
+    from xraydiff.image.registry_transport import Deadline, Watch
 
 __all__ = ["RegistryClient"]
 
@@ -56,6 +56,7 @@ class RegistryClient:
         self._host = host
         self._repository = repository
         self._address = _HUB_HOST if host == HUB else host
+        self._gate = Gate(urlsplit(f"//{self._address}").hostname or "")
         self._connection: tuple[Session, Watch] | None = None
         self._closed = False
         self._scheme = ""
@@ -75,60 +76,77 @@ class RegistryClient:
 
         `kind` is `manifests` or `blobs`. Raises `LimitExceeded` where it has more than `most` bytes.
         """
-        with self._lock:
-            started = time.monotonic()
-            seconds = min(self._limits.registry_seconds, self._seconds)
-            if seconds <= 0:
-                raise _late(f"its manifests took more than {self._limits.registry_documents} s")
-            try:
-                with self._answer(kind, name, accept=accept, seconds=seconds) as response:
-                    data = _read_all(response, most, what=f"what the registry sends for {shown(name)}")
-                    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
-                    return data, media_type, response.headers.get("Docker-Content-Digest", "").strip()
-            finally:
-                self._seconds -= time.monotonic() - started
+        with self._lock, self._document(), self._answer(kind, name, accept=accept) as response:
+            data = _read_all(response, most, what=f"what the registry sends for {shown(name)}")
+            media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
+            return data, media_type, response.headers.get("Docker-Content-Digest", "").strip()
 
     def has_blob(self, digest: str) -> bool:
         """Whether the registry holds a blob."""
-        with self._lock:
-            try:
-                seconds = min(self._limits.registry_seconds, max(1.0, self._seconds))
-                with self._answer("blobs", digest, accept="*/*", seconds=seconds, method="HEAD"):
-                    return True
-            except ImageError as error:
-                if error.code == "missing-blob":
-                    return False
-                raise
+        try:
+            with self._lock, self._document(), self._answer("blobs", digest, accept="*/*", method="HEAD"):
+                return True
+        except ImageError as error:
+            if error.code == "missing-blob":
+                return False
+            raise
 
     def stream(self, digest: str, size: int) -> Iterator[bytes]:
-        """A blob in chunks, at most one byte more than `size`; slower than `limits.registry_rate` is too slow."""
-        seconds = self._limits.registry_seconds + size / self._limits.registry_rate
-        with self._lock, self._answer("blobs", digest, accept="*/*", seconds=seconds) as response:
+        """A blob in chunks, at most one byte more than `size`.
+
+        In every `limits.registry_window` seconds `limits.registry_rate` bytes for each of them must come, whatever came
+        before; the time that the caller takes for a chunk counts nothing.
+        """
+        limits = self._limits
+        seconds = min(limits.registry_window, limits.registry_seconds)
+        reason = f"less than {limits.registry_rate} bytes a second for {seconds} s"
+        with (
+            self._lock,
+            self._within(limits.registry_seconds) as deadline,
+            self._answer("blobs", digest, accept="*/*") as response,
+        ):
             left = size + 1
-            while left > 0 and (chunk := response.raw.read(min(_CHUNK, left), decode_content=False)):
+            while left > 0:
+                deadline.renew(seconds, reason)
+                chunk = response.raw.read(min(seconds * limits.registry_rate, left), decode_content=False)
+                deadline.pause()
+                if not chunk:
+                    break
                 left -= len(chunk)
                 yield chunk
+
+    @contextmanager
+    def _document(self) -> Iterator[None]:
+        """A time for one more document, which all of them together have, too."""
+        started = time.monotonic()
+        seconds = min(self._limits.registry_seconds, self._seconds)
+        if seconds <= 0:
+            raise _late(f"its manifests took more than {self._limits.registry_documents} s")
+        try:
+            with self._within(seconds):
+                yield
+        finally:
+            self._seconds -= time.monotonic() - started
 
     # --- one question -------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _answer(self, kind: str, name: str, *, accept: str, seconds: float, method: str = "GET") -> Iterator[Response]:
-        """A successful answer, whose body must be read within the time. Redirects and challenges are dealt with."""
+    def _answer(self, kind: str, name: str, *, accept: str, method: str = "GET") -> Iterator[Response]:
+        """A successful answer, to be read inside `_within`. Redirects and challenges are dealt with."""
         path = f"/v2/{self._repository}/{kind}/{name}"
-        with self._within(seconds):
+        response = self._ask(method, path, accept)
+        if response.status_code == 401:
+            challenge = _challenge(response)
+            response.close()
+            self._authorization = self._authorize(challenge)
             response = self._ask(method, path, accept)
-            if response.status_code == 401:
-                challenge = _challenge(response)
-                response.close()
-                self._authorization = self._authorize(challenge)
-                response = self._ask(method, path, accept)
-            with response:
-                if not response.ok:
-                    raise self._refused(response, kind, name)
-                if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-                    message = "the registry encodes its answer, which nobody asked for"
-                    raise ImageError(message, code="registry-error")
-                yield response
+        with response:
+            if not response.ok:
+                raise self._refused(response, kind, name)
+            if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+                message = "the registry encodes its answer, which nobody asked for"
+                raise ImageError(message, code="registry-error")
+            yield response
 
     def _ask(self, method: str, path: str, accept: str) -> Response:
         url = f"{self._origin()}{path}"
@@ -170,32 +188,31 @@ class RegistryClient:
             message = f"{what} to something that is no address of the web"
         elif to.scheme == "http" and here.scheme == "https":
             message = f"{what} from https to http"
-        elif _is_private(to.hostname) and not _is_private(urlsplit(f"//{self._address}").hostname or ""):
-            message = f"{what} to {shown(to.hostname)}, an address of this machine or its network"
         if message:
             raise ImageError(f"the registry sends {message}", code="registry-error")
+        self._gate.check_written(to.hostname or "", what)
 
     @contextmanager
-    def _within(self, seconds: float) -> Iterator[None]:
+    def _within(self, seconds: float) -> Iterator[Deadline]:
         """A time in which everything inside must be done: at its end the connection is cut, however slowly it drips."""
         import requests
         import urllib3
 
         with self._opened()[1].deadline(seconds) as deadline:
             try:
-                yield
+                yield deadline
             except ImageError as error:
                 if deadline.passed:
                     # Half an answer looks like a wrong one.
-                    raise _late(f"nothing whole within {seconds:.0f} s") from error
+                    raise _late(deadline.reason) from error
                 raise
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
                 if deadline.passed or isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
-                    raise _late(f"nothing whole within {seconds:.0f} s") from error
+                    raise _late(deadline.reason) from error
                 message = f"no answer from the registry {shown(self._host)}: {_one_line(error)}"
                 raise ImageError(message, code="registry-error", hint=_hint(error)) from error
             if deadline.passed:
-                raise _late(f"nothing whole within {seconds:.0f} s")
+                raise _late(deadline.reason)
 
     def _opened(self) -> tuple[Session, Watch]:
         if self._closed:
@@ -203,7 +220,7 @@ class RegistryClient:
         if self._connection is None:
             from xraydiff.image.registry_transport import open_session
 
-            self._connection = open_session(sorted((_CERTIFICATES / self._host).glob("*.crt")))
+            self._connection = open_session(sorted((_CERTIFICATES / self._host).glob("*.crt")), self._gate)
         return self._connection
 
     def _origin(self) -> str:
@@ -343,29 +360,16 @@ def _same_site(one: SplitResult, other: SplitResult) -> bool:
 def _domain(host: str) -> str:
     """The registered domain of a name: two labels, three below `co.uk` and the like; empty for an address."""
     labels = host.rstrip(".").split(".")
-    if _address_of(host) is not None or len(labels) < 2:
+    if address_of(host) is not None or len(labels) < 2:
         return ""
     short_country = len(labels[-1]) == 2 and len(labels[-2]) <= 3
     take = 3 if short_country and len(labels) > 2 else 2
     return ".".join(labels[-take:])
 
 
-def _address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
-
-
 def _is_loopback(host: str) -> bool:
-    address = _address_of(host)
-    return host == "localhost" or host.endswith(".localhost") or (address is not None and address.is_loopback)
-
-
-def _is_private(host: str) -> bool:
-    """Whether a host is written as an address that is not of the public network."""
-    address = _address_of(host)
-    return _is_loopback(host) or (address is not None and not address.is_global)
+    address = address_of(host)
+    return is_local_name(host) or (address is not None and address.is_loopback)
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

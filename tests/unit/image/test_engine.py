@@ -229,6 +229,49 @@ def test_engine_that_exports_a_file_system(engine: Engine) -> None:
     assert "a tar of a file system" in str(error)
 
 
+@pytest.mark.parametrize("announced", [None, 10_000_000], ids=["chunked", "by its length"])
+def test_engine_that_drips(announced: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that come one by one keep every timeout of a socket away."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            if not self.path.endswith("/get"):
+                body = as_json({"ApiVersion": "1.41", "MinAPIVersion": "1.24", **IMAGE})
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+                return
+            self.send_response(200)
+            length = ("Content-Length", str(announced)) if announced else ("Transfer-Encoding", "chunked")
+            self.send_header(*length)
+            self.end_headers()
+            with suppress(OSError):
+                while not stop.wait(0.05):
+                    self.wfile.write(b"\0" if announced else b"1\r\n\0\r\n")
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    stop = threading.Event()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{server.server_port}")
+    try:
+        error = refused("docker:app:1", limits=Limits(engine_seconds=1))
+    finally:
+        stop.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert error.code == "engine-error"
+    assert "too slow" in str(error)
+
+
 def test_engine_that_falls_silent(engine: Engine) -> None:
     engine.stall = threading.Event()
     error = refused("docker:app:1", limits=Limits(engine_seconds=1))
