@@ -60,7 +60,7 @@ SHAPES: dict[str, Callable[[], str]] = {
 LOAD = """
 import resource, sys
 from pathlib import Path
-from xraydiff.cli import run
+from xraydiff.cli import _worked as run
 run(["report", sys.argv[1]])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 if len(sys.argv) > 3:

@@ -82,9 +82,6 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         _say("interrupted")
         return Exit.INTERRUPTED
-    except MemoryError:
-        _say("needs more memory than there is")
-        return Exit.NOT_READ
     except OSError as error:
         _say(error.strerror or "input or output failed")
         return Exit.NOT_READ

@@ -485,8 +485,6 @@ def _stored(path: Path) -> Report:
     try:
         # The text is the loader's alone, which drops it when it is read.
         return load_report(_bounded(path, DEFAULT.report))
-    except MemoryError:
-        raise ReportError(f"{escaped(path.name)}: needs more memory than there is") from None
     except OSError as error:
         raise UsageError(f"{escaped(path.name)}: {error.strerror}") from error
     except ReportError as error:
