@@ -316,6 +316,15 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Closure:
+    """A missing path that is asked for, and the missing paths that nothing asks for but it, directly or in turn."""
+
+    path: str
+    needs: tuple[str, ...]
+    """Sorted; `path` itself is not among them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One cause and what follows from it."""
 
@@ -334,6 +343,8 @@ class Finding:
     """ImagePaths to put back."""
     fingerprint: str = ""
     """Filled in by the rules room: see DESIGN.md section 6."""
+    closures: tuple[Closure, ...] = ()
+    """By path. What of `restore` is in none of them is asked for itself; so is all of it where there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -364,6 +375,29 @@ class Decision:
     reason: str
     """The policy line or waiver that decided."""
     waived: bool = False
+    uncovered: tuple[str, ...] = ()
+    """Of a blocked finding: the missing paths that neither a waiver nor the baseline accepts, sorted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapDecision:
+    """What a policy decided about one gap: a file that the walk reached and that was not read whole."""
+
+    image: str
+    """`original` or `slim`."""
+    path: str
+    """Empty for the image config, which a waiver calls `config`."""
+    reader: str
+    """The reader that gave up, or the language that has none."""
+    code: str
+    """The stable word of the reason, as `too-large`."""
+    message: str
+    hint: str
+    """What a person can do about it."""
+    blocked: bool
+    reason: str
+    """The policy line or waiver that decided."""
+    waived: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,6 +409,8 @@ class Verdict:
     decisions: tuple[Decision, ...] = ()
     notes: tuple[str, ...] = ()
     """Expired or unused waivers, in the policy's order."""
+    gaps: tuple[GapDecision, ...] = ()
+    """One for each gap of the report, in its order."""
 
 
 # --- what an image is made of, as inventories see it ------------------------------------------------------------------

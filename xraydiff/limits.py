@@ -243,6 +243,9 @@ class Limits:
     """Time for a credential helper: some unlock a keyring or ask a cloud."""
     policy: int = MIB
     """A policy file."""
+    policy_globs: int = 1_000
+    """Globs in the waivers of a policy: each may be compared with every missing path. Paths as they are, are looked
+    up and not counted."""
     creport: int = 32 * MIB
     """The minifier's report: 250 bytes a file that its run used, and 150 for each that it looked for."""
     include_file: int = MIB

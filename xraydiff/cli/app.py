@@ -75,6 +75,13 @@ class SuggestFormat(StrEnum):
     MINT = "mint"
 
 
+class GateFormat(StrEnum):
+    """How a verdict is shown."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+
+
 class FilesFormat(StrEnum):
     """How a listing is shown."""
 
@@ -348,6 +355,7 @@ def gate(
         Path | None,
         typer.Option("--baseline", envvar="XRAYDIFF_BASELINE", help="A report whose findings are accepted."),
     ] = None,
+    output_format: Annotated[GateFormat, typer.Option("--format", envvar="XRAYDIFF_FORMAT")] = GateFormat.TEXT,
     platform: Platform = None,
     companions: Companions = None,
     creport: Creport = None,
@@ -357,6 +365,7 @@ def gate(
     """Say whether the merge may pass: exit 0, 1 when blocked."""
     from xraydiff.pipeline import load_policy
     from xraydiff.policy import evaluate
+    from xraydiff.report.markdown import render_gate_markdown
     from xraydiff.report.text import render_verdict
 
     chosen = load_policy(policy)
@@ -367,7 +376,8 @@ def gate(
         raise UsageError(f"a stored report is judged as it is: give {option} to the comparison that makes it")
     judged = _stored(Path(first)) if slim is None else _compared(first, slim, platform, quiet=quiet, beside=beside)[0]
     verdict = evaluate(judged, chosen, today=dt.datetime.now(tz=dt.UTC).date(), baseline=accepted)
-    write(render_verdict(judged, verdict), None)
+    render = render_verdict if output_format is GateFormat.TEXT else render_gate_markdown
+    write(render(judged, verdict), None)
     if not judged.complete:
         return _incomplete(judged, allowed=False)
     return Exit.OK if verdict.passed else Exit.BLOCKED

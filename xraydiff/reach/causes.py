@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from xraydiff.facts import Certainty, EdgeKind, Evidence, FileType, NodeKind, OwnerKind, When
+from xraydiff.facts import Certainty, Closure, EdgeKind, Evidence, FileType, NodeKind, OwnerKind, When
 from xraydiff.paths import ImagePath, basename, parent
 from xraydiff.reach import Missing, Reach
 from xraydiff.reach.parts import BY as PARTS
@@ -56,6 +56,8 @@ class Cause:
     """All of it with its closure, sorted."""
     certainty: Certainty
     when: When
+    closures: tuple[Closure, ...] = ()
+    """Which of `restore` only follow from a direct target."""
 
     @property
     def chain(self) -> tuple[Evidence, ...]:
@@ -83,7 +85,8 @@ def causes(reach: Reach) -> tuple[Cause, ...]:
         top = reach.missing.get(path, members[0])
         need = need_of(top)
         groups.setdefault((need.value, _source(top), _subject(top), top.certainty), []).append(top)
-    found = [_cause(Need(key[0]), key[1], tops, closure) for key, tops in groups.items()]
+    asked = _asked_by_kept(reach)
+    found = [_cause(Need(key[0]), key[1], tops, closure, asked) for key, tops in groups.items()]
     return tuple(sorted(found, key=lambda cause: (cause.need, cause.source, cause.first.path)))
 
 
@@ -161,10 +164,31 @@ def _subject(missing: Missing) -> str:
     return missing.owner.package or parent(missing.cause)
 
 
-def _cause(need: Need, source: str, tops: list[Missing], closure: dict[ImagePath, list[Missing]]) -> Cause:
+def _asked_by_kept(reach: Reach) -> dict[str, Certainty]:
+    """The missing paths that something kept asks for, with the most certain of these edges.
+
+    The best chain to such a path may still lead through another missing one; who accepts that one has not accepted it.
+    """
+    found: dict[str, Certainty] = {}
+    for step in reach.followed:
+        path = step.edge.target.path
+        if step.missing and step.edge.source.path not in reach.missing:
+            found[path] = max(step.certainty, found.get(path, Certainty.NONE))
+    return found
+
+
+def _cause(
+    need: Need,
+    source: str,
+    tops: list[Missing],
+    closure: dict[ImagePath, list[Missing]],
+    asked: Mapping[str, Certainty],
+) -> Cause:
     tops.sort(key=lambda one: (-one.certainty, len(one.chain), one.path))
     least = min(tops[0].certainty, Certainty.LIKELY)
     restore = {member.path for top in tops for member in closure[top.cause] if member.certainty >= least}
+    itself = {path for path in restore if asked.get(path, Certainty.NONE) >= least}
+    follows = {top.cause: restore.intersection(one.path for one in closure[top.cause]) - itself for top in tops}
     return Cause(
         need=need,
         source=source,
@@ -172,7 +196,15 @@ def _cause(need: Need, source: str, tops: list[Missing], closure: dict[ImagePath
         restore=tuple(sorted(restore)),
         certainty=tops[0].certainty,
         when=_when(tops),
+        closures=tuple(_closures(follows)),
     )
+
+
+def _closures(follows: Mapping[ImagePath, set[ImagePath]]) -> Iterator[Closure]:
+    for path in sorted(follows):
+        needs = tuple(sorted(follows[path] - {path}))
+        if needs:
+            yield Closure(path=path, needs=needs)
 
 
 def _when(tops: Iterable[Missing]) -> When:

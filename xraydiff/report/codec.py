@@ -333,7 +333,7 @@ def _json_text_in(value: Any) -> str | None:
 _TEXT = _Codec(_text_out, _text_in)
 _JSON_TEXT = _Codec(_same, _json_text_in)
 _AS_IS: dict[type, tuple[str, ...]] = {ReportedConfigChange: ("before", "after")}
-_LATER: dict[type, tuple[str, ...]] = {Problem: ("reader", "hint")}
+_LATER: dict[type, tuple[str, ...]] = {Problem: ("reader", "hint"), Finding: ("closures",)}
 _INTEGER = _Codec(_same, _integer_in)
 _BOOLEAN = _Codec(_same, _boolean_in)
 

@@ -9,11 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from xraydiff.facts import Certainty, Evidence, Finding, Problem
+from xraydiff.facts import Certainty, Decision, Evidence, Finding, GapDecision, Problem, Verdict
 from xraydiff.report.document import Report
-from xraydiff.report.text import chain, counted, cut, largest, outlook_reason, shown, size, worst_first
+from xraydiff.report.text import (
+    TO_ACCEPT,
+    chain,
+    counted,
+    cut,
+    largest,
+    outlook_reason,
+    shown,
+    size,
+    verdict_sentence,
+    worst_first,
+)
+from xraydiff.report.waivers import waiver_lines
 
-__all__ = ["render_markdown"]
+__all__ = ["render_gate_markdown", "render_markdown"]
 
 _MESSAGE = 300
 _CHAIN = 600
@@ -34,6 +46,56 @@ def render_markdown(report: Report, *, limit: int = 10) -> str:
         parts.append("**Not read whole**: this is only part of the truth, and a gate fails.")
     parts += [*_gaps(report.problems, limit), *_findings(report.findings, limit), *_removed(report), *_next(report)]
     return "\n\n".join(parts) + "\n"
+
+
+def render_gate_markdown(report: Report, verdict: Verdict, *, limit: int = 50) -> str:
+    """GitHub-flavoured Markdown: the verdict, at most `limit` findings and gaps each, the waivers to paste."""
+    findings = worst_first(report.findings)
+    word = "passed" if verdict.passed else "blocked"
+    parts = [f"## xraydiff gate: {word}", f"{_pair(report)}: **{word}**: {prose(verdict_sentence(verdict))}"]
+    parts += [*_decided(findings, verdict.decisions, limit), *_decided_gaps(verdict.gaps, limit)]
+    if verdict.notes:
+        parts.append("\n".join(f"- {prose(note)}" for note in verdict.notes))
+    waivers = waiver_lines(report, verdict, findings)
+    if waivers:
+        text = "\n".join(waivers)
+        parts += [f"<details><summary>{TO_ACCEPT}</summary>", f"```yaml\n{text}\n```", "</details>"]
+    return "\n\n".join(parts) + "\n"
+
+
+def _decided(findings: Sequence[Finding], decisions: Sequence[Decision], limit: int) -> list[str]:
+    """The findings that are blocked, then those that are waived."""
+    by_fingerprint = {decision.fingerprint: decision for decision in decisions}
+    told = [(finding, by_fingerprint.get(finding.fingerprint)) for finding in findings]
+    chosen = [(f, d) for f, d in told if d and d.blocked] + [(f, d) for f, d in told if d and d.waived]
+    rows = [
+        f"| {_word(decision)} | {code(finding.rule)} | {_what(finding)} | {_paths(decision.uncovered)} "
+        f"| {prose(decision.reason)} |"
+        for finding, decision in chosen
+    ]
+    return _table(("decision", "rule", "what", "not accepted", "why"), rows, limit)
+
+
+def _decided_gaps(gaps: Sequence[GapDecision], limit: int) -> list[str]:
+    """The gaps that are blocked, then those that are waived."""
+    chosen = [gap for gap in gaps if gap.blocked] + [gap for gap in gaps if gap.waived]
+    rows = [
+        f"| {_word(gap)} | {code(gap.image + ': ' + (gap.path or 'config'), _MESSAGE)} | {code(gap.reader, _MESSAGE)} "
+        f"| {code(gap.code)} {prose(gap.message)} | {prose(gap.hint)} | {prose(gap.reason)} |"
+        for gap in chosen
+    ]
+    return _table(("decision", "not read whole", "reader", "reason", "what to do", "why"), rows, limit)
+
+
+def _word(decision: Decision | GapDecision) -> str:
+    return "blocked" if decision.blocked else "waived"
+
+
+def _table(heads: Sequence[str], rows: Sequence[str], limit: int) -> list[str]:
+    if not rows:
+        return []
+    table = "\n".join([f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", *rows[:limit]])
+    return [table] if len(rows) <= limit else [table, f"and {len(rows) - limit:,} more"]
 
 
 def code(text: str, limit: int = 0) -> str:

@@ -37,7 +37,7 @@ def where(path: Sequence[str | int]) -> str:
 
 @cache
 def schema(name: str) -> dict[str, object]:
-    """A schema of ours by its name: `report-1`, `inspection-1` or `policy-1`."""
+    """A schema of ours by its name: `report-1`, `inspection-1`, `policy-1` or `policy-2`."""
     found = json.loads(resource("schemas", f"{name}.json"))
     if not isinstance(found, dict):
         msg = f"schema {name} is no object"
@@ -56,8 +56,11 @@ def validate_inspection(data: object) -> Fault | None:
 
 
 def validate_policy(data: object) -> Fault | None:
-    """The first thing that schemas/policy-1.json refuses, or None."""
-    return _first_fault("policy-1", data)
+    """The first thing that the schema of the policy's version refuses, or None; policy-2 where it gives none."""
+    version = data.get("version", 2) if isinstance(data, dict) else 2
+    if version not in (1, 2) or not isinstance(version, int) or isinstance(version, bool):
+        return Fault(path=("version",), message="must be 1 or 2")
+    return _first_fault(f"policy-{version}", data)
 
 
 @cache

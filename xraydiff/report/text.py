@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from xraydiff.escaping import escaped
 from xraydiff.facts import (
     Certainty,
+    Decision,
     ElfDetails,
     ElfVersions,
     Evidence,
     Finding,
+    GapDecision,
     Inventory,
     Outlook,
     Problem,
@@ -25,11 +27,13 @@ from xraydiff.facts import (
     When,
 )
 from xraydiff.report.document import ImageSummary, Inspection, RemovedBy, Report, ReportedConfigChange
+from xraydiff.report.waivers import waiver_lines
 
 if TYPE_CHECKING:
     from xraydiff.dependency_graph import Explanation
 
 __all__ = [
+    "TO_ACCEPT",
     "Line",
     "Style",
     "counted",
@@ -43,6 +47,7 @@ __all__ = [
     "shown",
     "size",
     "verdict_lines",
+    "verdict_sentence",
     "worst_first",
 ]
 
@@ -54,6 +59,7 @@ _STEPS = 6
 _VALUE = 60
 _ELF = 200
 _MESSAGE = 400
+TO_ACCEPT = "To accept what is blocked, say why in a policy of version 2:"
 
 _WHEN = {When.START: ", at start", When.USE: ", in use", When.OPERATE: ", in operation", None: ""}
 
@@ -493,22 +499,59 @@ def _by_tool_class(held: Inventory) -> list[str]:
 
 
 def verdict_lines(report: Report, verdict: Verdict) -> list[Line]:
-    """What a gate says: passed or not, each finding that blocks or is waived with its reason, then notes."""
-    by_fingerprint = {finding.fingerprint: finding for finding in report.findings}
+    """What a gate says: passed or not, what blocks or is waived with its reason, notes, and the waivers to paste."""
+    findings = worst_first(report.findings)
     blocked = [d for d in verdict.decisions if d.blocked]
-    waived = [d for d in verdict.decisions if d.waived]
-    word = "PASSED" if verdict.passed else "BLOCKED" if verdict.complete else "BLOCKED, NOT READ WHOLE"
-    told = f"{counted(len(blocked), 'finding')} blocked, {len(waived):,} waived"
-    lines = [Line(style=Style.GOOD if verdict.passed else Style.CRITICAL, text=f"Gate: {word}: {told}")]
+    lines = [Line(style=Style.GOOD if verdict.passed else Style.CRITICAL, text=f"Gate: {verdict_sentence(verdict)}")]
     if report.summary.identical:
         lines.append(Line(style=Style.GOOD, text="  identical: nothing to compare"))
-    order = {finding.fingerprint: index for index, finding in enumerate(worst_first(report.findings))}
-    for title, group in (("blocked", blocked), ("waived", waived)):
-        for decision in sorted(group, key=lambda d: order.get(d.fingerprint, 0)):
-            finding = by_fingerprint.get(decision.fingerprint)
-            what = shown(f"{finding.rule} {finding.message}", _MESSAGE) if finding else ""
-            style = Style(finding.severity.word) if finding and decision.blocked else Style.DIM
-            lines.append(Line(style=style, text=f"  {title} {shown(decision.fingerprint)} {what}"))
-            lines.append(Line(style=Style.DIM, text=f"    {shown(decision.reason, _MESSAGE)}"))
+    lines += [
+        *_decided(findings, blocked, "blocked"),
+        *_decided_gaps([gap for gap in verdict.gaps if gap.blocked], "blocked"),
+        *_decided(findings, [d for d in verdict.decisions if d.waived], "waived"),
+        *_decided_gaps([gap for gap in verdict.gaps if gap.waived], "waived"),
+    ]
     lines += [Line(style=Style.WARN, text=f"  note: {shown(note, _MESSAGE)}") for note in verdict.notes]
+    waivers = waiver_lines(report, verdict, findings)
+    if waivers:
+        lines += [Line(), Line(text=TO_ACCEPT), *(Line(style=Style.DIM, text=line) for line in waivers)]
+    return lines
+
+
+def verdict_sentence(verdict: Verdict) -> str:
+    """`BLOCKED: 1 finding and 2 gaps blocked, 0 waived`."""
+    word = "PASSED" if verdict.passed else "BLOCKED" if verdict.complete else "BLOCKED, NOT READ WHOLE"
+    gaps = sum(gap.blocked for gap in verdict.gaps)
+    told = counted(sum(decision.blocked for decision in verdict.decisions), "finding")
+    if gaps:
+        told += f" and {counted(gaps, 'gap')}"
+    waived = sum(decision.waived for decision in verdict.decisions) + sum(gap.waived for gap in verdict.gaps)
+    return f"{word}: {told} blocked, {waived:,} waived"
+
+
+def _decided(findings: Sequence[Finding], decisions: Sequence[Decision], word: str) -> list[Line]:
+    by_fingerprint = {finding.fingerprint: finding for finding in findings}
+    order = {finding.fingerprint: index for index, finding in enumerate(findings)}
+    lines: list[Line] = []
+    for decision in sorted(decisions, key=lambda d: order.get(d.fingerprint, 0)):
+        finding = by_fingerprint.get(decision.fingerprint)
+        what = shown(f"{finding.rule} {finding.message}", _MESSAGE) if finding else ""
+        style = Style(finding.severity.word) if finding and decision.blocked else Style.DIM
+        lines.append(Line(style=style, text=f"  {word} {shown(decision.fingerprint)} {what}"))
+        lines.append(Line(style=Style.DIM, text=f"    {shown(decision.reason, _MESSAGE)}"))
+        if finding and 0 < len(decision.uncovered) < len(finding.restore):
+            lines.append(Line(text=f"    not accepted: {some_paths(decision.uncovered)}"))
+    return lines
+
+
+def _decided_gaps(gaps: Sequence[GapDecision], word: str) -> list[Line]:
+    lines: list[Line] = []
+    for gap in gaps:
+        place = f"{shown(gap.image)}: {shown(gap.path) or 'config'}"
+        said = f"{shown(gap.code)}: {shown(gap.message, _MESSAGE)}"
+        style = Style.WARN if gap.blocked else Style.DIM
+        lines.append(Line(style=style, text=f"  {word} {place} not read whole by {shown(gap.reader)}: {said}"))
+        lines.append(Line(style=Style.DIM, text=f"    {shown(gap.reason, _MESSAGE)}"))
+        if gap.blocked and gap.hint:
+            lines.append(Line(text=f"    to do: {shown(gap.hint, _MESSAGE)}"))
     return lines

@@ -90,6 +90,7 @@ def missed(
         count=len(cause.direct),
         evidence=cause.chain,
         restore=cause.restore,
+        closures=cause.closures,
     )
 
 

@@ -42,6 +42,7 @@ def start_broken(sight: Sight) -> Iterator[Finding]:
             count=len(sight.start.direct) if sight.start is not None else 1,
             evidence=sight.reach.broken_start,
             restore=sight.start.restore if sight.start is not None else (last.target,),
+            closures=sight.start.closures if sight.start is not None else (),
         )
 
 

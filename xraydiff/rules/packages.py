@@ -49,4 +49,5 @@ def package_kept_in_part(sight: Sight) -> Iterator[Finding]:
             count=len(cause.direct),
             evidence=cause.chain,
             restore=cause.restore,
+            closures=cause.closures,
         )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from xraydiff.diff import ImageDiff
 from xraydiff.errors import PluginError, XraydiffError
-from xraydiff.facts import Finding, OwnerKind
-from xraydiff.paths import basename, encoded
+from xraydiff.facts import Closure, Finding, OwnerKind
+from xraydiff.owners import Owners
+from xraydiff.paths import basename, encoded, image_path
 from xraydiff.rules import Rule, Sight
 
 _NOT_A_PAIR = "IMG001"
@@ -30,20 +31,20 @@ def findings(rules: Sequence[Rule], sight: Sight) -> tuple[Finding, ...]:
     merged: dict[str, Finding] = {}
     for rule in judging(rules, sight.diff):
         for found in _checked(rule, sight):
-            marked = replace(found, fingerprint=fingerprint(found))
+            marked = replace(found, fingerprint=fingerprint(found, sight.owners))
             known = merged.get(marked.fingerprint)
             merged[marked.fingerprint] = _joined(known, marked) if known else marked
     return tuple(sorted(merged.values(), key=_order))
 
 
-def fingerprint(finding: Finding) -> str:
+def fingerprint(finding: Finding, owners: Owners) -> str:
     """16 hex digits that a rebuild with newer packages keeps: rule, kind and name of the subject, first own node.
 
-    Version digits of a package's path and of a soname are replaced by `*`; sizes, digests, layers and other findings
-    never count.
+    Version digits of a package's path and of its sonames are replaced by `*`, never those of an application's path:
+    its v1.dat and v2.dat are two things. Sizes, digests, layers and other findings never count.
     """
     subject = finding.subject
-    if finding.subject_kind == "path":
+    if finding.subject_kind == "path" and owners.owner(image_path(subject)).kind is not OwnerKind.APPLICATION:
         soname = _SONAME.match(basename(subject))
         subject = soname[1] if soname else _DIGITS.sub("*", subject)
     first = next(
@@ -74,7 +75,24 @@ def _joined(one: Finding, other: Finding) -> Finding:
         worse,
         count=one.count + other.count,
         restore=tuple(sorted({*one.restore, *other.restore})),
+        closures=tuple(_closures(one, other)),
     )
+
+
+def _closures(one: Finding, other: Finding) -> Iterator[Closure]:
+    """What follows from another missing path in both findings, or is in one of them alone."""
+    itself = _asked_themselves(one) | _asked_themselves(other)
+    needs: dict[str, set[str]] = {}
+    for closure in (*one.closures, *other.closures):
+        needs.setdefault(closure.path, set()).update(closure.needs)
+    for path in sorted(needs):
+        left = tuple(sorted(needs[path] - itself))
+        if left:
+            yield Closure(path=path, needs=left)
+
+
+def _asked_themselves(finding: Finding) -> set[str]:
+    return set(finding.restore).difference(*(closure.needs for closure in finding.closures))
 
 
 def _order(finding: Finding) -> tuple[int, int, str, str, str]:

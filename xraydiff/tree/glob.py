@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from xraydiff.tree import FileTree
 
 _MAGIC = re.compile(r"[*?\[]")
+_QUOTED = re.compile(r"\[([*?\[])\]")
 _ANY_DEPTH = "**"
 _Place = tuple[str, ImagePath]
 """A directory as the pattern spells it (empty for the root), and its real path."""
@@ -58,6 +59,16 @@ def matches(path: str, pattern: str) -> bool:
         if not reached:
             return False
     return len(names) in reached
+
+
+def quoted(path: str) -> str:
+    """The pattern that matches a path and nothing else: `/app/[id].js` is `/app/[[]id].js`."""
+    return _MAGIC.sub(r"[\g<0>]", path)
+
+
+def unquoted(pattern: str) -> str | None:
+    """The one path that a pattern matches, or None where it is a glob that may match others."""
+    return None if _MAGIC.search(_QUOTED.sub("", pattern)) else _QUOTED.sub(r"\1", pattern)
 
 
 def _fits(name: str, part: str) -> bool:

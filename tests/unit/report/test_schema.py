@@ -14,7 +14,7 @@ from xraydiff.report.document import Inspection, Report
 from xraydiff.report.resources import resource, resource_path
 from xraydiff.report.schema import schema, validate_inspection, validate_policy, validate_report
 
-NAMES = ("report-1", "inspection-1", "policy-1")
+NAMES = ("report-1", "inspection-1", "policy-1", "policy-2")
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -149,7 +149,7 @@ def test_a_fault_does_not_repeat_the_value() -> None:
     assert "\x1b" not in str(unknown)
 
 
-@pytest.mark.parametrize(("document", "name"), [("report.md", "report-1"), ("policy.md", "policy-1")])
+@pytest.mark.parametrize(("document", "name"), [("report.md", "report-1"), ("policy.md", "policy-2")])
 def test_the_documentation_names_every_key(document: str, name: str) -> None:
     text = (ROOT / "docs" / document).read_text()
     rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| `")]
