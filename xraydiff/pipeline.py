@@ -225,7 +225,7 @@ def _judge(
 
 def _sight(pair: _Pair, reach: Reach | None, run: Run) -> Sight:
     """What rules look at; what breaks the start stands apart from the other causes."""
-    missed = causes(reach) if reach else ()
+    missed = causes(reach, pair.trees[0]) if reach else ()
     start = next((cause for cause in missed if reach and cause.chain == reach.broken_start), None)
     return Sight(
         original=pair.trees[0],

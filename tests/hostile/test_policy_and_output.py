@@ -32,7 +32,7 @@ from xraydiff.facts import (
 from xraydiff.policy import Policy, evaluate, load_policy, parse_policy
 from xraydiff.report.codec import dump_report
 from xraydiff.report.document import ImageSummary, RemovedBy, Report, ReportedConfigChange, Summary
-from xraydiff.report.markdown import render_markdown
+from xraydiff.report.markdown import render_gate_markdown, render_markdown
 from xraydiff.report.text import render_text, render_verdict
 
 TODAY = date(2026, 6, 1)
@@ -131,6 +131,14 @@ def full(name: str) -> Report:
     return report(name, finding(name, name), complete=False, problems=(problem, gap))
 
 
+def blocked(name: str) -> Report:
+    """A report whose finding and gaps are all blocked, with a name in every field that an image decides."""
+    path = f"/{name}"
+    unread = Problem(image="slim", path=path, code="too-large", message=name, scope=Scope.ANALYSIS, fatal=False)
+    gaps = (replace(unread, reader=f"{name}x", hint=name), replace(unread, path="", reader=f"{name}y", hint=name))
+    return report(name, finding(path, name), problems=gaps)
+
+
 def test_gate_incomplete() -> None:
     """154, 155: an image with a problem of reading never passes, finding or not, waived or not."""
     everything_waived = parse_policy(
@@ -216,6 +224,43 @@ def test_out_text_steers_nothing(name: str) -> None:
         assert fault(text) == ""
         assert not any(line.startswith("/") for line in text.split("\n"))  # a forge obeys `/merge` in a comment
         text.encode("utf-8")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_out_verdict_steers_nothing(name: str) -> None:
+    """26, 160: nor does what the gate says, and what it gives to paste is a policy again."""
+    loaded = blocked(name)
+    verdict = evaluate(loaded, load_policy(), today=TODAY)
+    text, markdown = render_verdict(loaded, verdict), render_gate_markdown(loaded, verdict)
+    for shown in (text, markdown):
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]", shown)
+        assert not any(line.lstrip().startswith("::") for line in shown.split("\n"))
+        assert not re.search(r"##\w*\[", shown)
+        shown.encode("utf-8")
+    pasted = text[text.index("\nwaivers:") :]
+    assert pasted == markdown[markdown.index("\nwaivers:") : markdown.index("```\n\n</details>")]
+    policy = parse_policy("version: 2\nblock: [{severity: high, certainty: likely}]" + pasted)
+    assert evaluate(loaded, policy, today=TODAY).passed
+    assert evaluate(blocked("other"), policy, today=TODAY).passed is (name == "other")
+
+
+def test_out_verdict_as_a_parser_sees_it() -> None:
+    """160: hostile text only within code."""
+    markdown_it = pytest.importorskip("markdown_it", reason="comes with rich")
+    parser = markdown_it.MarkdownIt("commonmark").enable("table")
+    known: set[tuple[str, ...]] = set()
+    for name in ("tame", *HOSTILE):
+        loaded = blocked(name)
+        verdict = evaluate(loaded, load_policy(), today=TODAY)
+        tokens = parser.parse(render_gate_markdown(loaded, verdict))
+        known.add(tuple(token.type for token in tokens))
+        for token in tokens:
+            for child in token.children or ():
+                if child.type == "html_inline":
+                    assert child.content == "<br>"
+                if child.type == "text":
+                    assert not re.search("[@#<&]|http|www", child.content)
+    assert len(known) == 1
 
 
 @pytest.mark.parametrize("name", HOSTILE)

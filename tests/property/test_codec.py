@@ -16,6 +16,7 @@ from xraydiff.errors import ReportError
 from xraydiff.facts import (
     Certainty,
     Certificate,
+    Closure,
     EdgeKind,
     Evidence,
     FileType,
@@ -146,6 +147,7 @@ findings = st.builds(
     evidence=several(evidence),
     restore=several(paths),
     fingerprint=hexes,
+    closures=several(st.builds(Closure, path=paths, needs=st.lists(paths, min_size=1, max_size=2).map(tuple))),
 )
 suggestions = st.builds(
     Suggestion,

@@ -14,7 +14,6 @@ from xraydiff.policy.model import ANY, Waiver
 from xraydiff.policy.patterns import Patterns
 from xraydiff.report.document import Report
 
-_DIGITS = re.compile(r"[0-9]+")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 _SONAME = re.compile(r"(.+\.so)(?:\.[0-9.]+)?")
 _WHENS = {When.START: 0, When.USE: 1, When.OPERATE: 2, None: 3}
@@ -178,11 +177,11 @@ class _Versions:
     def __init__(self, report: Report) -> None:
         # All of node_modules goes by the name of npm, whose version is not theirs.
         changes = (change for change in report.removed if change.package and "/node_modules/" not in change.path)
-        self._packages = {change.path: _DIGITS.sub("*", change.package) for change in changes}
+        self._packages = {change.path: _NUMBER.sub("*", change.package) for change in changes}
         self._held: dict[str, set[str]] = {}
         for package in report.original_inventory.packages:
             epoch, _, version = package.version.rpartition(":")
-            self._held.setdefault(_DIGITS.sub("*", package.name), set()).add(version or epoch)
+            self._held.setdefault(_NUMBER.sub("*", package.name), set()).add(version or epoch)
 
     def name(self, path: str) -> tuple[str, str] | None:
         """Package and path, without the digits that are the package's version; None for what is of no package."""

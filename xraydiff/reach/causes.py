@@ -12,6 +12,7 @@ from xraydiff.paths import ImagePath, basename, parent
 from xraydiff.reach import Missing, Reach
 from xraydiff.reach.parts import BY as PARTS
 from xraydiff.reach.told import ASKED, USED
+from xraydiff.tree import FileTree
 
 
 class Need(StrEnum):
@@ -75,7 +76,7 @@ class Cause:
         return self.direct[0]
 
 
-def causes(reach: Reach) -> tuple[Cause, ...]:
+def causes(reach: Reach, original: FileTree) -> tuple[Cause, ...]:
     """All missing paths, grouped; sorted by need, source and first path."""
     groups: dict[tuple[str, str, str, int], list[Missing]] = {}
     closure: dict[ImagePath, list[Missing]] = {}
@@ -85,7 +86,7 @@ def causes(reach: Reach) -> tuple[Cause, ...]:
         top = reach.missing.get(path, members[0])
         need = need_of(top)
         groups.setdefault((need.value, _source(top), _subject(top), top.certainty), []).append(top)
-    asked = _asked_by_kept(reach)
+    asked = _asked_by_kept(reach, original)
     found = [_cause(Need(key[0]), key[1], tops, closure, asked) for key, tops in groups.items()]
     return tuple(sorted(found, key=lambda cause: (cause.need, cause.source, cause.first.path)))
 
@@ -164,15 +165,15 @@ def _subject(missing: Missing) -> str:
     return missing.owner.package or parent(missing.cause)
 
 
-def _asked_by_kept(reach: Reach) -> dict[str, Certainty]:
-    """The missing paths that something kept asks for, with the most certain of these edges.
+def _asked_by_kept(reach: Reach, original: FileTree) -> dict[str, Certainty]:
+    """The missing paths that something kept asks for, links followed, with the most certain of these edges.
 
     The best chain to such a path may still lead through another missing one; who accepts that one has not accepted it.
     """
     found: dict[str, Certainty] = {}
     for step in reach.followed:
-        path = step.edge.target.path
         if step.missing and step.edge.source.path not in reach.missing:
+            path = original.resolve(step.edge.target.path).path or step.edge.target.path
             found[path] = max(step.certainty, found.get(path, Certainty.NONE))
     return found
 

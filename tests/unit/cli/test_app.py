@@ -96,6 +96,21 @@ def test_a_waiver_for_everything_passes(tmp_path: Path) -> None:
     assert run(["gate", *PAIR, "--policy", str(policy)]) == 0
 
 
+def test_what_the_gate_prints_is_a_policy_that_passes(tmp_path: Path, capsysbinary: Capture) -> None:
+    """Pasted in place of the built-in policy's `waivers: []`, from the text as from the Markdown."""
+    assert run(["policy", "show"]) == 0
+    head, _ = output(capsysbinary)
+    for shown, end in (("text", None), ("markdown", "```\n\n</details>")):
+        assert run(["gate", *PAIR, "--format", shown]) == Exit.BLOCKED
+        told, _ = output(capsysbinary)
+        begin = told.index("\nwaivers:\n") + 1
+        waivers = told[begin : told.index(end) if end else None]
+        policy = tmp_path / f"{shown}.yaml"
+        policy.write_text(head.replace("waivers: []\n", waivers))
+        assert run(["gate", *PAIR, "--policy", str(policy)]) == Exit.OK
+        assert output(capsysbinary)[0].startswith("Gate: PASSED: 0 findings blocked, 6 waived\n")
+
+
 def test_certainty_and_budget_choose(capsysbinary: Capture) -> None:
     listed = {}
     for certainty in ("proven", "likely", "possible"):

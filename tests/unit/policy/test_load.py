@@ -7,251 +7,17 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.policy_reports import RULES, policy_text
 from xraydiff.errors import PolicyError
-from xraydiff.facts import Certainty, EdgeKind, Evidence, Finding, Firing, Inventory, Outlook, Severity, Verdict, When
+from xraydiff.facts import Severity
 from xraydiff.limits import Limits
-from xraydiff.policy import builtin_policy_text, evaluate, load_policy, parse_policy
-from xraydiff.report.document import ImageSummary, Report, Summary
+from xraydiff.policy import Waiver, builtin_policy_text, load_policy, parse_policy
 from xraydiff.report.schema import validate_policy
-
-TODAY = date(2026, 6, 1)
-IMAGE = ImageSummary(reference="a.tar", digest="", platform="", layers=1, files=1, bytes=1)
-RULES = ("CRT001", "ELF001", "SHL001", "TLS001")
-
-
-def report(
-    *findings: Finding, complete: bool = True, rules: tuple[str, ...] = RULES, identical: bool = False
-) -> Report:
-    summary = Summary(
-        kept=0,
-        removed=0,
-        added=0,
-        changed=0,
-        moved=0,
-        removed_bytes=0,
-        added_bytes=0,
-        layers="1 -> 1",
-        findings=tuple((s.word, 0) for s in sorted(Severity, reverse=True)),
-        removed_by_class=(),
-        removed_by_package=(),
-        outlook=Outlook.CLEAN,
-        identical=identical,
-    )
-    return Report(
-        tool="xraydiff",
-        complete=complete,
-        problems=(),
-        coverage=(),
-        rules=rules,
-        original=IMAGE,
-        slim=IMAGE,
-        summary=summary,
-        removed=(),
-        added=(),
-        changed=(),
-        config_changes=(),
-        original_inventory=Inventory(),
-        slim_inventory=Inventory(),
-        findings=findings,
-        suggestions=(),
-    )
-
-
-def finding(
-    rule: str = "ELF001",
-    severity: Severity = Severity.HIGH,
-    certainty: Certainty = Certainty.LIKELY,
-    *,
-    subject: str = "/usr/lib/libx.so.1",
-    when: When | None = When.USE,
-    asker: str = "",
-    restore: tuple[str, ...] = (),
-) -> Finding:
-    step = Evidence(
-        source=asker, target=subject, kind=EdgeKind.NEEDS, firing=Firing.NAMED, certainty=Certainty.POSSIBLE
-    )
-    return Finding(
-        rule=rule,
-        severity=severity,
-        certainty=certainty,
-        when=when,
-        subject=subject,
-        message="gone",
-        evidence=(step,) if asker else (),
-        restore=restore,
-        fingerprint="00000000000000aa",
-    )
-
-
-def policy_text(waivers: str = "", block: str = "  - {severity: high, certainty: likely}\n") -> str:
-    return f"version: 1\nblock:\n{block}" + (f"waivers:\n{waivers}" if waivers else "")
-
-
-def judged(one: Finding, text: str | None = None, today: date = TODAY) -> Verdict:
-    return evaluate(report(one), load_policy() if text is None else parse_policy(text), today=today)
-
-
-# --- the built-in policy
 
 
 def test_the_built_in_policy_is_its_own_text() -> None:
     assert replace(parse_policy(builtin_policy_text(), known_rules=RULES), name="") == load_policy()
     assert validate_policy(yaml.safe_load(builtin_policy_text())) is None
-
-
-@pytest.mark.parametrize(
-    ("severity", "certainty", "blocked"),
-    [
-        (Severity.CRITICAL, Certainty.PROVEN, True),
-        (Severity.HIGH, Certainty.LIKELY, True),
-        (Severity.HIGH, Certainty.POSSIBLE, False),
-        (Severity.CRITICAL, Certainty.POSSIBLE, False),
-        (Severity.MEDIUM, Certainty.PROVEN, False),
-        (Severity.INFO, Certainty.NONE, False),
-    ],
-)
-def test_high_and_likely_is_blocked(severity: Severity, certainty: Certainty, blocked: bool) -> None:
-    verdict = judged(finding(severity=severity, certainty=certainty))
-    assert verdict.passed is not blocked
-    assert verdict.decisions[0].blocked is blocked
-    assert verdict.decisions[0].reason
-
-
-@pytest.mark.parametrize(
-    ("rule", "asker", "blocked"),
-    [
-        ("TLS001", "/app/plugin.so", True),
-        ("TLS001", "script in /app/run.sh", True),
-        ("TLS001", "/usr/lib/x86_64-linux-gnu/libssl.so.3", False),
-        ("TLS001", "/app/venv/wheel.libs/libssl-3e69114b.so.1.1", False),
-        ("TLS001", "/usr/lib/libssl3.so", True),
-        ("CRT001", "/usr/lib/libcrypto.so.3", False),
-        ("CRT001", "/usr/lib/libcrypto.so.3/fetch", True),
-        ("CRT001", "/lib/ld-musl-x86_64.so.1", False),
-        ("CRT001", "/lib/libc.so.6", False),
-        ("CRT001", "/usr/bin/curl", True),
-        ("CRT001", "", True),
-        ("ELF001", "/app/plugin.so", False),
-    ],
-)
-def test_possible_is_enough_for_certificates_and_tls_unless_they_ask_themselves(
-    rule: str, asker: str, blocked: bool
-) -> None:
-    assert judged(finding(rule, Severity.HIGH, Certainty.POSSIBLE, asker=asker)).passed is not blocked
-    assert judged(finding(rule, Severity.MEDIUM, Certainty.POSSIBLE, asker=asker)).passed
-    assert judged(finding(rule, Severity.HIGH, Certainty.POSSIBLE, asker=asker, when=None)).passed
-
-
-def test_not_read_whole_never_passes() -> None:
-    verdict = evaluate(report(complete=False), load_policy(), today=TODAY)
-    assert not verdict.passed
-    assert not verdict.complete
-    assert verdict.notes == ("an image was not read whole, so nothing can pass",)
-    assert evaluate(report(), load_policy(), today=TODAY).passed
-
-
-def test_a_rule_that_did_not_run_cannot_pass() -> None:
-    old = report(rules=("CRT001", "ELF001"))
-    verdict = evaluate(old, load_policy(), today=TODAY)
-    assert not verdict.passed
-    assert verdict.notes == ("block[1].rules: TLS did not run for this report, so it cannot pass",)
-    assert evaluate(report(rules=(), identical=True), load_policy(), today=TODAY).passed
-
-
-# --- entries
-
-
-def test_an_entry_selects_by_all_its_keys() -> None:
-    text = policy_text(block="  - {severity: low, certainty: possible, rules: [SHL, ELF002], when: [start]}\n")
-    for rule, severity, certainty, when, blocked in (
-        ("SHL001", Severity.LOW, Certainty.POSSIBLE, When.START, True),
-        ("ELF002", Severity.HIGH, Certainty.PROVEN, When.START, True),
-        ("ELF001", Severity.HIGH, Certainty.PROVEN, When.START, False),
-        ("SHL001", Severity.INFO, Certainty.POSSIBLE, When.START, False),
-        ("SHL001", Severity.LOW, Certainty.NONE, When.START, False),
-        ("SHL001", Severity.LOW, Certainty.POSSIBLE, When.USE, False),
-        ("SHL001", Severity.LOW, Certainty.POSSIBLE, None, False),
-    ):
-        decision = judged(finding(rule, severity, certainty, when=when), text).decisions[0]
-        assert decision.blocked is blocked
-        told = "block[0]: severity low or more, certainty possible or more, SHL or ELF002"
-        assert decision.reason == (told if blocked else "no entry of the policy selects it")
-
-
-# --- waivers and baseline
-
-
-def test_a_waiver_by_fingerprint() -> None:
-    verdict = judged(finding(), policy_text("  - {fingerprint: 00000000000000aa, reason: switched off}\n"))
-    assert verdict.passed
-    assert verdict.decisions[0].waived
-    assert verdict.decisions[0].reason == "waivers[0]: switched off"
-    assert verdict.notes == ()
-
-
-def test_a_waiver_holds_until_its_last_day() -> None:
-    text = policy_text("  - {fingerprint: 00000000000000aa, reason: r, expires: 2026-06-01}\n")
-    assert judged(finding(), text, date(2026, 6, 1)).decisions[0].reason == "waivers[0]: r (until 2026-06-01)"
-    late = judged(finding(), text, date(2026, 6, 2))
-    assert not late.passed
-    assert late.notes == ("waivers[0] expired on 2026-06-01",)
-
-
-def test_an_unused_waiver_is_noted() -> None:
-    text = policy_text(
-        "  - {fingerprint: 00000000000000bb, reason: a}\n  - {fingerprint: 00000000000000aa, reason: b}\n"
-    )
-    assert judged(finding(), text).notes == ("waivers[0] waives nothing that would be blocked",)
-    mild = judged(finding(severity=Severity.LOW), text)
-    assert len(mild.notes) == 2
-    assert not mild.decisions[0].waived
-
-
-@pytest.mark.parametrize(
-    ("rule", "path", "waived"),
-    [
-        ("ELF001", "/usr/lib/libx.so.1", True),
-        ("ELF", "/usr/lib/libx.so.*", True),
-        ("ELF", "/usr/**", True),
-        ("ELF", "/usr/*", False),
-        ("ELF", "/usr/lib/libx.so", False),
-        ("ELF", "/usr/lib", False),
-        ("SHL", "/usr/**", False),
-        ("ELF002", "/usr/**", False),
-    ],
-)
-def test_a_waiver_by_rule_and_path(rule: str, path: str, waived: bool) -> None:
-    text = policy_text(f"  - {{rule: {rule}, path: '{path}', reason: r}}\n")
-    assert judged(finding(), text).passed is waived
-
-
-def test_a_subject_that_is_no_path_needs_all_its_paths() -> None:
-    text = policy_text("  - {rule: ELF, path: /opt/**, reason: r}\n")
-    assert judged(finding(subject="libx.so.1", restore=("/opt/a", "/opt/b/c")), text).passed
-    assert not judged(finding(subject="libx.so.1", restore=("/opt/a", "/usr/b")), text).passed
-    assert not judged(finding(subject="libx.so.1"), text).passed
-
-
-def test_odd_names_are_copied_from_the_report() -> None:
-    text = policy_text("  - {rule: ELF, path: '/caf\\xe9\\\\', reason: r}\n")
-    assert judged(finding(subject="/caf\udce9\\"), text).passed
-
-
-def test_a_baseline_accepts_what_has_not_become_worse() -> None:
-    old = report(finding(severity=Severity.HIGH, certainty=Certainty.LIKELY))
-    policy = load_policy()
-    same = evaluate(old, policy, today=TODAY, baseline=old)
-    assert same.passed
-    assert same.decisions[0].reason == "in the baseline"
-    for worse in (finding(severity=Severity.CRITICAL), finding(certainty=Certainty.PROVEN)):
-        verdict = evaluate(report(worse), policy, today=TODAY, baseline=old)
-        assert not verdict.passed
-        assert verdict.decisions[0].reason.endswith("worse than in the baseline")
-    other = replace(finding(), fingerprint="00000000000000ff")
-    assert not evaluate(report(other), policy, today=TODAY, baseline=old).passed
-
-
-# --- reading
 
 
 @pytest.mark.parametrize(
@@ -262,7 +28,9 @@ def test_a_baseline_accepts_what_has_not_become_worse() -> None:
         ("- 1\n", "p.yaml: line 1: must be an object"),
         ("version: 1\n", "p.yaml: line 1: block: is missing"),
         ("version: 1\nblock: []\n", "p.yaml: line 2: block: must not be empty"),
-        ("version: 2\nblock: []\n", "p.yaml: line 1: version: must be 1"),
+        ("version: 2\nblock: []\n", "p.yaml: line 2: block: must not be empty"),
+        ("version: 3\nblock: []\n", "p.yaml: line 1: version: must be 1 or 2"),
+        ("block: []\n", "p.yaml: line 1: version: is missing"),
         ("version: true\nblock: []\n", "p.yaml: line 1: version: must be 1"),
         ("version: '1'\nblock: []\n", "p.yaml: line 1: version: must be 1"),
         ("version: 1\nblok: []\n", "p.yaml: line 2: blok: unknown key; did you mean block?"),
@@ -343,7 +111,7 @@ def test_a_wrong_policy_names_line_and_field(text: str, told: str) -> None:
 
 def test_what_typed_code_says_when_no_schema_looked(monkeypatch: pytest.MonkeyPatch) -> None:
     # The built-in policy is read without the schema, so the types alone must refuse all that the schema refuses.
-    monkeypatch.setattr("xraydiff.policy.validate_policy", lambda _: None)
+    monkeypatch.setattr("xraydiff.policy.load.validate_policy", lambda _: None)
     entry = "  - {severity: high, certainty: likely%s}\n"
     for text in (
         "a\n",
@@ -412,6 +180,130 @@ def test_known_rules_are_optional() -> None:
 
 
 def test_the_example_of_the_documentation_is_a_policy() -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "policy.md").read_text()
+    page = (Path(__file__).resolve().parents[3] / "docs" / "policy.md").read_text()
     example = page.split("```yaml\n")[1].split("```")[0]
     assert len(parse_policy(example).block) == 3
+
+
+# --- version 2
+
+
+def test_a_policy_of_version_2() -> None:
+    policy = parse_policy(
+        "unknown: allow\nrepair: forbid\n"
+        + policy_text(
+            "  - {fingerprint: 00000000000000aa, paths: ['/a\\x01', '/b/**'], reason: r}\n"
+            "  - {fingerprint: 00000000000000aa, paths: [/c], reason: r}\n"
+            "  - {rule: ELF, paths: [/d, /e], reason: r, expires: 2030-01-31}\n"
+            "  - {rule: ELF, path: /d, reason: r}\n"
+            "  - {unread: no-reader, path: config, reason: r}\n"
+            "  - {unread: any, paths: [/f, config], reason: r}\n",
+            version=2,
+        )
+    )
+    assert (policy.allow_unknown, policy.allow_repair) == (True, False)
+    assert policy.waivers == (
+        Waiver(reason="r", fingerprint="00000000000000aa", paths=("/a\x01", "/b/**")),
+        Waiver(reason="r", fingerprint="00000000000000aa", paths=("/c",)),
+        Waiver(reason="r", rule="ELF", paths=("/d", "/e"), expires=date(2030, 1, 31)),
+        Waiver(reason="r", rule="ELF", path="/d"),
+        Waiver(reason="r", unread="no-reader", path="config"),
+        Waiver(reason="r", unread="any", paths=("/f", "config")),
+    )
+
+
+def test_what_a_policy_does_not_say_is_the_safe_answer() -> None:
+    for version in (1, 2):
+        policy = parse_policy(policy_text(version=version))
+        assert (policy.allow_unknown, policy.allow_repair, policy.waivers) == (False, True, ())
+
+
+WRONG_WAIVERS = [
+    ("{fingerprint: 00000000000000aa, paths: [], reason: r}", ".paths: must not be empty"),
+    ("{fingerprint: 00000000000000aa, paths: /a, reason: r}", ".paths: must be a list"),
+    ("{fingerprint: 00000000000000aa, paths: [3], reason: r}", ".paths[0]: must be text"),
+    ("{fingerprint: 00000000000000aa, paths: [/a, b], reason: r}", ".paths[1]: must have the form"),
+    ("{fingerprint: 00000000000000aa, paths: [/a, /b/../c], reason: r}", ".paths[1]: must not hold .."),
+    ("{fingerprint: 00000000000000aa, paths: ['/a\\q'], reason: r}", ".paths[0]: must be escaped"),
+    ("{fingerprint: 00000000000000aa, paths: [config], reason: r}", ".paths[0]: must begin with a slash"),
+    ("{fingerprint: 00000000000000aa, path: /a, reason: r}", ": What is accepted, named by"),
+    ("{fingerprint: 00000000000000aa, unread: any, paths: [/a], reason: r}", ": What is accepted, named by"),
+    ("{fingerprint: 00000000000000aa, rule: ELF, paths: [/a], reason: r}", ": What is accepted, named by"),
+    ("{rule: ELF, reason: r}", ": What is accepted, named by"),
+    ("{rule: ELF, path: /a, paths: [/b], reason: r}", ": What is accepted, named by"),
+    ("{rule: ELF, path: config, reason: r}", ".path: must begin with a slash"),
+    ("{rule: ELF, unread: any, path: /a, reason: r}", ": What is accepted, named by"),
+    ("{paths: [/a], reason: r}", ": What is accepted, named by"),
+    ("{unread: any, reason: r}", ": What is accepted, named by"),
+    ("{unread: '', path: /a, reason: r}", ".unread: must have the form"),
+    ("{unread: Too Large, path: /a, reason: r}", ".unread: must have the form"),
+    ("{unread: [any], path: /a, reason: r}", ".unread: must be text"),
+    ("{unread: any, path: conf, reason: r}", ".path: must have the form"),
+    ("{unread: any, path: /a}", ".reason: is missing"),
+    ("{unread: any, path: /a, reason: ' '}", ".reason: must have the form"),
+    ("{unread: any, path: /a, reason: r, expires: 2026-13-01}", ".expires: must be a day"),
+    ("{unred: any, path: /a, reason: r}", ".unred: unknown key; did you mean unread?"),
+]
+
+
+@pytest.mark.parametrize(("waiver", "told"), WRONG_WAIVERS)
+def test_a_wrong_waiver_of_version_2_names_line_and_field(
+    waiver: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = policy_text(f"  - {{rule: ELF, path: /z, reason: r}}\n  - {waiver}\n", version=2)
+    with pytest.raises(PolicyError) as caught:
+        parse_policy(text, name="p.yaml", known_rules=RULES)
+    assert str(caught.value).startswith(f"p.yaml: line 6: waivers[1]{told}")
+    # What the schema refuses the types refuse too, at the same line.
+    monkeypatch.setattr("xraydiff.policy.load.validate_policy", lambda _: None)
+    with pytest.raises(PolicyError, match=r"^p\.yaml: line 6: waivers\[1\]"):
+        parse_policy(text, name="p.yaml", known_rules=RULES)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("unknown: ignore", "line 4: unknown: must be one of block, allow"),
+        ("unknown: true", "line 4: unknown: must be one of block, allow"),
+        ("unknown:", "line 4: unknown: must be one of block, allow"),
+        ("unknown: [allow]", "line 4: unknown: must be one of block, allow"),
+        ("repair: block", "line 4: repair: must be one of allow, forbid"),
+        ("repair: no", "line 4: repair: must be one of allow, forbid"),
+        ("unkown: allow", "line 4: unkown: unknown key; did you mean unknown?"),
+    ],
+)
+def test_a_wrong_key_of_version_2(line: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = policy_text(version=2) + line + "\n"
+    for _ in range(2):
+        with pytest.raises(PolicyError) as caught:
+            parse_policy(text, name="p.yaml")
+        assert str(caught.value) == f"p.yaml: {told}"
+        monkeypatch.setattr("xraydiff.policy.load.validate_policy", lambda _: None)
+
+
+@pytest.mark.parametrize(
+    "more", ["unknown: allow\n", "repair: allow\n", "waivers: [{unread: any, path: /a, reason: r}]\n"]
+)
+def test_version_1_has_none_of_the_new_keys(more: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(2):
+        with pytest.raises(PolicyError, match=r"line 4: .*unknown key"):
+            parse_policy(policy_text() + more)
+        monkeypatch.setattr("xraydiff.policy.load.validate_policy", lambda _: None)
+
+
+def test_waivers_of_the_same_paths_are_twins_in_any_order() -> None:
+    twin = "  - {unread: any, paths: [/a, /b], reason: r}\n  - {unread: any, paths: [/b, /a], reason: s}\n"
+    with pytest.raises(PolicyError, match=r"line 6: waivers\[1\]: waives the same as waivers\[0\]"):
+        parse_policy(policy_text(twin, version=2))
+    other = twin.replace("unread: any, paths: [/b", "unread: too-large, paths: [/b")
+    assert len(parse_policy(policy_text(other, version=2)).waivers) == 2
+
+
+def test_globs_are_counted_and_paths_are_not() -> None:
+    exact = "".join(f"      - '/app/{number}/[[]id].js'\n" for number in range(50))
+    waivers = f"  - rule: ELF\n    reason: r\n    paths:\n{exact}"
+    globs = "  - {rule: SHL, paths: [/a/*, /b/**, '/c/[ab]'], reason: r}\n"
+    text = policy_text(waivers + globs, version=2)
+    assert len(parse_policy(text, limits=Limits(policy_globs=3)).waivers) == 2
+    with pytest.raises(PolicyError, match=r"line 58: waivers\[1\]: more than 2 globs"):
+        parse_policy(text, limits=Limits(policy_globs=2))

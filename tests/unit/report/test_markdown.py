@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from xraydiff.facts import Decision, GapDecision, Verdict
 from xraydiff.report.document import Report
-from xraydiff.report.markdown import code, prose, render_markdown
+from xraydiff.report.markdown import code, prose, render_gate_markdown, render_markdown
 
 
 def test_it_is_short_and_says_the_main_things(report: Report) -> None:
@@ -44,6 +45,61 @@ def test_identical_and_incomplete(report: Report) -> None:
     assert "**Not read whole**" in render_markdown(replace(report, complete=False))
     nothing = replace(report, findings=(), suggestions=(), summary=replace(report.summary, removed_by_class=()))
     assert "No findings." in render_markdown(nothing)
+
+
+def test_a_verdict(report: Report) -> None:
+    gap = GapDecision(
+        image="slim",
+        path="",
+        reader="shell",
+        code="too-deep",
+        message="the shell reader stopped",
+        hint="waive it by its path",
+        blocked=True,
+        reason="unknown: block",
+    )
+    blocked = Decision(fingerprint="00000000000000aa", blocked=True, reason="block[0]", uncovered=("/lib/c.so",))
+    waived = Decision(fingerprint="00000000000000bb", blocked=False, reason="waivers[0]: known", waived=True)
+    verdict = Verdict(passed=False, complete=True, decisions=(waived, blocked), gaps=(gap,), notes=("waivers[1] ends",))
+    assert render_gate_markdown(report, verdict) == (
+        "## xraydiff gate: blocked\n"
+        "\n"
+        "`app.tar` -> `app.slim.tar`: **blocked**: BLOCKED: 1 finding and 1 gap blocked, 1 waived\n"
+        "\n"
+        "| decision | rule | what | not accepted | why |\n"
+        "|---|---|---|---|---|\n"
+        "| blocked | `SHL001` | `/app/report.sh` runs date, which is gone"
+        "<br>`config of original -> /app/report.sh (line 3: executes date) -> /usr/bin/date` "
+        "| `/lib/c.so` | `block[0]` |\n"
+        "| waived | `STA001` | a log of the build run is baked in |  | `waivers[0]:` known |\n"
+        "\n"
+        "| decision | not read whole | reader | reason | what to do | why |\n"
+        "|---|---|---|---|---|---|\n"
+        "| blocked | `slim: config` | `shell` | `too-deep` the shell reader stopped | waive it by its path "
+        "| unknown: block |\n"
+        "\n"
+        "- `waivers[1]` ends\n"
+        "\n"
+        "<details><summary>To accept what is blocked, say why in a policy of version 2:</summary>\n"
+        "\n"
+        "```yaml\n"
+        "waivers:\n"
+        "  - fingerprint: 00000000000000aa\n"
+        "    paths:\n"
+        "      - /lib/c.so\n"
+        "    reason: SAY WHY\n"
+        "  - unread: too-deep\n"
+        "    paths:\n"
+        "      - config\n"
+        "    reason: SAY WHY\n"
+        "```\n"
+        "\n"
+        "</details>\n"
+    )
+    many = replace(verdict, gaps=(gap,) * 300)
+    assert "\nand 250 more\n" in render_gate_markdown(report, many)
+    passed = render_gate_markdown(report, Verdict(passed=True, complete=True))
+    assert passed.endswith("**passed**: PASSED: 0 findings blocked, 0 waived\n")
 
 
 def test_at_most_so_many_findings(report: Report) -> None:

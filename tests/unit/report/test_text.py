@@ -14,6 +14,7 @@ from xraydiff.facts import (
     ElfVersions,
     FileKind,
     Finding,
+    GapDecision,
     Hardening,
     Outlook,
     Problem,
@@ -245,10 +246,61 @@ def test_verdict(report: Report) -> None:
         "  waived 00000000000000bb STA001 a log of the build run is baked in\n"
         "    waivers[0]: known\n"
         "  note: waivers[1] expired\n"
+        "\n"
+        "To accept what is blocked, say why in a policy of version 2:\n"
+        "waivers:\n"
+        "  - fingerprint: 00000000000000aa\n"
+        "    paths:\n"
+        "      - /lib/a.so\n"
+        "      - /lib/b.so\n"
+        "      - /lib/c.so\n"
+        "      - /usr/bin/date\n"
+        "    reason: SAY WHY\n"
     )
     assert verdict_lines(report, verdict)[1].style is Style.HIGH
     assert render_verdict(report, Verdict(passed=False, complete=False)).startswith("Gate: BLOCKED, NOT READ WHOLE: 0")
     assert render_verdict(report, Verdict(passed=True, complete=True)) == "Gate: PASSED: 0 findings blocked, 0 waived\n"
+
+
+GAP = GapDecision(
+    image="slim",
+    path="/app/main.js",
+    reader="javascript",
+    code="too-large",
+    message="the reader stopped at a bound",
+    hint="waive it by its path if it is data",
+    blocked=True,
+    reason="unknown: block",
+)
+
+
+def test_a_verdict_on_gaps(report: Report) -> None:
+    waived = replace(GAP, path="", blocked=False, waived=True, reason="waivers[0]: looked at")
+    part = Decision(fingerprint="00000000000000aa", blocked=True, reason="block[0]", uncovered=("/lib/c.so",))
+    verdict = Verdict(passed=False, complete=True, decisions=(part,), gaps=(waived, GAP))
+    assert render_verdict(report, verdict) == (
+        "Gate: BLOCKED: 1 finding and 1 gap blocked, 1 waived\n"
+        "  blocked 00000000000000aa SHL001 /app/report.sh runs date, which is gone\n"
+        "    block[0]\n"
+        "    not accepted: /lib/c.so\n"
+        "  blocked slim: /app/main.js not read whole by javascript: too-large: the reader stopped at a bound\n"
+        "    unknown: block\n"
+        "    to do: waive it by its path if it is data\n"
+        "  waived slim: config not read whole by javascript: too-large: the reader stopped at a bound\n"
+        "    waivers[0]: looked at\n"
+        "\n"
+        "To accept what is blocked, say why in a policy of version 2:\n"
+        "waivers:\n"
+        "  - fingerprint: 00000000000000aa\n"
+        "    paths:\n"
+        "      - /lib/c.so\n"
+        "    reason: SAY WHY\n"
+        "  - unread: too-large\n"
+        "    paths:\n"
+        "      - /app/main.js\n"
+        "    reason: SAY WHY\n"
+    )
+    assert "waivers:" not in render_verdict(report, replace(verdict, complete=False))
 
 
 def test_why(report: Report) -> None:

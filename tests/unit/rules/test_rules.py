@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import date
+from dataclasses import replace
 
 import pytest
 
-from xraydiff.facts import Certainty, Finding, Severity, When
+from xraydiff.facts import Certainty, Closure, Finding, Severity, When
 from xraydiff.pipeline import compare
 from xraydiff.plugins import load
 from xraydiff.policy import Policy, Selector, evaluate
+from xraydiff.rules import Rule
 from xraydiff.testing import ImageBuilder, elf
 
 LOADER = "/lib64/ld.so"
@@ -345,6 +347,65 @@ def test_a_rebuild_with_newer_files_keeps_the_fingerprints() -> None:
         f.fingerprint
         for f in report_of(lambda builder: builder.file("/usr/lib/libx.so.1", elf(soname="libx.so", data=["new"])))
     }
+
+
+def marks(*paths: str, owned: bool) -> list[str]:
+    """The fingerprint of a finding for each path, where a kept program names nothing but it."""
+    found_marks = []
+    for path in paths:
+        both = []
+        for kept in (True, False):
+            builder = start(program(data=[path]))
+            if owned:
+                builder.file("/var/lib/dpkg/status", STATUS).file("/var/lib/dpkg/info/pkg.list", f"/.\n{path}\n")
+            both.append(builder.file(path, elf(soname=path)) if kept else builder)
+        with compare(both[0].image(), both[1].image()) as comparison:
+            (mark,) = [f.fingerprint for f in comparison.report.findings if f.subject == path]
+        found_marks.append(mark)
+    return found_marks
+
+
+@pytest.mark.parametrize(
+    ("paths", "owned", "same"),
+    [
+        (("/usr/share/pkg/v1.dat", "/usr/share/pkg/v2.dat"), True, True),
+        (("/usr/lib/libq.so.1", "/usr/lib/libq.so.2.0"), True, True),
+        (("/app/data/v1.dat", "/app/data/v2.dat"), False, False),
+        (("/app/lib/libq.so.1", "/app/lib/libq.so.2"), False, False),
+        (("/app/one/libq.so", "/app/two/libq.so"), False, False),
+    ],
+)
+def test_only_a_packages_path_loses_its_digits_in_a_fingerprint(
+    paths: tuple[str, str], owned: bool, same: bool
+) -> None:
+    one, other = marks(*paths, owned=owned)
+    assert (one == other) is same
+
+
+def test_equal_fingerprints_keep_what_each_finding_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows from another path in one finding and is asked for itself in the other, is asked for."""
+    both = [
+        Finding(
+            rule="TLS001",
+            severity=severity,
+            certainty=Certainty.LIKELY,
+            subject="/app/a",
+            message="gone",
+            restore=restore,
+            closures=closures,
+        )
+        for severity, restore, closures in (
+            (Severity.HIGH, ("/app/a", "/x", "/y"), (Closure(path="/app/a", needs=("/x", "/y")),)),
+            (Severity.LOW, ("/app/b", "/x", "/z"), (Closure(path="/app/b", needs=("/z",)),)),
+        )
+    ]
+    twice = Rule(id="TLS001", name="two", severity=Severity.HIGH, summary="", check=lambda _: both)
+    ours = replace(load(), rules=(twice,))
+    monkeypatch.setattr("xraydiff.pipeline.plugins.load", lambda: ours)
+    (joined,) = report_of()
+    assert joined.severity is Severity.HIGH
+    assert joined.restore == ("/app/a", "/app/b", "/x", "/y", "/z")
+    assert joined.closures == (Closure(path="/app/a", needs=("/y",)), Closure(path="/app/b", needs=("/z",)))
 
 
 def test_hygiene_never_carries_when() -> None:
