@@ -71,6 +71,7 @@ IN_PAIR = [
     ["compare", "--format", "json"],
     ["compare", "--file-kinds"],
     ["gate"],
+    ["gate", "--format", "markdown"],
     ["suggest"],
     ["suggest", "--format", "mint"],
 ]

@@ -233,10 +233,8 @@ def test_out_verdict_steers_nothing(name: str) -> None:
     verdict = evaluate(loaded, load_policy(), today=TODAY)
     text, markdown = render_verdict(loaded, verdict), render_gate_markdown(loaded, verdict)
     for shown in (text, markdown):
-        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]", shown)
-        assert not any(line.lstrip().startswith("::") for line in shown.split("\n"))
-        assert not re.search(r"##\w*\[", shown)
-        shown.encode("utf-8")
+        assert fault(shown) == ""
+        assert not any(line.startswith("/") for line in shown.split("\n"))
     pasted = text[text.index("\nwaivers:") :]
     assert pasted == markdown[markdown.index("\nwaivers:") : markdown.index("```\n\n</details>")]
     policy = parse_policy("version: 2\nblock: [{severity: high, certainty: likely}]" + pasted)

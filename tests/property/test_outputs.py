@@ -25,7 +25,7 @@ from xraydiff.paths import decoded, image_path, whiteout_target
 from xraydiff.pipeline import compare, graph, inspect
 from xraydiff.policy import evaluate, load_policy
 from xraydiff.report.codec import dump_inspection, dump_report, load_report
-from xraydiff.report.markdown import render_markdown
+from xraydiff.report.markdown import render_gate_markdown, render_markdown
 from xraydiff.report.text import render_inspection, render_text, render_verdict, render_why
 from xraydiff.suggestions import as_flags, as_paths, choose
 from xraydiff.testing import ImageBuilder
@@ -76,6 +76,7 @@ def outputs(odd: list[str]) -> Outputs:
         original.file(f"/app/p/{name}", "#!/bin/sh\n", mode=0o755)
     with original.image() as before, slim.image() as after, compare(before, after) as comparison:
         report = comparison.report
+        verdict = evaluate(report, load_policy(), today=date(2026, 6, 1))
         chosen = choose(report.suggestions, Certainty.LIKELY)
         flags, left_out = as_flags(chosen)
         seen = inspect(before)
@@ -84,7 +85,8 @@ def outputs(odd: list[str]) -> Outputs:
             "text": render_text(report),
             "json": dump_report(report),
             "markdown": render_markdown(report),
-            "verdict": render_verdict(report, evaluate(report, load_policy(), today=date(2026, 6, 1))),
+            "verdict": render_verdict(report, verdict),
+            "verdict as markdown": render_gate_markdown(report, verdict),
             "inspection": render_inspection(seen),
             "inspection as json": dump_inspection(seen),
             "dot": as_dot(drawn),
@@ -149,7 +151,9 @@ def test_every_field_of_a_report(odd: list[str]) -> None:
         report = full(name)
         texts = (render_text(report), render_markdown(report), dump_report(report))
         assert [fault(text) for text in texts] == ["", "", ""]
-        assert fault(render_verdict(report, evaluate(report, load_policy(), today=date(2026, 6, 1)))) == ""
+        verdict = evaluate(report, load_policy(), today=date(2026, 6, 1))
+        assert fault(render_verdict(report, verdict)) == ""
+        assert fault(render_gate_markdown(report, verdict)) == ""
         assert load_report(texts[-1]) == report
         shown.append(texts)
     for one, other in zip(*shown, strict=True):

@@ -1,8 +1,7 @@
 r"""The waivers that would accept what a verdict blocks, as YAML to paste into a policy of version 2.
 
-They name every path that nothing accepts yet, and no more, so that a pasted one is valid and complete. A name with odd
-characters stands in double quotes; `##` and backticks become `\x23` and `\x60` there, which CI systems and Markdown do
-not obey and YAML reads as what they are.
+They name every path that nothing accepts yet, and no more, so that a pasted one is valid and complete. Names are
+escaped as on every output, and odd ones stand in double quotes; a backtick is `\x60` there, so that no code span begins.
 """
 
 from __future__ import annotations
@@ -85,12 +84,4 @@ def _scalar(text: str) -> str:
     """A YAML scalar (YAML 1.2, 7.3): plain where that is safe, else in double quotes."""
     if _PLAIN.fullmatch(text) or (text.isascii() and text.replace("-", "").isalpha() and text[0] != "-"):
         return text
-    return '"' + "".join(map(_inside_quotes, text)).replace("##", r"#\x23") + '"'
-
-
-def _inside_quotes(char: str) -> str:
-    if char in '"\\':
-        return "\\" + char
-    if char == "`":
-        return r"\x60"
-    return char if char.isprintable() else f"\\U{ord(char):08x}"
+    return '"' + text.replace("\\", r"\\").replace('"', r"\"").replace("`", r"\x60") + '"'

@@ -41,11 +41,11 @@ def test_a_finding_that_misses_no_path() -> None:
         ('/a"b', '"/a\\"b"'),
         ("/a\\b", '"/a\\\\\\\\b"'),
         ("/a\n- x", '"/a\\\\x0a- x"'),
-        ("/a##[error]", '"/a#\\x23[[]error]"'),
+        ("/a##[error]", '"/a\\\\x23\\\\x23[[]error]"'),
         ("/a`b", '"/a\\x60b"'),
         ("/caf\udce9", '"/caf\\\\xe9"'),
         ("/caf\u00e9", '"/caf\u00e9"'),
-        ("/a\ufffe", '"/a\\U0000fffe"'),
+        ("/a\ufffe", '"/a\\\\xef\\\\xbf\\\\xbe"'),
     ],
 )
 def test_names_are_quoted_where_yaml_needs_it(path: str, written: str) -> None:
