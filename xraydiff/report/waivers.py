@@ -1,7 +1,7 @@
 r"""The waivers that would accept what a verdict blocks, as YAML to paste into a policy of version 2.
 
 They name every path that nothing accepts yet, and no more, so that a pasted one is valid and complete. Names are
-escaped as on every output, and odd ones stand in double quotes; a backtick is `\x60` there, so that no code span begins.
+escaped as on every output, odd ones stand in double quotes; a backtick is `\x60` there, so that no code span begins.
 """
 
 from __future__ import annotations
