@@ -134,9 +134,13 @@ class Baseline:
             for path in missed.things if asker and missed.finding.restore else ():
                 self._by_asker.setdefault((missed.finding.rule, asker, path), []).append(missed.finding)
 
-    def knows(self, finding: Finding) -> bool:
-        """Whether it holds a finding of this fingerprint, whatever that misses."""
-        return finding.fingerprint in self._by_fingerprint
+    def difference(self, finding: Finding) -> str:
+        """Why a finding is not accepted although one of its fingerprint is known; empty where none is."""
+        same = self._by_fingerprint.get(finding.fingerprint)
+        if same is None:
+            return ""
+        worse = _worse(finding, same.finding)
+        return "worse than in the baseline" if worse else "in the baseline it is about something else"
 
     def covered(self, missed: Missed) -> frozenset[str]:
         """What of a finding it holds, no milder than today.

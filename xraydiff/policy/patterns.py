@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 
-from xraydiff.paths import image_path
+from xraydiff.paths import ImagePath, ancestors, components, image_path
 from xraydiff.policy.model import CONFIG
 from xraydiff.tree.glob import matches, unquoted
 
@@ -23,8 +24,20 @@ class Patterns:
         places = [pattern for pattern in patterns if pattern != CONFIG]
         # A path that was copied from a report stands for itself, brackets and stars in its name included.
         self._exact = {image_path(path) for pattern in places for path in (pattern, unquoted(pattern)) if path}
-        self._globs = [pattern for pattern in places if is_glob(pattern)]
+        self._globs: dict[str, list[str]] = {}
+        for pattern in filter(is_glob, places):
+            self._globs.setdefault(_directory(pattern), []).append(pattern)
 
     def covers(self, path: str) -> bool:
         """Whether a canonical path is one of them."""
-        return path in self._exact or any(matches(path, pattern) for pattern in self._globs)
+        if path in self._exact:
+            return True
+        nearby = (pattern for above in ancestors(image_path(path)) for pattern in self._globs.get(above, ()))
+        return any(matches(path, pattern) for pattern in nearby)
+
+
+def _directory(pattern: str) -> ImagePath:
+    """The directory below which all lies that a glob matches: its components before the first that is one."""
+    parts = components(pattern)
+    plain = takewhile(lambda part: unquoted(part) == part, parts[:-1])
+    return image_path("/".join(plain))

@@ -53,8 +53,8 @@ def _decided(finding: Finding, policy: Policy, waivers: Waivers, accepted: Basel
     if waived.things or known:
         covered = len(missed.things) - len(left - known)
         reason = f"{reason}; {covered} of {len(missed.things)} missing paths are accepted, the others are not"
-    elif accepted is not None and accepted.knows(finding):
-        reason = f"{reason}; worse than in the baseline"
+    elif accepted is not None and (difference := accepted.difference(finding)):
+        reason = f"{reason}; {difference}"
     uncovered = tuple(sorted(left - known)) if finding.restore else ()
     return Decision(fingerprint=mark, blocked=True, reason=reason, uncovered=uncovered)
 

@@ -170,11 +170,15 @@ def _asked_by_kept(reach: Reach, original: FileTree) -> dict[str, Certainty]:
 
     The best chain to such a path may still lead through another missing one; who accepts that one has not accepted it.
     """
-    found: dict[str, Certainty] = {}
+    asked: dict[str, Certainty] = {}
     for step in reach.followed:
         if step.missing and step.edge.source.path not in reach.missing:
-            path = original.resolve(step.edge.target.path).path or step.edge.target.path
-            found[path] = max(step.certainty, found.get(path, Certainty.NONE))
+            path = step.edge.target.path
+            asked[path] = max(step.certainty, asked.get(path, Certainty.NONE))
+    found: dict[str, Certainty] = {}
+    for path, certainty in asked.items():
+        real = original.resolve(path).path or path
+        found[real] = max(certainty, found.get(real, Certainty.NONE))
     return found
 
 

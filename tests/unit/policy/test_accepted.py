@@ -153,6 +153,8 @@ def test_a_finding_says_how_much_of_it_is_accepted() -> None:
     assert decision.reason.endswith("; 1 of 3 missing paths are accepted, the others are not")
     worse = against(report(modules(AAA, when=When.START)), report(modules(AAA))).decisions[0]
     assert worse.reason.endswith("; worse than in the baseline")
+    another = against(report(modules(BBB)), report(modules(AAA))).decisions[0]
+    assert another.reason.endswith("; in the baseline it is about something else")
 
 
 def rebuilt(name: str, version: str, *paths: str, package: str = "libx", mark: str = MARK) -> Report:

@@ -7,7 +7,9 @@ import pytest
 
 from tests.policy_reports import TODAY, finding, gap, policy_text, report
 from xraydiff.facts import Certainty, Finding, Outlook, Problem, Severity, Verdict, When
+from xraydiff.pipeline import compare
 from xraydiff.policy import evaluate, load_policy, parse_policy
+from xraydiff.testing import ImageBuilder, elf
 
 
 def judged(one: Finding, text: str | None = None, today: date = TODAY) -> Verdict:
@@ -194,6 +196,27 @@ def test_a_gap_blocks_whatever_the_outlook_says(outlook: Outlook) -> None:
         assert told.message == "the lua reader stopped"
         assert told.hint == "waive it by its path if it is data"
         assert told.reason == "unknown: block"
+
+
+def test_a_lost_health_check_does_not_hide_a_program_that_nobody_reads() -> None:
+    """The same of two images: the outlook is risky, the one finding is not blocked, and the gate stays closed."""
+
+    def image(*, whole: bool) -> ImageBuilder:
+        builder = ImageBuilder().config(cmd=["/app/run"], healthcheck=["CMD", "/app/run"] if whole else None)
+        builder.file("/usr/bin/lua", elf(), mode=0o755)
+        builder.file("/app/run", "#!/usr/bin/lua\ndofile(arg[1] .. '.lua')\n", mode=0o755)
+        return builder.file("/app/more.lua", "x = 1\n") if whole else builder
+
+    with compare(image(whole=True).image(), image(whole=False).image()) as comparison:
+        shown = comparison.report
+    assert shown.summary.outlook is Outlook.RISKY
+    verdict = evaluate(shown, load_policy(), today=TODAY)
+    assert not verdict.passed
+    assert not any(decision.blocked for decision in verdict.decisions)
+    assert ("/app/run", "no-reader") in {(one.path, one.code) for one in verdict.gaps if one.blocked}
+    places = ", ".join(one.path for one in verdict.gaps)
+    waived = parse_policy(policy_text(f"  - {{unread: no-reader, paths: [{places}], reason: r}}\n", version=2))
+    assert evaluate(shown, waived, today=TODAY).passed
 
 
 def test_a_baseline_accepts_no_gap() -> None:

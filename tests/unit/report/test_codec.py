@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from xraydiff.errors import ReportError
-from xraydiff.facts import ElfDetails, ElfNote, ElfVersions, FileKind, Finding, Hardening
+from xraydiff.facts import Closure, ElfDetails, ElfNote, ElfVersions, FileKind, Finding, Hardening
 from xraydiff.limits import Limits
 from xraydiff.report.codec import dump_inspection, dump_report, load_inspection, load_report
 from xraydiff.report.document import Inspection, Report
@@ -119,6 +119,19 @@ def test_a_report_reads_the_same_that_was_stored_when_less_was_escaped() -> None
     for char in ("\u00ad", "\u3164", "\ufe0f", "\u0301"):
         strings = [problem["message"] for problem in json.loads(fresh)["problems"]]
         assert not any(char in string for string in strings)
+
+
+def test_a_report_of_before_closures_has_no_key_for_them(report: Report) -> None:
+    text = dump_report(report)
+    assert '"closures"' not in text
+    assert load_report(text).findings[0].closures == ()
+    closures = (Closure(path="/usr/bin/date", needs=("/lib/a.so", "/lib/b\n.so")),)
+    told = replace(report, findings=(replace(report.findings[0], closures=closures),))
+    data: Any = json.loads(dump_report(told))
+    assert data["findings"][0]["closures"] == [{"path": "/usr/bin/date", "needs": ["/lib/a.so", "/lib/b\\x0a.so"]}]
+    assert load_report(json.dumps(data)).findings[0].closures == closures
+    data["findings"][0]["closures"][0]["needs"] = []
+    assert refusal(json.dumps(data)) == "findings[0].closures[0].needs: must not be empty"
 
 
 @pytest.mark.parametrize("path", [("coverage",), ("inventory", "slim", "extra")])

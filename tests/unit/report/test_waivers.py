@@ -32,6 +32,18 @@ def test_a_finding_that_misses_no_path() -> None:
     assert lines_for(shown) == ["waivers:", "  - fingerprint: 00000000000000aa", "    reason: SAY WHY"]
 
 
+def test_only_what_nothing_accepts_yet_is_listed() -> None:
+    today = report(finding(subject="/app/a", asker="/app/main", restore=("/app/a", "/app/b", "/app/c")))
+    yesterday = report(finding(subject="/app/a", asker="/app/main", restore=("/app/a",)))
+    waived = "  - {fingerprint: 00000000000000aa, paths: [/app/b], reason: r}\n"
+    policy = parse_policy(policy_text(waived, version=2))
+    lines = waiver_lines(today, evaluate(today, policy, today=TODAY, baseline=yesterday), today.findings)
+    assert [line for line in lines if line.startswith("      - ")] == ["      - /app/c"]
+    added = parse_policy("\n".join([policy_text(waived, version=2).rstrip(), *lines[1:]]))
+    assert evaluate(today, added, today=TODAY, baseline=yesterday).passed
+    assert not evaluate(today, added, today=TODAY).passed
+
+
 @pytest.mark.parametrize(
     ("path", "written"),
     [
