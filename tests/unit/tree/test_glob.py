@@ -8,6 +8,7 @@ from tests.patience import SLOW
 from xraydiff.facts import File, FileType
 from xraydiff.paths import ImagePath, ancestors
 from xraydiff.tree import Tree, glob, matches
+from xraydiff.tree.glob import quoted, unquoted
 
 DIRECTORY = File(type=FileType.DIRECTORY, mode=0o755, uid=0, gid=0)
 LEAF = File(type=FileType.FILE, mode=0o644, uid=0, gid=0)
@@ -99,3 +100,15 @@ def test_a_pattern_of_stars_is_not_expensive() -> None:
 )
 def test_matches_whole_paths(path: str, pattern: str, fits: object) -> None:
     assert matches(path, pattern) is fits
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern"),
+    [("/a/b.js", "/a/b.js"), ("/a/[id].js", "/a/[[]id].js"), ("/a*/?", "/a[*]/[?]"), ("/a/**", "/a/[*][*]"), ("/", "/")],
+)
+def test_a_quoted_path_is_a_pattern_for_nothing_else(path: str, pattern: str) -> None:
+    assert quoted(path) == pattern
+    assert unquoted(pattern) == path
+    assert matches(path, pattern)
+    assert unquoted("/a/*") is None
+    assert unquoted("/a/[*") is None
