@@ -53,6 +53,8 @@ def render_gate_markdown(report: Report, verdict: Verdict, *, limit: int = 50) -
     findings = worst_first(report.findings)
     word = "passed" if verdict.passed else "blocked"
     parts = [f"## xraydiff gate: {word}", f"{_pair(report)}: **{word}**: {prose(verdict_sentence(verdict))}"]
+    if report.summary.identical:
+        parts.append("identical: nothing to compare")
     parts += [*_decided(findings, verdict.decisions, limit), *_decided_gaps(verdict.gaps, limit)]
     if verdict.notes:
         parts.append("\n".join(f"- {prose(note)}" for note in verdict.notes))

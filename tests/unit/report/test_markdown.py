@@ -100,6 +100,10 @@ def test_a_verdict(report: Report) -> None:
     assert "\nand 250 more\n" in render_gate_markdown(report, many)
     passed = render_gate_markdown(report, Verdict(passed=True, complete=True))
     assert passed.endswith("**passed**: PASSED: 0 findings blocked, 0 waived\n")
+    same = replace(report, summary=replace(report.summary, identical=True))
+    assert (
+        render_gate_markdown(same, Verdict(passed=True, complete=True)) == f"{passed}\nidentical: nothing to compare\n"
+    )
 
 
 def test_at_most_so_many_findings(report: Report) -> None:

@@ -104,7 +104,7 @@ def test_matches_whole_paths(path: str, pattern: str, fits: object) -> None:
 
 @pytest.mark.parametrize(
     ("path", "pattern"),
-    [("/a/b.js", "/a/b.js"), ("/a/[id].js", "/a/[[]id].js"), ("/a*/?", "/a[*]/[?]"), ("/a/**", "/a/[*][*]"), ("/", "/")],
+    [("/a/b.js", "/a/b.js"), ("/a/[id].js", "/a/[[]id].js"), ("/a*/?", "/a[*]/[?]"), ("/a/**", "/a/[*][*]")],
 )
 def test_a_quoted_path_is_a_pattern_for_nothing_else(path: str, pattern: str) -> None:
     assert quoted(path) == pattern
