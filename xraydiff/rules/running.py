@@ -16,6 +16,8 @@ from xraydiff.rules import Rule, Sight
 
 _NOT_A_PAIR = "IMG001"
 _DIGITS = re.compile(r"[0-9]+")
+_GROWING = frozenset({"group", "image"})
+"""Kinds of a subject whose findings count and list, so that every build may say something else."""
 _SONAME = re.compile(r"^(.+\.so)(?:\.[0-9.]+)?$")
 
 
@@ -41,7 +43,8 @@ def fingerprint(finding: Finding, owners: Owners) -> str:
     """16 hex digits that a rebuild with newer packages keeps: rule, kind and name of the subject, first own node.
 
     Version digits of a package's path and of its sonames are replaced by `*`, never those of an application's path:
-    its v1.dat and v2.dat are two things. Sizes, digests, layers and other findings never count.
+    its v1.dat and v2.dat are two things. Sizes, digests, layers and other findings never count. What misses no path is
+    what it says, so that another value of a config field, or another capability of a file, is another finding.
     """
     subject = finding.subject
     if finding.subject_kind == "path" and owners.owner(image_path(subject)).kind is not OwnerKind.APPLICATION:
@@ -56,6 +59,8 @@ def fingerprint(finding: Finding, owners: Owners) -> str:
         "",
     )
     text = f"{finding.rule}\0{finding.subject_kind}\0{subject}\0{first}"
+    if not finding.restore and finding.subject_kind not in _GROWING:
+        text += f"\0{finding.message}"
     return hashlib.sha256(encoded(text)).hexdigest()[:16]
 
 

@@ -382,6 +382,14 @@ def test_only_a_packages_path_loses_its_digits_in_a_fingerprint(
     assert (one == other) is same
 
 
+def test_another_value_is_another_finding() -> None:
+    def mark(user: str) -> str:
+        slim = start().config(cmd=["/app/run"], user=user)
+        return only(start(), slim, "CFG002").fingerprint
+
+    assert mark("7") == mark("7") != mark("0")
+
+
 def test_equal_fingerprints_keep_what_each_finding_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """What follows from another path in one finding and is asked for itself in the other, is asked for."""
     both = [
