@@ -31,6 +31,7 @@ def imports(missing: frozenset[str]) -> Finding:
     return finding(subject=min(missing), asker="/app/main", restore=tuple(missing), fingerprint=f"{len(missing):016x}")
 
 
+@settings(deadline=None)
 @given(SETS, SETS)
 def test_a_baseline_of_any_set(accepted: frozenset[str], later: frozenset[str]) -> None:
     baseline = load_report(dump_report(report(imports(accepted))))
@@ -39,6 +40,7 @@ def test_a_baseline_of_any_set(accepted: frozenset[str], later: frozenset[str]) 
     assert verdict.decisions[0].uncovered == tuple(sorted(later - accepted))
 
 
+@settings(deadline=None)
 @given(SETS, SETS, st.frozensets(st.sampled_from(NAMES)))
 def test_a_waiver_of_any_set(accepted: frozenset[str], later: frozenset[str], deep: frozenset[str]) -> None:
     """Every missing path may need a library that nothing else asks for."""
@@ -59,6 +61,7 @@ def pasted(shown: Report) -> Policy:
     return parse_policy("\n".join(["version: 2\nblock:\n  - {severity: high, certainty: likely}", *lines]))
 
 
+@settings(deadline=None)
 @given(st.frozensets(PATHS, max_size=4), st.frozensets(PATHS, max_size=3), PATHS)
 def test_a_pasted_waiver_is_valid_and_complete_and_no_more(
     missing: frozenset[str], unread: frozenset[str], other: str
