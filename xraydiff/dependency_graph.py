@@ -26,7 +26,7 @@ from xraydiff.facts import (
 )
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.paths import ImagePath
-from xraydiff.reach import Reach
+from xraydiff.reach import Reach, Trail
 from xraydiff.reach.walk import described
 from xraydiff.references import Context, Reader, Subject
 from xraydiff.references.elf import ElfReader
@@ -193,9 +193,8 @@ def _holders(reach: Reach, path: ImagePath) -> tuple[str, ...]:
     graph: nx.DiGraph[str] = nx.DiGraph()
     for followed in reach.followed:
         graph.add_edge(described(followed.edge.source), described(followed.edge.target))
-    for missing in reach.missing.values():
-        for step in missing.chain:
-            graph.add_edge(step.source, step.target)
+    for step in _steps(reach):
+        graph.add_edge(step.source, step.target)
     if path not in graph:
         return ()
     gone = {str(missing) for missing in reach.missing}
@@ -207,6 +206,17 @@ def _holders(reach: Reach, path: ImagePath) -> tuple[str, ...]:
         found.append(node)
         node = dominators.get(node)
     return tuple(found)
+
+
+def _steps(reach: Reach) -> Iterator[Evidence]:
+    """Every step of the chains to what is missing, once, however many chains share it."""
+    seen: set[int] = set()
+    for missing in reach.missing.values():
+        at: Trail | None = missing.trail
+        while at is not None and id(at) not in seen:
+            seen.add(id(at))
+            yield at.step
+            at = at.before
 
 
 # --- writing --------------------------------------------------------------------------------------------------------

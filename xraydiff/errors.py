@@ -64,6 +64,12 @@ class LimitExceeded(ImageError):  # noqa: N818  the name says what happened, as 
     code = "limit-exceeded"
 
 
+class WorkLimit(XraydiffError):  # noqa: N818
+    """All steps that one comparison may take are spent (`Limits.work_steps`): no single file is at fault."""
+
+    code = "work-limit"
+
+
 class UnsupportedImage(ImageError):  # noqa: N818
     """A real image of a kind that this package does not read (Windows, schema 1, encrypted layers)."""
 

@@ -210,6 +210,8 @@ class Limits:
     """Bytes that the packed tables of one BEAM file or boot file expand to: the largest of OTP have 1 MB."""
     erlang_terms: int = 500_000
     """Terms of one Erlang file: a boot file of a large release has 20,000."""
+    work_steps: int = 200_000_000
+    """Steps of one comparison (`budget.py`): paths looked up, names and bytes looked through, edges followed."""
     inline_scripts: int = 1_000
     """Command strings followed from one file."""
     edges_per_file: int = 100_000

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from xraydiff.budget import Budget
 from xraydiff.computed import Exhausted
 from xraydiff.errors import ImageError, LimitExceeded
 from xraydiff.facts import FileType, ImageConfig
@@ -43,6 +44,8 @@ class Context:
     cwd: ImagePath
     """WORKDIR."""
     limits: Limits = field(default_factory=Limits)
+    budget: Budget = field(default_factory=Budget, compare=False, repr=False)
+    """What the whole comparison may cost; a reader that works long on little text spends of it."""
     slim: FileTree | None = None
     """The slimmed tree, for a test of files that decides at start which branch runs; None where there is none."""
     watch: Callable[[FileTree, str, str], None] | None = field(default=None, compare=False, repr=False)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from xraydiff import plugins
+from xraydiff.budget import Budget
 from xraydiff.comparison import Comparison, Seen
 from xraydiff.dependency_graph import image_graph
 from xraydiff.diff import ImageDiff, compare_trees, count_bytes, count_files
@@ -39,6 +40,7 @@ from xraydiff.rules.running import findings, judging
 from xraydiff.start import environment, search_path, working_directory
 from xraydiff.suggestions import Suggestions, choose, propose
 from xraydiff.tree import FileTree
+from xraydiff.tree.counted import CountedTree
 from xraydiff.tree.squash import squash
 from xraydiff.tree.view import Tree
 
@@ -260,20 +262,23 @@ def _seen(pair: _Pair, reach: Reach | None) -> Seen:
 
 def _walk(pair: _Pair, active: plugins.Plugins, limits: Limits, run: Run) -> Reach:
     config = pair.images[0].config
+    budget = Budget(limits.work_steps)
+    original, slim = CountedTree(pair.trees[0], budget), CountedTree(pair.trees[1], budget)
     context = Context(
-        original=pair.trees[0],
+        original=original,
         config=config,
         env=environment(config),
         path=search_path(config),
         cwd=working_directory(config),
         limits=limits,
-        slim=pair.trees[1],
+        budget=budget,
+        slim=slim,
         watch=_watched(pair),
     )
     configs = (config, pair.images[1].config)
     reach = walk(
-        pair.trees[0],
-        pair.trees[1],
+        original,
+        slim,
         configs,
         owners=pair.owners,
         readers=active.readers,

@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xraydiff.facts import Certainty, Edge, Evidence, FileType, Node, Owner, When
 from xraydiff.paths import ImagePath
 
-__all__ = ["Followed", "Missing", "Reach", "ReaderCount", "Unfollowed", "Unread"]
+__all__ = ["Followed", "Missing", "Reach", "ReaderCount", "Trail", "Unfollowed", "Unread"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Trail:
+    """A chain of evidence as its last step and the trail before it, which the trails of other paths share."""
+
+    before: Trail | None
+    step: Evidence
+    length: int
+
+    def steps(self) -> tuple[Evidence, ...]:
+        """The whole chain, root first; made anew each time."""
+        found = []
+        at: Trail | None = self
+        while at is not None:
+            found.append(at.step)
+            at = at.before
+        return tuple(reversed(found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +37,8 @@ class Missing:
     """Real path in the original; of a symlink that is itself gone, its own path."""
     type: FileType
     certainty: Certainty
-    chain: tuple[Evidence, ...]
-    """Root first, this path last; the best chain."""
+    trail: Trail = field(compare=False, repr=False)
+    """The best chain, as long as it is."""
     edge: Edge
     """The last edge of the chain."""
     cause: ImagePath
@@ -39,6 +57,11 @@ class Missing:
     """Whether the start cannot go on without it: every edge of the chain is PROVEN and stops its source."""
     when: When = When.USE
     """The moment at which it would be missed."""
+
+    @property
+    def chain(self) -> tuple[Evidence, ...]:
+        """Root first, this path last; the best chain. All chains of an image together may be the square of it."""
+        return self.trail.steps()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

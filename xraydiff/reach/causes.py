@@ -189,7 +189,7 @@ def _cause(
     closure: dict[ImagePath, list[Missing]],
     asked: Mapping[str, Certainty],
 ) -> Cause:
-    tops.sort(key=lambda one: (-one.certainty, len(one.chain), one.path))
+    tops.sort(key=lambda one: (-one.certainty, one.trail.length, one.path))
     least = min(tops[0].certainty, Certainty.LIKELY)
     restore = {member.path for top in tops for member in closure[top.cause] if member.certainty >= least}
     itself = {path for path in restore if asked.get(path, Certainty.NONE) >= least}

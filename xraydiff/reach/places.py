@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from xraydiff.budget import Budget
 from xraydiff.facts import Certainty, Edge, EdgeKind, File, FileType, Firing, Node, NodeKind, OwnerKind
-from xraydiff.limits import Limits
 from xraydiff.owners import Owners
 from xraydiff.paths import ImagePath, basename, parent
 from xraydiff.reach.presence import Presence, engine_provides
@@ -53,34 +53,38 @@ class Places:
     """Which removed application files a directory stands for; asked by directory, answered from one index."""
 
     def __init__(
-        self, original: FileTree, owners: Owners, presence: Presence, *, user: int = 0, limits: Limits
+        self, original: FileTree, owners: Owners, presence: Presence, *, user: int = 0, budget: Budget | None = None
     ) -> None:
         self._original = original
         self._owners = owners
         self._presence = presence
         self._user = user
-        self._limits = limits
+        self._budget = budget or Budget()
+        self._answered: set[ImagePath | tuple[ImagePath, str]] = set()
         self._gone: dict[ImagePath, list[ImagePath]] = {}
+        self._alike: dict[tuple[ImagePath, str], list[ImagePath]] = {}
         for path, file in original.files.items():
             if file.type is not FileType.DIRECTORY and not presence.kept(path):
                 self._gone.setdefault(parent(path), []).append(path)
+                self._alike.setdefault((parent(path), _suffix(path)), []).append(path)
 
     def content(self, source: Node, directory: ImagePath, *, detail: str) -> Iterator[Edge]:
-        """Edges from a node that names a directory to the removed application files below it."""
+        """Edges from a node that names a directory to the removed application files below it, however many."""
         if directory in SYSTEM_ROOTS or engine_provides(directory):
             return
-        for count, path in enumerate(self._own_below(directory)):
-            if count >= self._limits.directory_targets:
-                return
+        for path in self._own_below(directory):
             yield _contains(source, path, detail)
 
     def siblings(self, source: Node, kept: ImagePath) -> Iterator[Edge]:
-        """Edges from a kept application file to removed ones with its suffix in its own directory."""
+        """Edges from a kept application file to removed ones with its suffix in its own directory.
+
+        Of all files that are alike the first that is asked for has them: each further one would say the same.
+        """
         folder, suffix = parent(kept), _suffix(kept)
         if folder in SYSTEM_ROOTS or not suffix or kept not in self._original.files:
             return
-        for path in self._gone.get(folder, ()):
-            if _suffix(path) == suffix and self._own(path, basename(path)):
+        for path in self._once((folder, suffix), self._alike.get((folder, suffix), [])):
+            if self._own(path, basename(path)):
                 yield _contains(source, path, f"*{suffix} beside it")
 
     def commands(self, source: Node, folders: Iterable[ImagePath]) -> Iterator[Edge]:
@@ -100,11 +104,14 @@ class Places:
                     )
 
     def programs(self, source: Node, kept: ImagePath) -> Iterator[Edge]:
-        """Edges from a kept program of the application to removed ones beside it, which operators start."""
+        """Edges from a kept program of the application to removed ones beside it, which operators start.
+
+        Again the first program of a directory that is asked for has them all.
+        """
         folder, own = parent(kept), self._original.files.get(kept)
         if folder in SYSTEM_ROOTS or own is None or not own.mode & 0o111:
             return
-        for path in self._gone.get(folder, ()):
+        for path in self._once(folder, self._gone.get(folder, [])):
             file = self._original.resolve(path).file
             runs = file is not None and file.type is FileType.FILE and bool(file.mode & 0o111)
             if runs and self._own(path, basename(path)):
@@ -117,6 +124,14 @@ class Places:
                     by="places",
                     certainty=Certainty.POSSIBLE,
                 )
+
+    def _once(self, group: ImagePath | tuple[ImagePath, str], gone: list[ImagePath]) -> list[ImagePath]:
+        """What is gone of a group, for the first who asks."""
+        if group in self._answered:
+            return []
+        self._answered.add(group)
+        self._budget.spend(len(gone))
+        return gone
 
     def _own_below(self, directory: ImagePath) -> Iterator[ImagePath]:
         state = self._is_state(directory)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from xraydiff.facts import (
     Certainty,
@@ -24,11 +24,12 @@ from xraydiff.minifier import NOTHING, Run
 from xraydiff.owners import Owners
 from xraydiff.paths import ROOT, ImagePath, encoded, image_path, join
 from xraydiff.reach import Followed, Missing, Reach
+from xraydiff.reach.chains import Chain, Chains, Step
 from xraydiff.reach.parts import Parts
 from xraydiff.reach.places import Places
 from xraydiff.reach.presence import Presence, Target, engine_provides
 from xraydiff.reach.reading import Reading
-from xraydiff.reach.table import PACKAGE_ROWS, Standing, certainty_of, stops
+from xraydiff.reach.table import PACKAGE_ROWS, TABLE, Standing, certainty_of, stops
 from xraydiff.reach.told import Told
 from xraydiff.reach.unread import Reached, real_targets, unread
 from xraydiff.references import Context, Reader
@@ -45,18 +46,10 @@ _RUNS = frozenset({EdgeKind.EXECUTES, EdgeKind.SOURCES, EdgeKind.INTERPRETS})
 _STATE = frozenset({EdgeKind.NAMES, EdgeKind.WORKS_IN})
 _HEALTH = frozenset({"HEALTHCHECK"})
 _START = frozenset({"ENTRYPOINT", "CMD"})
+_FOLLOWED = 4
+"""Steps of an edge that is followed: it is judged, compared and kept."""
+_ENTERS = frozenset({EdgeKind.NAMES, EdgeKind.WORKS_IN, EdgeKind.CONTAINS, EdgeKind.SOURCES, EdgeKind.LOADS})
 CONFIGS = (Node(kind=NodeKind.CONFIG, path="original"), Node(kind=NodeKind.CONFIG, path="slim"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Step:
-    """How the walk came to a node: the best chain's last edge, and the node before it."""
-
-    certainty: Certainty
-    length: int
-    before: Node | None = None
-    edge: Edge | None = None
-    judged: Certainty = Certainty.PROVEN
 
 
 def walk(
@@ -102,7 +95,7 @@ class _Walk:
         self._owners = owners
         self._presence = presence
         self._reading = reading
-        self._places = Places(original, owners, presence, user=user_of(context), limits=context.limits)
+        self._places = Places(original, owners, presence, user=user_of(context), budget=context.budget)
         self._limits = context.limits
         self._context = context
         self._parts = parts
@@ -113,13 +106,15 @@ class _Walk:
         self._executed: set[ImagePath] = set()
         self._active: set[ImagePath] = set()
         self._vital: set[ImagePath] = set()
-        self._checking: set[ImagePath] = set()
-        self._best: dict[Node, _Step] = {}
+        self._checked: set[ImagePath] = set()
+        self._best: dict[Node, Step] = {}
         self._heap: list[tuple[int, int, bytes, int, Node]] = []
         self._count = 0
         self._missing: dict[ImagePath, Node] = {}
         self._types: dict[ImagePath, FileType] = {}
         self._followed: dict[tuple[Edge, bool], Followed] = {}
+        self._to_enter: list[tuple[Edge, ImagePath]] = []
+        self._entered: dict[ImagePath, tuple[Certainty, int]] = {}
         self._run: set[str] = set()
         self._named: set[str] = set()
         self._expanded: set[Node] = set()
@@ -129,13 +124,13 @@ class _Walk:
         named, self._launched = self._programs_of_configs()
         self._started = named | self._launched
         self._active = self._activity(_START)
-        self._checking = self._activity(_HEALTH)
+        self._checked = self._activity(_HEALTH) - self._active
         self._vital, breaks = self._vitality()
         for node in CONFIGS:
-            self._offer(node, _Step(certainty=Certainty.PROVEN, length=0))
+            self._offer(node, Step(certainty=Certainty.PROVEN, length=0))
         for path, file in self._slim.files.items():
             if file.type is FileType.FILE and not engine_provides(path):
-                self._offer(Node(path=path), _Step(certainty=Certainty.PROVEN, length=0))
+                self._offer(Node(path=path), Step(certainty=Certainty.PROVEN, length=0))
         while self._heap:
             node = heapq.heappop(self._heap)[-1]
             if node not in self._expanded:
@@ -147,7 +142,7 @@ class _Walk:
 
     # --- the walk itself --------------------------------------------------------------------------------------------
 
-    def _offer(self, node: Node, step: _Step) -> None:
+    def _offer(self, node: Node, step: Step) -> None:
         known = self._best.get(node)
         if known is not None and (known.certainty, -known.length) >= (step.certainty, -step.length):
             return
@@ -200,7 +195,7 @@ class _Walk:
 
     def _follow(self, node: Node, edge: Edge, judged: Certainty, standing: Standing) -> None:
         here = self._best[node]
-        step = _Step(
+        step = Step(
             certainty=min(here.certainty, judged),
             length=here.length + 1,
             before=node,
@@ -212,6 +207,7 @@ class _Walk:
             return
         if step.certainty >= Certainty.LIKELY and edge.kind is not EdgeKind.COMPANION and not edge.target.language:
             (self._run if edge.kind in _RUNS else self._named).add(edge.target.path)
+        self._context.budget.spend(_FOLLOWED)
         target = self._presence.target(edge.target.path)
         if target is None or (not target.gone and target.file.type is FileType.FILE):
             self._note(edge, judged, standing, missing=False)
@@ -227,7 +223,7 @@ class _Walk:
         if target.file.type is FileType.DIRECTORY and standing not in PACKAGE_ROWS:
             self._enter(edge, target.path, node, standing)
 
-    def _offer_in_language(self, language: str, path: ImagePath, step: _Step) -> None:
+    def _offer_in_language(self, language: str, path: ImagePath, step: Step) -> None:
         """A kept file that is a script by nothing but who runs it: one that is sourced, or an interpreter's operand."""
         node = Node(path=path, language=language)
         if self._reading.must_be_told(node, path):
@@ -246,7 +242,7 @@ class _Walk:
         usual = (target.file.uid, target.file.gid, target.file.mode) == (0, 0, 0o755)
         return not (usual and edge.source.kind is NodeKind.CONFIG)
 
-    def _miss(self, edge: Edge, target: Target, step: _Step) -> None:
+    def _miss(self, edge: Edge, target: Target, step: Step) -> None:
         for path, file in target.gone:
             kind = NodeKind.DIRECTORY if file.type is FileType.DIRECTORY else NodeKind.FILE
             missing = Node(kind=kind, path=path, language=edge.target.language if path == target.path else "")
@@ -261,11 +257,32 @@ class _Walk:
         return (step.certainty, -step.length)
 
     def _enter(self, edge: Edge, directory: ImagePath, node: Node, standing: Standing) -> None:
-        """A directory that application code or a config names stands for the application's files in it."""
-        if edge.kind in (EdgeKind.NAMES, EdgeKind.WORKS_IN, EdgeKind.CONTAINS, EdgeKind.SOURCES, EdgeKind.LOADS):
-            for inner in self._places.content(node, directory, detail=edge.detail or directory):
-                judged = min(certainty_of(inner, standing), Certainty.LIKELY)
-                self._follow(node, inner, judged, standing)
+        """A directory that application code or a config names stands for the application's files in it.
+
+        Links in it may lead to further directories, so they are entered in turn and not from within each other.
+        """
+        if edge.kind not in _ENTERS:
+            return
+        self._to_enter.append((edge, directory))
+        if len(self._to_enter) > 1:
+            return
+        judged = min(TABLE[standing][Firing.KEPT_WITH], Certainty.LIKELY)
+        for asked, inside in self._to_enter:
+            if self._is_first_to_enter(inside, min(self._best[node].certainty, judged), self._best[node].length):
+                for inner in self._places.content(node, inside, detail=asked.detail or inside):
+                    self._follow(node, inner, judged, standing)
+        self._to_enter.clear()
+
+    def _is_first_to_enter(self, directory: ImagePath, certainty: Certainty, length: int) -> bool:
+        """Whether no chain as good led into a directory before, which has said all that this one could say.
+
+        So what is below is gone through once, however often and in however many files the directory is named.
+        """
+        known = self._entered.get(directory)
+        if known is not None and known >= (certainty, -length):
+            return False
+        self._entered[directory] = certainty, -length
+        return True
 
     def _note(self, edge: Edge, judged: Certainty, standing: Standing, *, missing: bool) -> None:
         self._followed[edge, missing] = Followed(edge=edge, certainty=judged, standing=standing.value, missing=missing)
@@ -363,10 +380,11 @@ class _Walk:
     # --- the answer -------------------------------------------------------------------------------------------------
 
     def _answer(self, breaks: set[ImagePath]) -> Reach:
-        missing = {path: self._as_missing(path, node) for path, node in sorted(self._missing.items())}
+        chains = Chains(self._best, gone=lambda node: node.path in self._missing, evidence=self._evidence)
+        missing = {path: self._as_missing(path, node, chains.to(node)) for path, node in sorted(self._missing.items())}
         broken = [missing[path] for path in breaks if path in missing]
         # Of a link and what it leads to, both gone, the latter is the cause that the finding tells of.
-        first = min(broken, key=lambda one: (len(one.chain), one.path != one.cause, one.path), default=None)
+        first = min(broken, key=lambda one: (one.trail.length, one.path != one.cause, one.path), default=None)
         followed = sorted(
             self._followed.values(), key=lambda one: (one.edge.source, one.edge.target, one.edge.kind, one.edge.line)
         )
@@ -384,7 +402,7 @@ class _Walk:
 
     def _reached(self) -> Reached:
         """What the walk knows of its nodes, for the gaps in them."""
-        none = _Step(certainty=Certainty.NONE, length=0)
+        none = Step(certainty=Certainty.NONE, length=0)
         return Reached(
             certainty=lambda node: self._best.get(node, none).certainty,
             standing=self._standing,
@@ -393,50 +411,39 @@ class _Walk:
             named=frozenset(real_targets(self._named, self._original)),
         )
 
-    def _steps(self, node: Node) -> list[tuple[Node, _Step]]:
-        """The chain to a node, root first: each node with the step that led to it."""
-        chain: list[tuple[Node, _Step]] = []
-        at: Node | None = node
-        while at is not None:
-            step = self._best[at]
-            chain.append((at, step))
-            at = step.before
-        return chain[::-1]
-
-    def _as_missing(self, path: ImagePath, node: Node) -> Missing:
-        chain = [(at, step.edge, step.judged) for at, step in self._steps(node) if step.edge is not None]
-        at, edge, _ = next((link for link in chain if link[0].path in self._missing), chain[-1])
-        edges = [edge for _, edge, _ in chain]
+    def _as_missing(self, path: ImagePath, node: Node, chain: Chain) -> Missing:
+        at, edge = chain.break_ or (node, chain.last)
         return Missing(
             path=path,
             type=self._types[path],
             certainty=self._best[node].certainty,
-            chain=tuple(self._evidence(*link) for link in chain),
-            edge=edges[-1],
+            trail=chain.trail,
+            edge=chain.last,
             cause=self._cause(at, edge),
             cause_edge=edge,
             owner=self._owners.owner(path),
-            at_start=self._begins(edges[0], self._active, _START) and all(one.firing is Firing.LOAD for one in edges),
-            for_health=self._begins(edges[0], self._checking - self._active, _HEALTH),
-            symbol_only=any(one.symbol for one in edges),
-            stops_start=self._stops_start(edges),
-            when=self._moment(edges),
+            at_start=chain.loads and self._begins(chain.first, self._active, _START),
+            for_health=self._is_for_health(chain),
+            symbol_only=chain.symbol,
+            stops_start=self._stops_start(chain),
+            when=self._moment(chain),
         )
 
-    def _stops_start(self, edges: list[Edge]) -> bool:
+    def _stops_start(self, chain: Chain) -> bool:
         """Whether the start cannot do without a chain: it begins in the config or a file that the start comes to."""
-        return self._begins(edges[0], self._vital, _START) and all(map(stops, edges))
+        return chain.stops and self._begins(chain.first, self._vital, _START)
 
-    def _moment(self, edges: list[Edge]) -> When:
+    def _is_for_health(self, chain: Chain) -> bool:
+        return self._begins(chain.first, self._checked, _HEALTH)
+
+    def _moment(self, chain: Chain) -> When:
         """START for what the start loads, or runs in a branch of its scripts; OPERATE for what only operators run."""
-        told = next((edge.when for edge in edges if edge.when is not None), None)
-        if told is not None:
-            return told
-        at_start = self._begins(edges[0], self._active, _START) and all(map(_at_start, edges))
-        if at_start or self._stops_start(edges):
+        if chain.when is not None:
+            return chain.when
+        at_start = chain.at_start and self._begins(chain.first, self._active, _START)
+        if at_start or self._stops_start(chain):
             return When.START
-        health = self._begins(edges[0], self._checking - self._active, _HEALTH)
-        return When.OPERATE if health or edges[0].detail == "PATH" else When.USE
+        return When.OPERATE if self._is_for_health(chain) or chain.first.detail == "PATH" else When.USE
 
     def _cause(self, at: Node, edge: Edge) -> ImagePath:
         """A link and what it leads to are one cause, named by the real target where that is gone too."""
@@ -531,11 +538,6 @@ class _Walk:
             return None
         active.add(target.path)
         return Node(path=target.path, language=edge.target.language)
-
-
-def _at_start(edge: Edge) -> bool:
-    """Whether a reference is followed while the start goes on: what a shell script does, it does then or never."""
-    return edge.firing is Firing.LOAD or (edge.by == "shell" and edge.firing in (Firing.GUARDED, Firing.NAMED))
 
 
 def user_of(context: Context) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from xraydiff.facts import Node, Owner, OwnerKind
-from xraydiff.limits import DEFAULT, Limits
 from xraydiff.paths import ImagePath
 from xraydiff.reach.places import Places, never_counts
 from xraydiff.reach.presence import Presence
@@ -25,11 +24,9 @@ class Nobody:
         return Owner(kind=kind, package="pkg" if kind is OwnerKind.OS_PACKAGE else "")
 
 
-def places(
-    original: ImageBuilder, slim: ImageBuilder, *, user: int = 0, packaged: str = "", limits: Limits = DEFAULT
-) -> Places:
+def places(original: ImageBuilder, slim: ImageBuilder, *, user: int = 0, packaged: str = "") -> Places:
     before = original.tree()
-    return Places(before, Nobody(packaged), Presence(before, slim.tree()), user=user, limits=limits)
+    return Places(before, Nobody(packaged), Presence(before, slim.tree()), user=user)
 
 
 def content(asked: Places, directory: str) -> list[str]:
@@ -93,12 +90,27 @@ def test_programs_of_the_application_in_path() -> None:
     assert found == ["/usr/local/bin/ctl"]
 
 
-def test_a_directory_brings_no_more_than_the_limit() -> None:
+def test_a_directory_brings_all_that_it_holds() -> None:
     builder = ImageBuilder()
-    for number in range(20):
-        builder.file(f"/srv/www/{number:02}.html")
-    asked = places(builder, ImageBuilder().directory("/x"), limits=Limits(directory_targets=5))
-    assert len(content(asked, "/srv/www")) == 5
+    for number in range(12_000):
+        builder.file(f"/srv/www/{number:05}.html")
+    assert len(content(places(builder, ImageBuilder().directory("/x")), "/srv/www")) == 12_000
+
+
+def test_of_files_that_are_alike_the_first_that_asks_has_all_that_is_gone() -> None:
+    kept, before = ImageBuilder(), ImageBuilder()
+    for name in ("a", "b", "c"):
+        for suffix in ("php", "json"):
+            kept.file(f"/app/{name}.{suffix}")
+            before.file(f"/app/{name}.{suffix}").file(f"/app/gone-{name}.{suffix}")
+    asked = places(before, kept)
+
+    def beside(path: str) -> list[str]:
+        return [edge.target.path for edge in asked.siblings(Node(path=path), ImagePath(path))]
+
+    assert beside("/app/b.php") == ["/app/gone-a.php", "/app/gone-b.php", "/app/gone-c.php"]
+    assert beside("/app/a.php") == beside("/app/c.php") == []
+    assert len(beside("/app/c.json")) == 3
 
 
 @pytest.mark.parametrize(
