@@ -210,6 +210,9 @@ class Limits:
     """Bytes that the packed tables of one BEAM file or boot file expand to: the largest of OTP have 1 MB."""
     erlang_terms: int = 500_000
     """Terms of one Erlang file: a boot file of a large release has 20,000."""
+    relative_names: int = 200_000
+    """Names of one config that are looked up below the directories which it names, where such a directory has their
+    first component: a table of 2,000 names and 100 directories, all alike. What is beyond is a gap."""
     work_steps: int = 200_000_000
     """Steps of one comparison (`budget.py`): paths looked up, names and bytes looked through, edges followed."""
     inline_scripts: int = 1_000

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice, takewhile
 
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, NodeKind
-from xraydiff.paths import ImagePath, components, decoded, encoded, is_below, parent
+from xraydiff.paths import ROOT, ImagePath, components, decoded, encoded, is_below, parent
 from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.tree import FileTree
 
 _BEFORE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./~$}-")
 """A slash after one of these goes on with a word: a URL, a relative name, a variable."""
@@ -42,8 +42,8 @@ _CONFIG_SUFFIX = re.compile(r"\.(?:conf|cfg|cnf|ini|ya?ml|toml|json|properties|x
 _SNIFF = 8192
 _JOINTS = ("-", "_", ".")
 """What a text that is only the beginning of a name ends with: `errors/status-`, to which a program adds a code."""
-_CONTINUED = 64
-"""Files that one beginning of a name can mean; a beginning of more says too little."""
+_GLANCES = 8
+"""Names of a directory that are compared with those of a config, for which one step counts."""
 
 
 class LiteralsReader:
@@ -70,11 +70,13 @@ class LiteralsReader:
         text = b"\0" not in data[:_SNIFF]
         if text:
             data = _COMMENT.sub(_blank, data)
+        lines = _Lines(data if text else None)
         named: list[ImagePath] = []
+        begun: set[str] = set()
         for literal, start in _distinct(data, _absolute(context)):
-            edge = self._edge(subject, context, literal, start if text else -1)
+            edge = self._edge(subject, context, literal, lines.at(start))
             if edge is None and text:
-                yield from self._begun(subject, context, literal, start)
+                yield from self._begun(subject, context, literal, lines.at(start), begun)
             if edge is not None:
                 yield edge
                 named.append(ImagePath(edge.target.path))
@@ -82,7 +84,7 @@ class LiteralsReader:
             yield from self._relative(subject, context, data, named)
         yield from self._services(subject, context, data, text=text)
 
-    def _edge(self, subject: Subject, context: Context, literal: str, start: int) -> Edge | None:
+    def _edge(self, subject: Subject, context: Context, literal: str, line: int) -> Edge | None:
         parts = components(literal)
         path = _existing(ImagePath("/" + "/".join(parts)), context) or _empty_directory(parts, context)
         if path is None:
@@ -91,23 +93,24 @@ class LiteralsReader:
         directory = found.file is not None and found.file.type is FileType.DIRECTORY
         if path == subject.path or (directory and len(parts) < 2):
             return None
-        line = subject.data.count(b"\n", 0, start) + 1 if start >= 0 else 0
         kind = NodeKind.DIRECTORY if directory else NodeKind.FILE
         return _names(subject, Node(kind=kind, path=path), literal, line)
 
-    def _begun(self, subject: Subject, context: Context, literal: str, start: int) -> Iterator[Edge]:
-        """Of the beginning of a name (`errors/status-`, `mail_%s.txt`) what the original has that goes on from it."""
+    def _begun(
+        self, subject: Subject, context: Context, literal: str, line: int, begun: set[str]
+    ) -> Iterator[Edge]:
+        """Of the beginning of a name (`errors/status-`, `mail_%s.txt`) what the original has that goes on from it.
+
+        `begun` are the beginnings of the file that were answered, by real directory: they have many spellings.
+        """
         folder, _, beginning = literal.rpartition("/")
         if len(beginning) < 3 or not beginning.endswith(_JOINTS):
             return
-        found = context.original.resolve(ImagePath(folder or "/"))
-        names = context.original.children(found.path) if found.path is not None else ()
-        first = bisect_left(names, beginning)
-        meant = list(takewhile(lambda name: name.startswith(beginning), islice(names, first, first + _CONTINUED + 1)))
-        if len(meant) > _CONTINUED:
+        real = context.original.resolve(ImagePath(folder or "/")).path
+        if real is None or f"{real}/{beginning}" in begun:
             return
-        line = subject.data.count(b"\n", 0, start) + 1
-        for name in meant:
+        begun.add(f"{real}/{beginning}")
+        for name in _going_on(context.original.children(real), beginning):
             path = ImagePath(f"{folder}/{name}")
             if not _is_directory(context, path):
                 yield _names(subject, Node(path=path), literal, line)
@@ -124,18 +127,85 @@ class LiteralsReader:
     def _is_config(self, subject: Subject) -> bool:
         return is_below(subject.path, "/etc") or _CONFIG_SUFFIX.search(subject.path) is not None
 
-    def _relative(self, subject: Subject, context: Context, data: bytes, named: list[ImagePath]) -> Iterator[Edge]:
+    def _relative(
+        self, subject: Subject, context: Context, data: bytes, named: list[ImagePath]
+    ) -> Iterator[Edge | Gap]:
         """`root /srv/www;` and `error_page 404 /404.html;` together name /srv/www/404.html."""
-        tree = context.original
+        tree, lines, left = context.original, _Lines(data), context.limits.relative_names
         roots = [path for path in named if _is_directory(context, path) and path.count("/") >= 2]
         roots.append(parent(subject.path))
-        for literal, start in _distinct(data, _RELATIVE):
-            for root in dict.fromkeys(roots):
+        literals = list(_distinct(data, _RELATIVE))
+        holders, steps = _holders(tree, roots, {_first(literal) for literal, _ in literals}, most=left)
+        context.budget.spend(steps)
+        left -= steps
+        for literal, start in literals:
+            inside = holders.get(_first(literal), ())
+            left -= len(inside)
+            if left < 0:
+                yield Gap(node=subject.node, reason="too-large", detail="names below the directories that it names")
+                return
+            for root in inside:
                 path = ImagePath(f"{root}/{literal.lstrip('/')}")
                 found = tree.resolve(path)
                 if found.file is not None and found.file.type is FileType.FILE and found.path != subject.path:
-                    line = data.count(b"\n", 0, start) + 1
-                    yield _names(subject, Node(path=path), literal, line)
+                    yield _names(subject, Node(path=path), literal, lines.at(start))
+
+
+class _Lines:
+    """Numbers of the lines that offsets of a text stand in, counted on from the offset asked for before."""
+
+    def __init__(self, data: bytes | None) -> None:
+        """`data` is None for what has no lines."""
+        self._data = data
+        self._offset = 0
+        self._line = 1
+
+    def at(self, offset: int) -> int:
+        """The line of an offset, 1 for the first; 0 where there are no lines."""
+        if self._data is None:
+            return 0
+        if offset < self._offset:
+            self._offset, self._line = 0, 1
+        self._line += self._data.count(b"\n", self._offset, offset)
+        self._offset = offset
+        return self._line
+
+
+def _going_on(names: Sequence[str], beginning: str) -> Iterator[str]:
+    """Of sorted names those that begin so."""
+    for at in range(bisect_left(names, beginning), len(names)):
+        if not names[at].startswith(beginning):
+            return
+        yield names[at]
+
+
+def _first(literal: str) -> str:
+    """The first component of a name below a directory."""
+    return literal.lstrip("/").partition("/")[0]
+
+
+def _holders(
+    tree: FileTree, roots: Iterable[ImagePath], names: set[str], *, most: int
+) -> tuple[dict[str, list[ImagePath]], int]:
+    """Which of the directories hold each name, and the steps that it took to tell; where it takes `most`, no more.
+
+    So a name is not tried below every directory: of the two lists the shorter is looked up in the other.
+    """
+    holders: dict[str, list[ImagePath]] = {}
+    steps = 0
+    for root in dict.fromkeys(roots):
+        real = tree.resolve(root).path
+        children = tree.children(real) if real is not None else ()
+        if len(children) <= len(names):
+            held = [name for name in children if name in names]
+        else:
+            held = [name for name in names if ImagePath(f"{'' if real == ROOT else real}/{name}") in tree.files]
+        for name in held:
+            holders.setdefault(name, []).append(root)
+        steps += 1 + min(len(children), len(names)) // _GLANCES + len(held)
+        if steps > most:
+            break
+    return holders, steps
 
 
 def _names(subject: Subject, target: Node, literal: str, line: int) -> Edge:

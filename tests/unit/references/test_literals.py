@@ -78,10 +78,10 @@ def test_what_begins_no_name_stands_for_nothing(text: str) -> None:
     assert named("/app/settings", text, *ERRORS) == []
 
 
-def test_a_beginning_of_too_many_names_says_too_little() -> None:
-    many = [f"/srv/data/part-{number:03}" for number in range(65)]
-    assert named("/app/settings", "/srv/data/part-", *many[:64]) == [(path, 1) for path in many[:64]]
-    assert named("/app/settings", "/srv/data/part-", *many) == []
+def test_a_beginning_stands_for_all_that_goes_on_from_it_however_many_and_once() -> None:
+    many = [f"/srv/data/part-{number:03}" for number in range(300)]
+    text = "/srv/data/part- /srv/./data/part- /srv//data/part-"
+    assert named("/app/settings", text, *many) == [(path, 1) for path in many]
 
 
 def test_strings_of_a_binary_have_no_line() -> None:
@@ -98,6 +98,19 @@ def test_a_name_relative_to_a_root_that_the_config_names() -> None:
     assert ("/srv/www", 1) in found
     assert ("/srv/www/errors/404.html", 2) in found
     assert ("/srv/www/index.html", 3) in found
+
+
+def test_names_below_several_directories_come_in_the_order_of_both() -> None:
+    text = "/srv/a\n/srv/b\nx.txt\nsub/y.txt\n/srv/c\n"
+    files = ("/srv/a/x.txt", "/srv/b/x.txt", "/srv/b/sub/y.txt", "/srv/c/sub/y.txt", "/srv/c/z.txt", "/etc/x.txt")
+    found = [pair for pair in named("/etc/site.conf", text, *files) if pair[0].endswith(".txt")]
+    assert found == [
+        ("/srv/a/x.txt", 3),
+        ("/srv/b/x.txt", 3),
+        ("/etc/x.txt", 3),
+        ("/srv/b/sub/y.txt", 4),
+        ("/srv/c/sub/y.txt", 4),
+    ]
 
 
 def test_a_name_beside_the_config() -> None:
