@@ -35,4 +35,5 @@ class Budget:
         self._left -= steps
         if self._left < 0:
             message = f"the comparison takes more than {self._steps:,} steps, so it ended here"
-            raise WorkLimit(message, path=self.at or None)
+            hint = "see what makes the image so large for its readers, or raise the limit from Python"
+            raise WorkLimit(message, path=self.at or None, hint=hint)

@@ -214,7 +214,8 @@ class Limits:
     """Names of one config that are looked up below the directories which it names, where such a directory has their
     first component: a table of 2,000 names and 100 directories, all alike. What is beyond is a gap."""
     work_steps: int = 200_000_000
-    """Steps of one comparison (`budget.py`): paths looked up, names and bytes looked through, edges followed."""
+    """Steps of one comparison (`budget.py`): paths looked up, names and bytes looked through, edges followed. The
+    pairs of images up to 750 MB take up to four million, at a microsecond each; made to hurt, a step takes five."""
     inline_scripts: int = 1_000
     """Command strings followed from one file."""
     edges_per_file: int = 100_000

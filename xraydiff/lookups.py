@@ -18,10 +18,6 @@ from xraydiff.tree.glob import glob
 
 __all__ = ["ENGINE_FILES", "Context", "Exhausted", "Lookups", "is_engine_made"]
 
-_GLOB_STEPS: Final = 1_000
-"""Look-ups that a pattern counts as: it may look through every directory, which its matches do not tell."""
-_MATCHES: Final = 1_000
-"""Files of one pattern or directory that a program is taken to ask for; more are a collection to choose from."""
 _ENGINE: Final = ("/dev", "/proc", "/sys")
 ENGINE_FILES: Final = frozenset({"/", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"})
 """Files that the engine writes, and the root, which is always there."""
@@ -69,8 +65,9 @@ class Lookups:
         self._types: dict[str, tuple[ImagePath, FileType] | None] = {}
 
     def spend(self, steps: int = 1) -> None:
-        """Count work. Raises `Exhausted` where a program takes too much of it."""
+        """Count work, of the program and of the comparison. Raises `Exhausted` where a program takes too much of it."""
         self._steps -= steps
+        self.context.budget.spend(steps)
         if self._steps < 0:
             raise Exhausted
 
@@ -125,21 +122,19 @@ class Lookups:
             return None
 
     def glob(self, pattern: str) -> tuple[ImagePath, ...]:
-        """The files that an absolute pattern matches, or nothing where they are too many to be asked for."""
-        self.spend(_GLOB_STEPS)
-        found: list[ImagePath] = []
+        """The files that an absolute pattern matches."""
+        found: set[ImagePath] = set()
         try:
             for text in _alternatives(pattern):
-                found.extend(glob(self._tree, text))
-                self.spend(len(found))
-                if len(found) > _MATCHES:
-                    return ()
+                matched = glob(self._tree, text, spend=self.spend)
+                self.spend(len(matched))
+                found.update(matched)
         except LimitExceeded:
             return ()
-        return tuple(sorted(set(found)))
+        return tuple(sorted(found))
 
     def below(self, directory: str) -> tuple[ImagePath, ...]:
-        """The regular files below a directory, or nothing where they are too many to be asked for."""
+        """The regular files below a directory."""
         found = self.real(directory)
         if found is None or found[1] is not FileType.DIRECTORY:
             return ()
@@ -148,18 +143,16 @@ class Lookups:
             self.spend()
             if self._tree.files[path].type is FileType.FILE:
                 files.append(path)
-                if len(files) > _MATCHES:
-                    return ()
         return tuple(files)
 
     def children(self, directory: str) -> tuple[str, ...]:
-        """Names in a directory, or nothing where they are too many."""
+        """Names in a directory."""
         found = self.real(directory)
         if found is None or found[1] is not FileType.DIRECTORY:
             return ()
         names = self._tree.children(found[0])
         self.spend(len(names))
-        return names if len(names) <= self.context.limits.directory_targets else ()
+        return names
 
     def content(self, path: str, limit: int) -> bytes:
         """The bytes of a file, or none where it is absent or larger than the limit."""
@@ -181,5 +174,5 @@ def _alternatives(pattern: str) -> Iterator[str]:
     if not brace or not close:
         yield str(image_path(pattern))
         return
-    for one in inner.split(",")[:32]:
+    for one in inner.split(","):
         yield str(image_path(head + one + tail))

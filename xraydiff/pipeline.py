@@ -14,7 +14,7 @@ from xraydiff.budget import Budget
 from xraydiff.comparison import Comparison, Seen
 from xraydiff.dependency_graph import image_graph
 from xraydiff.diff import ImageDiff, compare_trees, count_bytes, count_files
-from xraydiff.errors import ImageError
+from xraydiff.errors import ImageError, WorkLimit
 from xraydiff.facts import Certainty, ElfDetails, FileKind, FileType, Finding, Inventory, Problem, Scope
 from xraydiff.image import Image
 from xraydiff.image.sources import open_image
@@ -201,9 +201,13 @@ def _judge(
     pair: _Pair, active: plugins.Plugins, limits: Limits, *, file_kinds: bool = False, run: Run = NOTHING
 ) -> tuple[Report, Seen]:
     """What of the difference will be missed, and what to put back."""
+    reach = None
+    if whole(pair.problems) and not pair.diff.identical and not pair.diff.not_a_pair:
+        try:
+            reach = _walk(pair, active, limits, run)
+        except WorkLimit as error:
+            pair = replace(pair, problems=(*pair.problems, _unfinished(error)))
     complete = whole(pair.problems)
-    walked = complete and not pair.diff.identical and not pair.diff.not_a_pair
-    reach = _walk(pair, active, limits, run) if walked else None
     gaps = tuple(gap_problems(reach.unread)) if reach else ()
     found = findings(active.rules, _sight(pair, reach, run)) if not pair.diff.identical else ()
     understood = (reach is not None and not gaps) or pair.diff.identical
@@ -223,6 +227,11 @@ def _judge(
         file_kinds=kinds,
     )
     return report, _seen(pair, reach)
+
+
+def _unfinished(error: WorkLimit) -> Problem:
+    """A walk that did not come to its end says nothing of what is missed, so the result is not whole."""
+    return Problem(code=error.code, message=error.message, path=error.path or "", hint=error.hint or "")
 
 
 def _sight(pair: _Pair, reach: Reach | None, run: Run) -> Sight:
@@ -273,7 +282,7 @@ def _walk(pair: _Pair, active: plugins.Plugins, limits: Limits, run: Run) -> Rea
         limits=limits,
         budget=budget,
         slim=slim,
-        watch=_watched(pair),
+        watch=_watched(pair, slim),
     )
     configs = (config, pair.images[1].config)
     reach = walk(
@@ -290,10 +299,10 @@ def _walk(pair: _Pair, active: plugins.Plugins, limits: Limits, run: Run) -> Rea
     return reach
 
 
-def _watched(pair: _Pair) -> Callable[[FileTree, str, str], None]:
-    """Says of which image the files are that readers read."""
-    original, slim = (image.reference for image in pair.images)
-    return lambda tree, path, reader: pair.watch(slim if tree is pair.trees[1] else original, path, reader)
+def _watched(pair: _Pair, slim: FileTree) -> Callable[[FileTree, str, str], None]:
+    """Says of which image the files are that readers read; `slim` is the slimmed tree that they get."""
+    references = tuple(image.reference for image in pair.images)
+    return lambda tree, path, reader: pair.watch(references[tree is slim], path, reader)
 
 
 def _nobody(_image: str, _path: str, _reader: str) -> None:

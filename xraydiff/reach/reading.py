@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from xraydiff.budget import BYTES_PARSED, BYTES_SEARCHED
 from xraydiff.errors import ImageError, PluginError, XraydiffError
 from xraydiff.facts import Edge, FileType, Firing, ImageConfig, Node, NodeKind
 from xraydiff.paths import ImagePath, escaped
@@ -83,6 +84,7 @@ class Reading:
         subject = self._subject(node, path, full=full)
         if subject is None:
             return []
+        self._context.budget.at = subject.path
         edges: list[Edge] = []
         if full and node.language and node.language not in self.languages:
             self.unfollowed.add(Unfollowed(node=node, reader=node.language, reason="no-reader"))
@@ -124,6 +126,7 @@ class Reading:
         if reader.depth == Depth.FULL and subject.file is not None:
             self.files_parsed.add(subject.path)
         self._watched(subject, reader.name)
+        self._context.budget.spend(self._cost(reader, subject))
         edges: list[Edge] = []
         gaps: list[Gap] = []
         for item in reader.read(subject, self._context):
@@ -145,6 +148,12 @@ class Reading:
     def _watched(self, subject: Subject, reader: str) -> None:
         if self._context.watch is not None:
             self._context.watch(subject.tree, subject.path, reader)
+
+    def _cost(self, reader: Reader, subject: Subject) -> int:
+        """Steps of reading a file, by its bytes: what a language's parser takes, or a search."""
+        size = len(subject.data)
+        parsed = min(size, self._context.limits.script) if reader.language and reader.depth == Depth.FULL else 0
+        return 1 + parsed // BYTES_PARSED + size // BYTES_SEARCHED
 
     def _subject(self, node: Node, path: ImagePath, *, full: bool) -> Subject | None:
         if node.kind is NodeKind.CONFIG:

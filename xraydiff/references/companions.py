@@ -472,7 +472,7 @@ def _found(pattern: str, context: Context) -> Iterator[Node]:
         found: tuple[ImagePath, ...] = (path,)
     else:
         try:
-            found = glob(tree, path)[: context.limits.directory_targets]
+            found = glob(tree, path, spend=context.budget.spend)
         except LimitExceeded:
             return
     for one in found:

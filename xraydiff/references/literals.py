@@ -96,9 +96,7 @@ class LiteralsReader:
         kind = NodeKind.DIRECTORY if directory else NodeKind.FILE
         return _names(subject, Node(kind=kind, path=path), literal, line)
 
-    def _begun(
-        self, subject: Subject, context: Context, literal: str, line: int, begun: set[str]
-    ) -> Iterator[Edge]:
+    def _begun(self, subject: Subject, context: Context, literal: str, line: int, begun: set[str]) -> Iterator[Edge]:
         """Of the beginning of a name (`errors/status-`, `mail_%s.txt`) what the original has that goes on from it.
 
         `begun` are the beginnings of the file that were answered, by real directory: they have many spellings.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import translate
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -17,27 +18,37 @@ if TYPE_CHECKING:
 _MAGIC = re.compile(r"[*?\[]")
 _QUOTED = re.compile(r"\[([*?\[])\]")
 _ANY_DEPTH = "**"
+_GLANCES = 4
+"""Names that are looked at and passed over, for which one step counts; a name that is matched takes one."""
 _Place = tuple[str, ImagePath]
 """A directory as the pattern spells it (empty for the root), and its real path."""
+_Spend = Callable[[int], object]
 
 
-def glob(tree: FileTree, pattern: str) -> tuple[ImagePath, ...]:
+def _free(steps: int) -> None:
+    """Count nothing."""
+
+
+def glob(tree: FileTree, pattern: str, *, spend: _Spend = _free) -> tuple[ImagePath, ...]:
     """The paths that an absolute pattern names, sorted, spelled as the pattern leads to them.
 
     `*`, `?` and `[...]` stay within one component and do not match a leading dot, as in a shell. `**` stands for any
     number of directories, but goes through no symlink; at the end of a pattern it stands for everything below. A
     pattern goes through symlinks that lead to directories; where two spellings lead to one real directory, only one is
     followed, the real one before others. A last component is found even where it is a dangling link.
+
+    A pattern costs by the names that it looks through, not by those that it finds: `spend` is told of them, before they
+    are looked at, and ends the search by what it raises.
     """
     parts = components(pattern)
     if not parts:
         return (ROOT,)
     places: list[_Place] = [("", ROOT)]
     for part in parts[:-1]:
-        places = _distinct(_inner(tree, places, part))
+        places = _distinct(_inner(tree, places, part, spend))
     found: set[str] = set()
     for place in places:
-        found.update(_last(tree, place, parts[-1]))
+        found.update(_last(tree, place, parts[-1], spend))
     return tuple(ImagePath(path) for path in sorted(found))
 
 
@@ -85,16 +96,16 @@ def _visible(name: str, part: str) -> bool:
     return not name.startswith(".") or part.startswith(".")
 
 
-def _inner(tree: FileTree, places: list[_Place], part: str) -> Iterator[_Place]:
+def _inner(tree: FileTree, places: list[_Place], part: str, spend: _Spend) -> Iterator[_Place]:
     """The directories that one component of a pattern leads to."""
     for spelled, real in places:
         if part == _ANY_DEPTH:
             yield spelled, real
-            for path in _visible_below(tree, real):
+            for path in _visible_below(tree, real, spend):
                 if tree.files[path].type is FileType.DIRECTORY:
                     yield spelled + path[len(_prefix(real)) :], path
             continue
-        for name in _names(tree, real, part):
+        for name in _names(tree, real, part, spend):
             here = ImagePath(f"{_prefix(real)}/{name}")
             file = tree.files[here]
             if file.type is FileType.SYMLINK:
@@ -106,31 +117,48 @@ def _inner(tree: FileTree, places: list[_Place], part: str) -> Iterator[_Place]:
                 yield f"{spelled}/{name}", here
 
 
-def _last(tree: FileTree, place: _Place, part: str) -> Iterator[str]:
+def _last(tree: FileTree, place: _Place, part: str, spend: _Spend) -> Iterator[str]:
     spelled, real = place
     if part == _ANY_DEPTH:
-        for path in _visible_below(tree, real):
+        for path in _visible_below(tree, real, spend):
             yield spelled + path[len(_prefix(real)) :]
     else:
-        for name in _names(tree, real, part):
+        for name in _names(tree, real, part, spend):
             yield f"{spelled}/{name}"
 
 
-def _names(tree: FileTree, real: ImagePath, part: str) -> Iterator[str]:
+def _names(tree: FileTree, real: ImagePath, part: str, spend: _Spend) -> Iterator[str]:
     """The names in a real directory that a component matches."""
     if not _MAGIC.search(part):
+        spend(1)
         if ImagePath(f"{_prefix(real)}/{part}") in tree.files:
             yield part
         return
+    pieces = re.split(r"[*?]", part.partition("[")[0])
+    names = _beginning(tree.children(real), pieces[0])
+    spend(1 + len(names) // _GLANCES)
+    longest = max(pieces, key=len)
+    candidates = [name for name in names if longest in name and _visible(name, part)]
+    spend(len(candidates))
     matcher = _compiled(part)
-    for name in tree.children(real):
-        if _visible(name, part) and matcher.match(name):
+    for name in candidates:
+        if matcher.match(name):
             yield name
 
 
-def _visible_below(tree: FileTree, real: ImagePath) -> Iterator[ImagePath]:
+def _beginning(names: Sequence[str], begun: str) -> Sequence[str]:
+    """Of sorted names those that begin so."""
+    if not begun:
+        return names
+    first = bisect_left(names, begun)
+    return names[first : bisect_right(names, begun, first, key=lambda name: name[: len(begun)])]
+
+
+def _visible_below(tree: FileTree, real: ImagePath, spend: _Spend) -> Iterator[ImagePath]:
     start = len(_prefix(real))
-    for path in tree.below(real):
+    for count, path in enumerate(tree.below(real)):
+        if not count % _GLANCES:
+            spend(1)
         if "/." not in path[start:]:
             yield path
 

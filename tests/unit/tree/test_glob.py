@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from fnmatch import fnmatchcase
 
 import pytest
 
@@ -23,6 +24,16 @@ def tree_of(*leaves: str, links: dict[str, str] | None = None) -> Tree:
         for above in ancestors(path):
             files.setdefault(above, DIRECTORY)
     return Tree(files)
+
+
+def looked_through(tree: Tree, pattern: str) -> int:
+    spent = [0]
+
+    def spend(steps: int) -> None:
+        spent[0] += steps
+
+    glob(tree, pattern, spend=spend)
+    return spent[0]
 
 
 TREE = tree_of(
@@ -112,3 +123,40 @@ def test_a_quoted_path_is_a_pattern_for_nothing_else(path: str, pattern: str) ->
     assert matches(path, pattern)
     assert unquoted("/a/*") is None
     assert unquoted("/a/[*") is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "least", "most"),
+    [
+        ("/d/*q*", 200, 1_100),
+        ("/d/[0-9]*q", 1_000, 1_300),
+        ("/d/n7*", 100, 200),
+        ("/d/*7", 300, 600),
+        ("/**/q", 200, 600),
+    ],
+)
+def test_a_pattern_costs_by_the_names_that_it_looks_through(pattern: str, least: int, most: int) -> None:
+    tree = tree_of(*(f"/d/n{number}" for number in range(1_000)))
+    assert least <= looked_through(tree, pattern) <= most
+    four = tree_of(*(f"/d/n{number}" for number in range(4_000)))
+    assert looked_through(four, pattern) <= 5 * looked_through(tree, pattern)
+
+
+def test_what_spending_raises_ends_the_search() -> None:
+    class EnoughError(Exception):
+        pass
+
+    def spend(_: int) -> None:
+        raise EnoughError
+
+    with pytest.raises(EnoughError):
+        glob(tree_of("/d/a"), "/d/*", spend=spend)
+
+
+@pytest.mark.parametrize(
+    "part", ["a*", "a?c", "*b*", "[a-c]*", "a[bx]c", "*", "?", "??", "a", "[", "a[", "*[", ".*", "ab*c*"]
+)
+def test_names_are_those_of_fnmatch(part: str) -> None:
+    names = ["a", "ab", "abc", "axc", "b", "cab", "[", "a[", "x[", ".a", "a.b", "abxc", "é", "ab\nc"]
+    expected = sorted(f"/d/{name}" for name in names if fnmatchcase(name, part) and (part[0] == "." or name[0] != "."))
+    assert list(glob(tree_of(*(f"/d/{name}" for name in names)), f"/d/{part}")) == expected

@@ -298,7 +298,7 @@ def _resolved(text: str, launch: Launch, context: Context) -> Iterator[ImagePath
         path = join(base, text)
         if "*" in path:
             try:
-                found: tuple[ImagePath, ...] = glob(context.original, path)
+                found: tuple[ImagePath, ...] = glob(context.original, path, spend=context.budget.spend)
             except LimitExceeded:
                 found = ()
         else:

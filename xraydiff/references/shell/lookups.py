@@ -16,7 +16,6 @@ from xraydiff.tree.glob import glob
 
 _RUN_PARTS = re.compile(r"[A-Za-z0-9_-]+\Z")
 """Names that run-parts(8) of Debian takes when it is told nothing else."""
-_GLOB_STEPS = 1_000
 
 
 class Lookups:
@@ -26,6 +25,7 @@ class Lookups:
         self._tree = context.original
         self._slim = context.slim
         self._limits = context.limits
+        self._budget = context.budget
         self._variables = variables
         self._steps = context.limits.script_steps
         self._found: dict[tuple[str, str, tuple[str, ...]], tuple[ImagePath, ...]] = {}
@@ -35,8 +35,9 @@ class Lookups:
         """Patterns and directories that hold more files than the bound."""
 
     def spend(self, steps: int = 1) -> None:
-        """Count work. Raises `Exhausted` where a script takes too much of it."""
+        """Count work, of the script and of the comparison. Raises `Exhausted` where a script takes too much of it."""
         self._steps -= steps
+        self._budget.spend(steps)
         if self._steps < 0:
             raise Exhausted
 
@@ -118,10 +119,8 @@ class Lookups:
     def glob(self, pattern: str) -> tuple[ImagePath, ...]:
         """The files and directories that an absolute pattern matches, or nothing where they are too many."""
         if pattern not in self._globs:
-            # A pattern may look through every directory, which its matches do not tell.
-            self.spend(_GLOB_STEPS)
             try:
-                found = glob(self._tree, pattern.replace("**", "*"))
+                found = glob(self._tree, pattern.replace("**", "*"), spend=self.spend)
             except LimitExceeded:
                 found = ()
             self._globs[pattern] = self._bounded(list(found), pattern)
@@ -134,6 +133,7 @@ class Lookups:
             return ()
         files: list[ImagePath] = []
         for path in self._tree.below(found[0]):
+            self.spend()
             if self._tree.files[path].type in (FileType.FILE, FileType.SYMLINK):
                 files.append(path)
                 if len(files) > self._limits.directory_targets:
