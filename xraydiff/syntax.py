@@ -39,6 +39,12 @@ regular expression without an end has the rest of the text read for each of its 
 _AGAIN_OF: Final = {"perl": 1_000}
 """... of languages whose parser asks for the column at each word, and so goes back to the start of the line:
 what people write of Perl is read 90 to 300 times."""
+_PIECES: Final = 16
+"""Pieces of a text that cost as much as one report of work, each 2.4 us: a parser that only looks ahead and goes back
+reports next to nothing, and yet reads its script a thousand times."""
+_TOTAL_SECONDS: Final = 600
+"""CPU time in which all reports of an image's scripts are spent, whatever a report takes: a script that takes longer
+than a second pays by the second, so that ten minutes are the end even for work that no count foresees."""
 _FEW: Final = 1_000
 """Reports of work that any script may cause."""
 _BYTES: Final = 8
@@ -142,15 +148,18 @@ def parse(data: bytes, language: str, *, limits: Limits, memo: dict[str, object]
         return Refused(reason="too-large", detail=f"{len(data)} bytes")
     if sum(data.count(sign) for sign in _COMMENTS.get(language, ())) > limits.syntax_comments:
         return Refused(reason="too-large", detail="more comments than the limit of its parser")
-    left = memo.get(_LEFT, limits.syntax_total)
+    held = memo.get(_LEFT, limits.syntax_total)
+    left = held if isinstance(held, int) else 0
+    if not left:
+        return Refused(reason="too-large", detail="the scripts before it took all work of the parsers")
     most = min(
-        left if isinstance(left, int) else 0,
+        left,
         limits.syntax_work // (2 if language == "php" else 1),
         _FEW + len(data) // _BYTES,
     )
     work = _Work(data, most, _AGAIN_OF.get(language, _AGAIN), limits.syntax_seconds)
     tree = _parsed(work, _parser(language), small=len(data) <= _SMALL)
-    memo[_LEFT] = max(0, left - work.spent) if isinstance(left, int) else 0
+    memo[_LEFT] = max(0, left - work.cost(limits.syntax_total // _TOTAL_SECONDS))
     return tree or Refused(reason="too-large", detail="more work for the parser than its limit")
 
 
@@ -169,28 +178,36 @@ class _Work:
     """
 
     def __init__(self, data: bytes, most: int, again: int, seconds: int) -> None:
-        self.spent = 0
-        """Reports of work so far."""
+        self._reports = 0
+        self._handed = 0
         self._data = data
         self._pieces: dict[int, bytes] = {}
         self._left = most
         self._chunks = _FEW + again * (len(data) // _CHUNK)
         self._seconds = seconds
-        self._end = 0.0
+        self._took = 0.0
+
+    def cost(self, by_second: int) -> int:
+        """What the text took, in reports of work: those that came, the pieces asked for, and whole seconds."""
+        return max(self._reports + self._handed // _PIECES, int(self._took) * by_second)
 
     def parse(self, parser: Parser) -> Tree | None:
         """The tree, or None where that takes too much."""
-        self._end = thread_time() + self._seconds
+        begun = thread_time()
+        self._end = begun + self._seconds
         try:
             tree = parser.parse(self._chunk, progress_callback=self._count)
         except ValueError:
             # Otherwise the next text would go on where this one stopped.
             parser.reset()
             return None
+        finally:
+            self._took = thread_time() - begun
         return tree if self._left >= 0 else None
 
     def _chunk(self, offset: int, _point: object) -> bytes:
         self._chunks -= 1
+        self._handed += 1
         if self._chunks < 0 or thread_time() > self._end:
             self._left = -1
             return b""
@@ -201,7 +218,7 @@ class _Work:
 
     def _count(self, _offset: int, _has_error: bool) -> bool:  # noqa: FBT001  how tree-sitter calls it
         """Called after a hundred operations each; true stops the parser."""
-        self.spent += 1
+        self._reports += 1
         if thread_time() > self._end:
             self._left = -1
         self._left -= 1

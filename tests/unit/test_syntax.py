@@ -48,6 +48,32 @@ def test_the_work_for_all_scripts_of_an_image() -> None:
     assert not isinstance(parse(SOUND["php"] * 200, "php", limits=limits, memo={}), Refused)
 
 
+@pytest.mark.parametrize("line", [b'a=>\\"@{[' * 9, b"s{a}{b(" * 9, b'b=>"$x{[' * 9])
+def test_a_parser_that_only_goes_back_pays_for_what_it_reads(line: bytes) -> None:
+    memo: dict[str, object] = {}
+    data = (line + b"\n") * (30_000 // len(line))
+    parse(data, "perl", limits=Limits(), memo=memo)
+    left = memo["syntax.left"]
+    assert isinstance(left, int)
+    # Its own reports are about fifty; each piece of the text is asked for at least 160 times.
+    assert Limits().syntax_total - left >= len(data) // 256 * 10
+
+
+def test_seconds_are_paid_for_whatever_was_counted() -> None:
+    memo: dict[str, object] = {}
+    limits = Limits(syntax_comments=1_000_000, syntax_seconds=1, syntax_total=600_000)
+    parse(b"import " + b"*//\n" * 60_000, "javascript", limits=limits, memo=memo)
+    left = memo["syntax.left"]
+    assert isinstance(left, int)
+    assert left <= 599_000
+
+
+def test_nothing_is_parsed_when_all_work_is_spent() -> None:
+    memo: dict[str, object] = {"syntax.left": 0}
+    refused = parse(b"1;", "perl", limits=Limits(), memo=memo)
+    assert refused == Refused(reason="too-large", detail="the scripts before it took all work of the parsers")
+
+
 def test_comments_of_a_broken_script() -> None:
     refused = parse(BROKEN, "javascript", limits=Limits(syntax_comments=3_999), memo={})
     assert refused == Refused(reason="too-large", detail="more comments than the limit of its parser")
