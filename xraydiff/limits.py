@@ -222,10 +222,6 @@ class Limits:
     """References from one file."""
     directory_targets: int = 10_000
     """Files that a named directory brings with it."""
-    catalogue_files: int = 20
-    """A file that names more existing files than this is a catalogue (a magic table, a list), not a user of them."""
-    catalogue_packages: int = 3
-    """... when they belong to at least so many packages."""
     toc: int = 64 * MIB
     """The table of contents of a layer that is pulled lazily: 300 bytes an entry, so as many as 200,000 files have."""
     engine_seconds: int = 600

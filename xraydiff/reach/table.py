@@ -117,13 +117,11 @@ STOPPING: Final = frozenset(
 """Kinds whose load edges end their source where the target is gone, unless the reader says otherwise."""
 
 
-def certainty_of(edge: Edge, standing: Standing, *, catalogue: bool = False) -> Certainty:
-    """How sure one edge is. Of a catalogue (a file that merely lists others) every literal is POSSIBLE at most."""
+def certainty_of(edge: Edge, standing: Standing) -> Certainty:
+    """How sure one edge is: by itself, whatever else its file names."""
     certainty = TABLE[standing][edge.firing]
     if standing in PACKAGE_ROWS and edge.firing is Firing.LOAD and edge.kind not in LOADER_KINDS:
         return Certainty.NONE
-    if catalogue and edge.firing is Firing.NAMED:
-        certainty = min(certainty, Certainty.POSSIBLE)
     return certainty if edge.certainty is None else min(certainty, edge.certainty)
 
 

@@ -22,7 +22,7 @@ from xraydiff.facts import (
 )
 from xraydiff.minifier import NOTHING, Run
 from xraydiff.owners import Owners
-from xraydiff.paths import ROOT, ImagePath, encoded, image_path, join
+from xraydiff.paths import ROOT, ImagePath, encoded, join
 from xraydiff.reach import Followed, Missing, Reach
 from xraydiff.reach.chains import Chain, Chains, Step
 from xraydiff.reach.parts import Parts
@@ -153,9 +153,8 @@ class _Walk:
     def _expand(self, node: Node) -> None:
         standing = self._standing(node)
         edges = self._edges(node, standing)
-        catalogue = self._is_catalogue(edges)
         for edge in edges:
-            judged = certainty_of(edge, standing, catalogue=catalogue)
+            judged = certainty_of(edge, standing)
             if edge.kind is EdgeKind.COMPANION and node.path in self._launched and edge.certainty is not None:
                 judged = edge.certainty  # as from the config itself, which names no program that its scripts start
             if judged is not Certainty.NONE:
@@ -294,14 +293,6 @@ class _Walk:
             edges.extend(self._places.siblings(node, path))
             edges.extend(self._places.programs(node, path))
         return edges
-
-    def _is_catalogue(self, edges: Sequence[Edge]) -> bool:
-        named = {edge.target.path for edge in edges if edge.firing is Firing.NAMED}
-        if len(named) <= self._limits.catalogue_files:
-            return False
-        owners = (self._owners.owner(image_path(path)) for path in named)
-        packages = {owner.package for owner in owners if owner.kind is not OwnerKind.APPLICATION}
-        return len(packages) >= self._limits.catalogue_packages
 
     # --- what a node is ---------------------------------------------------------------------------------------------
 

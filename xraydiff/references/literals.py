@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, NodeKind
+from xraydiff.facts import Certainty, Edge, EdgeKind, FileType, Firing, Node, NodeKind
 from xraydiff.paths import ROOT, ImagePath, components, decoded, encoded, is_below, parent
 from xraydiff.references import Context, Depth, Gap, Subject
 from xraydiff.tree import FileTree
 
 _BEFORE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./~$}-")
 """A slash after one of these goes on with a word: a URL, a relative name, a variable."""
+_JOINED = re.compile(r"[:,=](?=/)")
+"""What joins absolute paths to a list or a pair: a class path, a mount."""
 _RELATIVE = re.compile(
     rb"(?<![A-Za-z0-9_./~$}:\-])/?[A-Za-z0-9_+@-]{1,100}(?:/[A-Za-z0-9_.+@-]{1,100}){0,10}\.[A-Za-z0-9]{1,10}(?![A-Za-z0-9_/])"
 )
@@ -39,6 +42,12 @@ _PROSE = re.compile(
     r"\.(?:md|rst|html?|css|svg|txt|pem|crt|key|pyc|pyo|map|po|mo|gmo|h|hpp|pod)$|/(?:RECORD|METADATA|SOURCES\.txt)$"
 )
 _CONFIG_SUFFIX = re.compile(r"\.(?:conf|cfg|cnf|ini|ya?ml|toml|json|properties|xml|env|rc)$")
+_INVENTORY = re.compile(
+    rb'^\s*\{[^\0]*"(?:spdxVersion|SPDXID|bomFormat)"\s*:|^SPDXVersion:|xmlns="http://cyclonedx\.org/schema/bom/'
+)
+"""The beginning of a bill of materials (SPDX, CycloneDX): it lists what an image holds, and nobody opens that by it."""
+_CHECKSUMS = re.compile(rb"(?:[0-9a-f]{32,128} [ *][^\n]*\n)+")
+"""What sha256sum(1) and its like write, and nothing else in the file."""
 _SNIFF = 8192
 _JOINTS = ("-", "_", ".")
 """What a text that is only the beginning of a name ends with: `errors/status-`, to which a program adds a code."""
@@ -65,7 +74,18 @@ class LiteralsReader:
         return not data.startswith(_PACKED) and not _SCRIPT.match(data, 0, 128)
 
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
-        """An edge for each distinct literal that the original resolves, in the order of the file."""
+        """An edge for each distinct literal that the original resolves, in the order of the file.
+
+        What merely lists files says so itself; how many names a file has says nothing of any one of them.
+        """
+        found = self._found(subject, context)
+        if not _lists_files(subject.data):
+            yield from found
+            return
+        for item in found:
+            yield replace(item, certainty=Certainty.POSSIBLE) if isinstance(item, Edge) else item
+
+    def _found(self, subject: Subject, context: Context) -> Iterator[Edge | Gap]:
         data = subject.data
         text = b"\0" not in data[:_SNIFF]
         if text:
@@ -73,7 +93,7 @@ class LiteralsReader:
         lines = _Lines(data if text else None)
         named: list[ImagePath] = []
         begun: set[str] = set()
-        for literal, start in _distinct(data, _absolute(context)):
+        for literal, start in _each(_distinct(data, _absolute(context)), text=text):
             edge = self._edge(subject, context, literal, lines.at(start))
             if edge is None and text:
                 yield from self._begun(subject, context, literal, lines.at(start), begun)
@@ -206,6 +226,11 @@ def _holders(
     return holders, steps
 
 
+def _lists_files(data: bytes) -> bool:
+    """Whether a file declares by its format that it lists files."""
+    return _INVENTORY.search(data, 0, _SNIFF) is not None or _CHECKSUMS.fullmatch(data) is not None
+
+
 def _names(subject: Subject, target: Node, literal: str, line: int) -> Edge:
     kind, firing = EdgeKind.NAMES, Firing.NAMED
     return Edge(source=subject.node, target=target, kind=kind, firing=firing, detail=literal, line=line, by="literals")
@@ -218,6 +243,22 @@ def _distinct(data: bytes, pattern: re.Pattern[bytes]) -> Iterator[tuple[str, in
         if match[0] not in seen and not (start and data[start - 1] in _BEFORE):
             seen.add(match[0])
             yield decoded(match[0]), start
+
+
+def _each(literals: Iterable[tuple[str, int]], *, text: bool) -> Iterator[tuple[str, int]]:
+    """Literals, and of `/a:/b,/c` and `/a=/b` in texts also what stands behind each joint, once.
+
+    In programs they are the PATH that holds where none is set.
+    """
+    seen: set[str] = set()
+    for literal, start in literals:
+        yield literal, start
+        at = start
+        for piece in _JOINED.split(literal) if text else ():
+            if at > start and piece not in seen:
+                seen.add(piece)
+                yield piece, at
+            at += len(encoded(piece)) + 1
 
 
 def _existing(path: ImagePath, context: Context) -> ImagePath | None:

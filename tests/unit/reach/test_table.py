@@ -36,13 +36,6 @@ def test_branches_of_kept_package_files_say_nothing(firing: Firing, standing: St
     assert certainty_of(edge(EdgeKind.EXECUTES, firing), standing) is Certainty.NONE
 
 
-@pytest.mark.parametrize("standing", [Standing.CONFIG, Standing.APPLICATION, Standing.EXECUTED])
-def test_a_catalogue_names_nothing_for_sure(standing: Standing) -> None:
-    named = edge(EdgeKind.NAMES, Firing.NAMED)
-    assert certainty_of(named, standing) >= Certainty.LIKELY
-    assert certainty_of(named, standing, catalogue=True) is Certainty.POSSIBLE
-
-
 def test_no_row_makes_a_weaker_firing_stronger() -> None:
     for standing, row in TABLE.items():
         if standing is not Standing.CONFIG:

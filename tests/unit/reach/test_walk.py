@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
+
 from xraydiff.facts import Certainty, Outlook, Severity
 from xraydiff.paths import ImagePath
 from xraydiff.pipeline import compare
@@ -134,21 +136,54 @@ def test_the_health_check_is_a_root_although_slimming_lost_it() -> None:
     assert not reach.missing["/app/check"].at_start  # type: ignore[index]
 
 
-def test_a_catalogue_makes_its_literals_possible() -> None:
-    names = [f"/usr/share/pkg{index % 4}/file{index}" for index in range(30)]
-    lists: Mapping[str, str] = {
-        f"pkg{number}": " ".join(name for name in names if name.startswith(f"/usr/share/pkg{number}/"))
-        for number in range(4)
-    }
+NAMES = [f"/usr/share/pkg{index % 4}/file{index}" for index in range(30)]
+LISTS: Mapping[str, str] = {
+    f"pkg{number}": " ".join(name for name in NAMES if name.startswith(f"/usr/share/pkg{number}/"))
+    for number in range(4)
+}
 
-    def image(*, whole: bool) -> ImageBuilder:
-        builder = base().file("/app/run", program(data=names), mode=0o755)
-        packaged(builder, **lists)
-        for name in names if whole else ():
+
+def naming(path: str, text: str, *, whole: bool, gone: str = "") -> ImageBuilder:
+    """An application whose file names thirty files of four packages, all of them gone, or only one."""
+    builder = packaged(base().file("/app/run", program(), mode=0o755).file(path, text), **LISTS)
+    for name in NAMES:
+        if whole or (gone and name != gone):
             builder.file(name, name)
-        return builder
+    return builder
 
-    assert set(sure(walked(image(whole=True), image(whole=False))).values()) == {"possible"}
+
+BILLS = {
+    "/app/sbom.json": '{"spdxVersion": "SPDX-2.3", "files": [%s]}',
+    "/app/bom.json": '{"bomFormat": "CycloneDX", "components": [%s]}',
+    "/app/bom.xml": '<bom xmlns="http://cyclonedx.org/schema/bom/1.5"><c>%s</c></bom>',
+    "/app/image.spdx": "SPDXVersion: SPDX-2.3\nFileName: %s\n",
+}
+
+
+@pytest.mark.parametrize("path", BILLS)
+def test_what_a_bill_of_materials_lists_is_possible(path: str) -> None:
+    text = BILLS[path] % ", ".join(f'"{name}"' for name in NAMES)
+    found = sure(walked(naming(path, text, whole=True), naming(path, text, whole=False)))
+    assert found == dict.fromkeys(NAMES, "possible")
+
+
+def test_what_a_list_of_checksums_lists_is_possible_until_it_holds_anything_else() -> None:
+    text = "".join(f"{'0a' * 32}  {name}\n" for name in NAMES)
+    for more, word in (("", "possible"), ("module /usr/share/pkg0/file0\n", "likely")):
+        path = "/app/SUMS"
+        found = sure(walked(naming(path, text + more, whole=True), naming(path, text + more, whole=False)))
+        assert found == dict.fromkeys(NAMES, word)
+
+
+@pytest.mark.parametrize("path", ["/etc/app.conf", "/app/settings", "/app/data.json", "/app/tool"])
+@pytest.mark.parametrize("joint", ["\n", " ", ":", ","])
+def test_no_name_makes_another_less_certain(path: str, joint: str) -> None:
+    gone = NAMES[7]
+    for names in ([gone], [*NAMES[:7], *NAMES[8:], gone], [gone, *NAMES[:7], *NAMES[8:]]):
+        text = joint.join(names) + "\n"
+        text = "\x7fELF\0" + text.replace(joint, "\0") if path == "/app/tool" else text
+        found = sure(walked(naming(path, text, whole=True), naming(path, text, whole=False, gone=gone)))
+        assert found == {gone: "likely"}, names
 
 
 def test_removed_application_files_in_a_directory_that_a_config_names() -> None:

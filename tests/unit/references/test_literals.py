@@ -37,6 +37,8 @@ def named(path: str, data: str | bytes, *others: str) -> list[tuple[str, int]]:
         ("host:/etc/a.conf", [("/etc/a.conf", 1)]),
         ("/etc/a.conf:/srv", [("/etc/a.conf", 1)]),
         ("--config=/etc/a.conf", [("/etc/a.conf", 1)]),
+        ("/etc/a.conf:/etc/b.conf,/etc/c.conf", [("/etc/a.conf", 1), ("/etc/b.conf", 1), ("/etc/c.conf", 1)]),
+        ("/etc/x:/etc/a.conf\n\n/etc/none=/etc/b.conf:/etc/a.conf", [("/etc/a.conf", 1), ("/etc/b.conf", 3)]),
         ("/etc//a.conf and /etc/./a.conf", [("/etc/a.conf", 1), ("/etc/a.conf", 1)]),
         ("https://x/etc/a.conf", []),
         ("../etc/a.conf", []),
@@ -49,7 +51,7 @@ def named(path: str, data: str | bytes, *others: str) -> list[tuple[str, int]]:
     ],
 )
 def test_absolute_paths_of_a_text(text: str, expected: list[tuple[str, int]]) -> None:
-    assert named("/app/settings", text, "/etc/a.conf") == expected
+    assert named("/app/settings", text, "/etc/a.conf", "/etc/b.conf", "/etc/c.conf") == expected
 
 
 ERRORS = (
