@@ -150,12 +150,11 @@ class Exhausted(Exception):  # noqa: N818  it says what happened
 class Expander:
     """Look-ups of one script in a tree, counted: a script of a few lines can ask for every file of an image at once."""
 
-    def __init__(self, tree: FileTree, *, most: int, steps: int) -> None:
-        """`most` is how many names one pattern may look at, `steps` how many look-ups there may be in all."""
+    def __init__(self, tree: FileTree, *, steps: int) -> None:
+        """`steps` is how many look-ups there may be in all, the names that patterns look through among them."""
         self._tree = tree
-        self._most = most
         self._steps = steps
-        self._known: dict[str, tuple[ImagePath, ...] | None] = {}
+        self._known: dict[str, tuple[ImagePath, ...]] = {}
 
     def spend(self, steps: int = 1) -> None:
         """Count look-ups. Raises `Exhausted` where there were too many."""
@@ -169,8 +168,8 @@ class Expander:
         file = self._tree.resolve(path).file
         return file.type if file is not None and path != "/" else None
 
-    def expand(self, pattern: str) -> tuple[ImagePath, ...] | None:
-        """The paths of files and directories that a pattern matches, sorted; None where it looks at too many.
+    def expand(self, pattern: str) -> tuple[ImagePath, ...]:
+        """The paths of files and directories that a pattern matches, sorted. Raises `Exhausted` as `spend` does.
 
         A hole matches anything but a slash, a name that begins with a dot only where the pattern says so.
         """
@@ -178,9 +177,9 @@ class Expander:
             self._known[pattern] = self._expanded([part for part in pattern.split("/") if part])
         return self._known[pattern]
 
-    def _expanded(self, parts: list[str]) -> tuple[ImagePath, ...] | None:
+    def _expanded(self, parts: list[str]) -> tuple[ImagePath, ...]:
         found: list[ImagePath] = [ImagePath("/")] if parts else []
-        left, passed = self._most, 0
+        passed = 0
         for part in parts:
             following: dict[ImagePath, None] = {}
             for directory in found:
@@ -190,10 +189,7 @@ class Expander:
                         passed += 1
                         if passed % _PASSED:
                             continue
-                    left -= 1
                     self.spend()
-                    if left < 0:
-                        return None
                     if name is not None:
                         following.setdefault(image_path(f"{directory}/{name}"))
             found = list(following)

@@ -66,10 +66,9 @@ class Sightings:
         yield from self.gaps()
 
     def gap(self, reason: str, detail: str = "") -> None:
-        """Note something that could not be followed."""
-        if len(self._gaps) < self._limits.inline_scripts:
-            detail = detail[:_DETAIL]
-            self._gaps.setdefault((reason, detail), Gap(node=self._source, reason=reason, detail=detail))
+        """Note something that could not be followed. Of very many the details are left out, but never that one was."""
+        detail = detail[:_DETAIL] if len(self._gaps) < self._limits.inline_scripts else ""
+        self._gaps.setdefault((reason, detail), Gap(node=self._source, reason=reason, detail=detail))
 
     def edge(self, target: Node, kind: EdgeKind, firing: Firing, detail: str, *, stops: bool | None = None) -> None:
         """Note a reference; the first of several equal ones stays."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, OwnerKind, Package
 from xraydiff.inventory.classes import RemovedClass, classify
@@ -54,12 +54,10 @@ _NODE = "node"
 class Parts:
     """Edges from what was kept of packages to what was removed of them."""
 
-    def __init__(self, original: FileTree, presence: Presence, packages: Sequence[Package], *, most: int) -> None:
-        """`most` is the number of files that one package can bring."""
+    def __init__(self, original: FileTree, presence: Presence, packages: Sequence[Package]) -> None:
         self._original = original
         self._presence = presence
         self._packages = packages
-        self._most = most
 
     def edges(self, started: Iterable[ImagePath]) -> Iterator[Edge]:
         """Of the OS packages of the programs that the image starts, and of language packages whose own code ran."""
@@ -86,33 +84,33 @@ class Parts:
             heart = hearts.get(_source(package))
             if heart is not None and id(package) not in whole:
                 yield from self._of_package(heart, package, programs_only=True)
-        for folder, program in sorted(folders.items()):
-            yield from self._beside(program, folder, system)
+        yield from self._beside(folders, system)
 
     def _is_toolbox(self, package: Package) -> bool:
         return any(basename(path) in _TOOLBOX and _is_program_place(path) for path in package.files)
 
     def _of_package(self, heart: ImagePath, package: Package, *, programs_only: bool = False) -> Iterator[Edge]:
         gone = (path for path in sorted(package.files) if not self._presence.kept(path))
-        count = 0
         for path in gone:
             program = self._is_program(path)
             if (program or not programs_only) and self._is_run_time(path, package):
                 yield _edge(heart, path, package.name, program=program)
-                count += 1
-                if count >= self._most:
-                    return
 
-    def _beside(self, program: ImagePath, folder: ImagePath, packages: Sequence[Package]) -> Iterator[Edge]:
-        """Programs of a directory that belongs to one software alone, whatever package they came with."""
-        if folder in SYSTEM_ROOTS or basename(folder) not in _PROGRAM_FOLDERS:
-            return
-        names = self._original.children(folder)[: self._most]
-        paths = (ImagePath(f"{folder}/{name}") for name in names)
-        gone = frozenset(path for path in paths if not self._presence.kept(path) and self._is_program(path))
-        owned = {path: package.name for package in packages for path in gone & package.files}
-        for path in sorted(gone):
-            yield _edge(program, path, owned.get(path, folder), program=True)
+    def _beside(self, folders: Mapping[ImagePath, ImagePath], packages: Sequence[Package]) -> Iterator[Edge]:
+        """Programs of directories that belong to one software alone, whatever package they came with.
+
+        `folders` has with each directory the program that was started there.
+        """
+        gone: dict[ImagePath, list[ImagePath]] = {}
+        for folder in sorted(folders):
+            if folder not in SYSTEM_ROOTS and basename(folder) in _PROGRAM_FOLDERS:
+                inside = (ImagePath(f"{folder}/{name}") for name in self._original.children(folder))
+                gone[folder] = [path for path in inside if not self._presence.kept(path) and self._is_program(path)]
+        every = frozenset(path for paths in gone.values() for path in paths)
+        owned = {path: package.name for package in packages for path in every & package.files} if every else {}
+        for folder, paths in gone.items():
+            for path in sorted(paths):
+                yield _edge(folders[folder], path, owned.get(path, folder), program=True)
 
     def _is_program(self, path: ImagePath) -> bool:
         if not _is_program_place(path):

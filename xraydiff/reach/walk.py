@@ -70,7 +70,7 @@ def walk(
     """
     presence = Presence(original, slim)
     reading = Reading(readers, context, slim, {"original": configs[0], "slim": configs[1]})
-    parts = Parts(original, presence, packages, most=context.limits.directory_targets)
+    parts = Parts(original, presence, packages)
     told = Told(original, presence, run)
     return _Walk(
         original, slim, owners=owners, presence=presence, reading=reading, context=context, parts=parts, told=told
@@ -512,7 +512,7 @@ class _Walk:
         real = self._slim.resolve(named.target.path).path
         if real is None:
             return
-        below = [join(real, name) for name in self._slim.children(real)[: self._limits.directory_targets]]
+        below = [join(real, name) for name in self._slim.children(real)]
         for path in (real, *below):
             file = self._slim.files.get(path)
             if file is None or file.type is not FileType.FILE or self._standing(Node(path=path)) in PACKAGE_ROWS:

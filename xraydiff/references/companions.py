@@ -35,8 +35,6 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_.+@:~-]{1,255}\Z")
 _PART: Final = re.compile(r"\*\*|[*?#]|\{([a-z_]{1,30})\}|[^*?#{}]+")
 _MEANS: Final = {"*": ".*", "?": ".", "#": "[0-9]{1,20}"}
 _ANY_DEPTH: Final = "**"
-_MENTIONS: Final = 200
-"""Distinct matches of `mentions` that count in one file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -461,8 +459,6 @@ def _said(mentions: re.Pattern[bytes], data: bytes) -> Iterator[Mapping[str, str
         if key not in seen:
             seen.add(key)
             yield {name: decoded(value) for name, value in groups.items()}
-            if len(seen) >= _MENTIONS:
-                return
 
 
 def _found(pattern: str, context: Context) -> Iterator[Node]:

@@ -202,7 +202,7 @@ def test_other_languages_have_hearts_too(ecosystem: str, top: str, main: str, in
         for name in names:
             builder.file(f"{top}/{name}", "x")
         trees.append(builder.tree())
-    (edge,) = Parts(trees[0], Presence(*trees), [package], most=100).edges([])
+    (edge,) = Parts(trees[0], Presence(*trees), [package]).edges([])
     assert (edge.source.path, edge.target.path, edge.kind) == (f"{top}/{main}", f"{top}/{inner}", EdgeKind.CONTAINS)
 
 
@@ -216,12 +216,12 @@ def test_a_node_package_whose_modules_lie_mostly_beside_its_main_one() -> None:
     for name in names:
         original.file(f"{top}/{name}", "x")
     trees = original.tree(), slim.tree()
-    edges = list(Parts(trees[0], Presence(*trees), [package], most=100).edges([]))
+    edges = list(Parts(trees[0], Presence(*trees), [package]).edges([]))
     assert {edge.source.path for edge in edges} == {f"{top}/lib/index.js"}
     assert [edge.target.path for edge in edges] == [f"{top}/{name}" for name in names[:3]]
 
 
-def test_a_package_brings_no_more_than_the_bound() -> None:
+def test_a_package_brings_all_that_is_gone_of_it() -> None:
     paths = [f"/usr/lib/p/{number}.bin" for number in range(50)]
     package = Package(ecosystem="dpkg", name="p", files=frozenset(map(ImagePath, ["/usr/bin/p", *paths])))
     original = ImageBuilder().file("/usr/bin/p", PROGRAM, mode=0o755)
@@ -229,8 +229,8 @@ def test_a_package_brings_no_more_than_the_bound() -> None:
         original.file(path, "x")
     slim = ImageBuilder().file("/usr/bin/p", PROGRAM, mode=0o755).tree()
     tree = original.tree()
-    edges = list(Parts(tree, Presence(tree, slim), [package], most=7).edges([ImagePath("/usr/bin/p")]))
-    assert [edge.target.path for edge in edges] == sorted(paths)[:7]
+    edges = list(Parts(tree, Presence(tree, slim), [package]).edges([ImagePath("/usr/bin/p")]))
+    assert [edge.target.path for edge in edges] == sorted(paths)
 
 
 def test_pkg002_says_what_is_gone_once_for_a_package() -> None:

@@ -66,7 +66,7 @@ class Asked:
         self._homes: tuple[Home, ...] = homes(context)
         self._told: set[str] = set()
         limits = context.limits
-        self._lookups = Expander(context.original, most=limits.directory_targets, steps=limits.script_steps)
+        self._lookups = Expander(context.original, steps=limits.script_steps)
 
     def look(self, read: ClassFile) -> None:
         """Note everything that a class asks for. Raises `ClassError` for code that cannot be read."""
@@ -171,7 +171,7 @@ class Asked:
         """`"/app/data/" + name + ".json"` stands for the files that it matches."""
         if is_vague(pattern, ROOTS) or pattern.startswith(_ENGINE):
             return
-        for path in self._lookups.expand(pattern) or ():
+        for path in self._lookups.expand(pattern):
             type_ = self._lookups.type_of(path)
             if type_ is FileType.FILE:
                 self._seen.named(path, type_, pattern.replace(HOLE, "*"), Firing.NAMED)
@@ -198,7 +198,7 @@ class Asked:
     def _bundle(self, stem: str, text: str) -> None:
         """`messages` is messages.properties and, by locale, messages_it.properties."""
         for pattern in (f"{stem}.properties", f"{stem}_{HOLE}.properties"):
-            for path in self._lookups.expand(pattern) or ():
+            for path in self._lookups.expand(pattern):
                 self._seen.file(path, EdgeKind.NAMES, Firing.DEFERRED, text)
 
     # --- libraries and commands ---------------------------------------------------------------------------------------

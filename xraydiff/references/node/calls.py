@@ -68,7 +68,7 @@ class Calls:
         self._seen = seen
         self._values = Values(data, script.bindings, place, resolver)
         limits = context.limits
-        self._lookups = Expander(context.original, most=limits.directory_targets, steps=limits.script_steps)
+        self._lookups = Expander(context.original, steps=limits.script_steps)
         self._requires: dict[str, ImagePath] = {}
         """Names bound to what `createRequire` gives, each with the folder from which it looks."""
         self._specifiers: set[int] = set()
@@ -273,7 +273,7 @@ class Calls:
                 module_path = re.sub(r"\{[^}]{0,100}\}", HOLE, found.binary_module if found is not None else "")
                 patterns.append(joined(folder, f"{module_path or 'build/Release'}/{HOLE}.node"))
         for pattern in patterns:
-            for path in self._lookups.expand(pattern) or ():
+            for path in self._lookups.expand(pattern):
                 self._seen.file(path, EdgeKind.LOADS, use.firing, self._snippet(use.node))
 
     # --- views -------------------------------------------------------------------------------------------------------
@@ -310,7 +310,7 @@ class Calls:
                     [f"{folder}/{text}"] if _HAS_SUFFIX.search(text) else [f"{folder}/{text}.{self._engine or HOLE}"]
                 )
                 for pattern in patterns:
-                    for path in self._lookups.expand(pattern) or ():
+                    for path in self._lookups.expand(pattern):
                         if self._lookups.type_of(path) is FileType.FILE:
                             self._seen.named(path, FileType.FILE, text, use.firing)
 
@@ -375,11 +375,7 @@ class Calls:
         roots = (self._place.cwd, self._resolver.package_root(self._place.directory))
         if is_vague(pattern, roots):
             return
-        found = self._lookups.expand(pattern)
-        if found is None:
-            self._seen.gap("computed-name", f"line {self._seen.line}: {detail}")
-            return
-        for path in found:
+        for path in self._lookups.expand(pattern):
             self._named(path, detail)
 
     def _named(self, path: ImagePath, detail: str) -> None:

@@ -79,7 +79,7 @@ class Resolver:
         return self._known[key]
 
     def matching(self, pattern: str, directory: str, lookups: Expander, *, esm: bool) -> tuple[Found, ...] | None:
-        """The modules that a computed specifier may mean; None where it tells too little, or too much matches."""
+        """The modules that a computed specifier may mean; None where it tells too little."""
         if pattern.startswith(("./", "../", "/")) or pattern in (".", ".."):
             place = joined(directory, pattern)
             return None if is_vague(place, self._roots(directory)) else self._matching(place, lookups, esm=esm)
@@ -87,7 +87,7 @@ class Resolver:
             return None
         for folder in self._module_folders(directory):
             found = self._matching(f"{folder}/{pattern}", lookups, esm=esm)
-            if found != ():
+            if found:
                 return found
         return ()
 
@@ -244,16 +244,13 @@ class Resolver:
 
     # --- patterns ----------------------------------------------------------------------------------------------------
 
-    def _matching(self, pattern: str, lookups: Expander, *, esm: bool) -> tuple[Found, ...] | None:
+    def _matching(self, pattern: str, lookups: Expander, *, esm: bool) -> tuple[Found, ...]:
         patterns = [pattern]
         if not pattern.endswith((HOLE, *LOADABLE)):
             patterns += [pattern + suffix for suffix in EXTENSIONS]
         found: dict[Found, None] = {}
         for one in patterns:
-            paths = lookups.expand(one)
-            if paths is None:
-                return None
-            for path in paths:
+            for path in lookups.expand(one):
                 for module in self._as_module(path, esm=esm):
                     found.setdefault(module)
         return tuple(found)

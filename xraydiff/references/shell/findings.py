@@ -40,9 +40,9 @@ class Findings:
         yield from self._gaps.values()
 
     def gap(self, reason: str, detail: str = "") -> None:
-        """Note something that could not be followed."""
-        if not self.quiet and len(self._gaps) < self._limits.inline_scripts:
-            detail = detail[:_DETAIL]
+        """Note something that could not be followed. Of very many the details are left out, but never that one was."""
+        if not self.quiet:
+            detail = detail[:_DETAIL] if len(self._gaps) < self._limits.inline_scripts else ""
             self._gaps.setdefault((reason, detail), Gap(node=self._node, reason=reason, detail=detail))
 
     def edge(self, target: Node, kind: EdgeKind, firing: Firing, detail: str, *, stops: bool = False) -> None:
