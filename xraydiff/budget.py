@@ -10,7 +10,7 @@ BYTES_PARSED = 4
 BYTES_SEARCHED = 256
 """Bytes that are read and searched for names, for which one step counts."""
 NAMES = 16
-"""Names of a directory, for which one step counts where they are only handed out."""
+"""Names of a directory, or paths below it, for which one step counts where they are only handed out."""
 
 
 class Budget:

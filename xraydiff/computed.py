@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeVar
 
+from xraydiff.budget import Budget
 from xraydiff.facts import FileType
 from xraydiff.paths import ImagePath, image_path
 from xraydiff.tree import FileTree
@@ -150,14 +151,18 @@ class Exhausted(Exception):  # noqa: N818  it says what happened
 class Expander:
     """Look-ups of one script in a tree, counted: a script of a few lines can ask for every file of an image at once."""
 
-    def __init__(self, tree: FileTree, *, steps: int) -> None:
-        """`steps` is how many look-ups there may be in all, the names that patterns look through among them."""
+    def __init__(self, tree: FileTree, *, steps: int, budget: Budget) -> None:
+        """`steps` is how many look-ups there may be in all, the names that patterns look through among them; `budget`
+        that of the comparison.
+        """  # noqa: D205  two halves of a sentence
         self._tree = tree
         self._steps = steps
+        self._budget = budget
         self._known: dict[str, tuple[ImagePath, ...]] = {}
 
     def spend(self, steps: int = 1) -> None:
         """Count look-ups. Raises `Exhausted` where there were too many."""
+        self._budget.spend(steps)
         self._steps -= steps
         if self._steps < 0:
             raise Exhausted

@@ -221,7 +221,7 @@ class Limits:
     edges_per_file: int = 100_000
     """References from one file."""
     directory_targets: int = 10_000
-    """Names of one pattern or directory that a script of the shell or of Python is followed to; more are a gap."""
+    """Names of one pattern or directory that a script of the shell is followed to; more are a gap."""
     toc: int = 64 * MIB
     """The table of contents of a layer that is pulled lazily: 300 bytes an entry, so as many as 200,000 files have."""
     engine_seconds: int = 600

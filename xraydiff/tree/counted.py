@@ -23,6 +23,7 @@ class CountedTree:
     def __init__(self, tree: FileTree, budget: Budget) -> None:
         self._tree = tree
         self._spend = budget.spend
+        self._listed: set[ImagePath] = set()
         self.files: Mapping[ImagePath, File] = tree.files
         self.problems: tuple[Problem, ...] = tree.problems
 
@@ -37,9 +38,10 @@ class CountedTree:
         return self._tree.resolve(path, follow=follow)
 
     def children(self, path: ImagePath) -> tuple[str, ...]:
-        """As the tree does; every loop over names is paid for here."""
+        """As the tree does; by names once, since the tree remembers them. Whoever goes through them pays for that."""
         names = self._tree.children(path)
-        self._spend(1 + len(names) // NAMES)
+        self._spend(1 if path in self._listed else 1 + len(names) // NAMES)
+        self._listed.add(path)
         return names
 
     def below(self, path: ImagePath) -> Iterator[ImagePath]:

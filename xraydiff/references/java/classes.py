@@ -66,7 +66,7 @@ class Asked:
         self._homes: tuple[Home, ...] = homes(context)
         self._told: set[str] = set()
         limits = context.limits
-        self._lookups = Expander(context.original, steps=limits.script_steps)
+        self._lookups = Expander(context.original, steps=limits.script_steps, budget=context.budget)
 
     def look(self, read: ClassFile) -> None:
         """Note everything that a class asks for. Raises `ClassError` for code that cannot be read."""

@@ -68,7 +68,7 @@ class Calls:
         self._seen = seen
         self._values = Values(data, script.bindings, place, resolver)
         limits = context.limits
-        self._lookups = Expander(context.original, steps=limits.script_steps)
+        self._lookups = Expander(context.original, steps=limits.script_steps, budget=context.budget)
         self._requires: dict[str, ImagePath] = {}
         """Names bound to what `createRequire` gives, each with the folder from which it looks."""
         self._specifiers: set[int] = set()

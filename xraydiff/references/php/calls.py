@@ -76,7 +76,7 @@ class Calls:
         self._seen = seen
         self._values = Values(data, script, place)
         limits = context.limits
-        self._lookups = Expander(context.original, steps=limits.script_steps)
+        self._lookups = Expander(context.original, steps=limits.script_steps, budget=context.budget)
         self._included: set[int] = set()
         """Expressions that are included, which therefore name nothing else."""
 

@@ -121,15 +121,18 @@ class Program:
         """Note every module that a dotted name with holes may stand for."""
         if self._left <= 0:
             return False
-        chains, looked = self.finder.matching(pattern, most=min(self._left, self.context.limits.directory_targets))
+        chains, looked = self.finder.matching(pattern, most=self._left)
         self.spend(1 + looked)
         for chain in chains:
             self.chain(chain, firing, detail)
         return bool(chains)
 
     def spend(self, names: int) -> bool:
-        """Count names that are looked up; whether there may be more."""
+        """Count names that are looked up; whether there may be more. That there were too many is a gap."""
         self._left -= names
+        self.context.budget.spend(names)
+        if self._left <= 0:
+            self.seen.gap("too-large", "more names than are looked up for one module")
         return self._left > 0
 
     # --- files -------------------------------------------------------------------------------------------------------
@@ -169,8 +172,9 @@ class Program:
         vague = (self.context.cwd, "/usr", "/etc", "/var", "/usr/lib", "/usr/share", "/tmp")  # noqa: S108  a name
         if is_vague(pattern, vague):
             return False
-        most = min(self._left, self.context.limits.directory_targets)
-        found, looked = expand(self.context.original, pattern, most=most)
+        if self._left <= 0:
+            return False
+        found, looked = expand(self.context.original, pattern, most=self._left)
         self.spend(looked)
         for path in found:
             if self.resolve(path) is FileType.FILE and not path.endswith((".py", ".pyc")):
