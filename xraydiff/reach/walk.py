@@ -114,7 +114,7 @@ class _Walk:
         self._types: dict[ImagePath, FileType] = {}
         self._followed: dict[tuple[Edge, bool], Followed] = {}
         self._to_enter: list[tuple[Edge, ImagePath]] = []
-        self._entered: dict[ImagePath, tuple[Certainty, int]] = {}
+        self._entered: dict[tuple[ImagePath, bool], tuple[Certainty, int]] = {}
         self._run: set[str] = set()
         self._named: set[str] = set()
         self._expanded: set[Node] = set()
@@ -267,20 +267,23 @@ class _Walk:
             return
         judged = min(TABLE[standing][Firing.KEPT_WITH], Certainty.LIKELY)
         for asked, inside in self._to_enter:
-            if self._is_first_to_enter(inside, min(self._best[node].certainty, judged), self._best[node].length):
+            if self._is_first_to_enter(inside, node, judged):
                 for inner in self._places.content(node, inside, detail=asked.detail or inside):
                     self._follow(node, inner, judged, standing)
         self._to_enter.clear()
 
-    def _is_first_to_enter(self, directory: ImagePath, certainty: Certainty, length: int) -> bool:
+    def _is_first_to_enter(self, directory: ImagePath, node: Node, judged: Certainty) -> bool:
         """Whether no chain as good led into a directory before, which has said all that this one could say.
 
-        So what is below is gone through once, however often and in however many files the directory is named.
+        So what is below is gone through once, however often and in however many files the directory is named; once
+        more from what is itself gone, since who accepts that has not accepted what a kept file asks for.
         """
-        known = self._entered.get(directory)
-        if known is not None and known >= (certainty, -length):
+        step = self._best[node]
+        rank, key = (min(step.certainty, judged), -step.length), (directory, node.path in self._missing)
+        known = self._entered.get(key)
+        if known is not None and known >= rank:
             return False
-        self._entered[directory] = certainty, -length
+        self._entered[key] = rank
         return True
 
     def _note(self, edge: Edge, judged: Certainty, standing: Standing, *, missing: bool) -> None:

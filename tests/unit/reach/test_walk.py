@@ -251,3 +251,16 @@ def test_the_walk_reads_only_what_it_reaches() -> None:
         return builder
 
     assert walked(image(whole=True), image(whole=False)).files_read <= 3
+
+
+def test_a_directory_that_a_kept_and_a_removed_file_name_is_asked_for_by_both() -> None:
+    def image(*, whole: bool) -> ImageBuilder:
+        builder = base().file("/app/run", program(), mode=0o755).file("/srv/site/kept.html", "x")
+        builder.file("/app/z.conf", "load /app/gone.conf\n").file("/app/zz.conf", "/srv/site\n")
+        if whole:
+            builder.file("/app/gone.conf", "root /srv/site;\n").file("/srv/site/gone.css", "x")
+        return builder
+
+    reach = walked(image(whole=True), image(whole=False))
+    askers = {step.edge.source.path for step in reach.followed if step.edge.target.path == "/srv/site/gone.css"}
+    assert {"/app/zz.conf", "/app/gone.conf"} >= askers >= {"/app/zz.conf"}
