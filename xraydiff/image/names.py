@@ -8,12 +8,12 @@ from dataclasses import dataclass
 __all__ = ["Named", "is_name", "normal_name", "same_name", "split_name", "with_tag"]
 
 _HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]{0,251}[a-zA-Z0-9])?|\[[0-9a-fA-F:]{2,45}\])(?::[0-9]{1,5})?"
-_PART = r"[a-z0-9]++(?:(?:\.|_|__|-++)[a-z0-9]++)*+"
+_PART = r"[a-z0-9]++(?>(?:\.|_|__|-++)[a-z0-9]++)*+"
 _NAME = re.compile(
-    rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*+(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?"
+    rf"(?:{_HOST}/)?{_PART}(?>/{_PART})*+(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?"
 )
 _PARTS = re.compile(
-    rf"(?:(?P<host>{_HOST})/)?(?P<repository>{_PART}(?:/{_PART})*+)"
+    rf"(?:(?P<host>{_HOST})/)?(?P<repository>{_PART}(?>/{_PART})*+)"
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))?"
 )
 _ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")

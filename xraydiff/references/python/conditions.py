@@ -10,7 +10,7 @@ __all__ = ["Known", "verdict"]
 
 _TYPE_CHECKING: Final = re.compile(r"(?:\w{1,40}\.)?TYPE_CHECKING\Z|MYPY\Z")
 _VERSION: Final = re.compile(
-    r"(?:sys\.)?version_info(\[:2\]|\[:1\]|\[0\]|\.major)?(>=|<=|==|!=|>|<)\(?(\d{1,2})(?:,(\d{1,2}))?((?:,\d{1,2})*+),?\)?\Z"
+    r"(?:sys\.)?version_info(\[:2\]|\[:1\]|\[0\]|\.major)?(>=|<=|==|!=|>|<)\(?(\d{1,2})(?:,(\d{1,2}))?((?>,\d{1,2})*+),?\)?\Z"
 )
 _PLATFORM: Final = re.compile(r"""(?:sys\.)?platform(==|!=)["'](\w{1,20})["']\Z""")
 _STARTS: Final = re.compile(r"""(?:sys\.)?platform\.startswith\(["'](\w{1,20})["']\)\Z""")

@@ -23,7 +23,7 @@ _FROM: Final = re.compile(
 )
 """Imports within such a block."""
 _BLOCK: Final = re.compile(
-    rb"^(?:if [\w.]{0,40}TYPE_CHECKING:|def __getattr__)[^\n]*+\n((?:(?:[ \t)][^\n]*+)?\n)*+)", re.MULTILINE
+    rb"^(?:if [\w.]{0,40}TYPE_CHECKING:|def __getattr__)[^\n]*+\n((?>(?:[ \t)][^\n]*+)?\n)*+)", re.MULTILINE
 )
 """Blocks of the top level that tell where names come from."""
 _WORD: Final = re.compile(rb"\w{1,100}")

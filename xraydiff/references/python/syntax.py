@@ -19,23 +19,24 @@ from xraydiff.references.python.vocabulary import EXCEPTIONS_OF_IMPORTS
 
 __all__ = ["parse"]
 
-_BLANK: Final = rb"(?:[ \t\f]|\\\r?\n)*+"
+# Groups under a possessive quantifier are atomic: Python 3.11.2 misplaces others (tests/unit/test_patterns.py).
+_BLANK: Final = rb"(?>[ \t\f]|\\\r?\n)*+"
 _WORD: Final = rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*+"
 _TOKEN: Final = re.compile(
     _BLANK
     + rb"(?:"
     + rb"([rRbBuUfFtT]{0,2}+(?:"
-    + rb'"""[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+(?:""")?+'
-    + rb"|'''[^'\\]*+(?:(?:\\.|'(?!''))[^'\\]*+)*+(?:''')?+"
-    + rb'|"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?+'
-    + rb"|'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'?+))"
+    + rb'"""[^"\\]*+(?>(?:\\.|"(?!""))[^"\\]*+)*+(?>""")?+'
+    + rb"|'''[^'\\]*+(?>(?:\\.|'(?!''))[^'\\]*+)*+(?>''')?+"
+    + rb'|"[^"\\\n]*+(?>\\.[^"\\\n]*+)*+"?+'
+    + rb"|'[^'\\\n]*+(?>\\.[^'\\\n]*+)*+'?+))"
     + rb"|("
     + _WORD
-    + rb"(?:\."
+    + rb"(?>\."
     + _WORD
     + rb")*+)"
-    + rb"|(\r?\n(?:[ \t\f]*+(?:#[^\n]*+)?\n)*+|\r)"
-    + rb"|(\.?[0-9](?:[eE][+-]|[\w.])*+)"
+    + rb"|(\r?\n(?>[ \t\f]*+(?:#[^\n]*+)?\n)*+|\r)"
+    + rb"|(\.?[0-9](?>[eE][+-]|[\w.])*+)"
     + rb"|(\*\*=?|//=?|>>=?|<<=?|->|:=|[!<>=+\-*/%&|^@]=|\.\.\.|[()\[\]{},:=.;@+*\-/%<>&|^~])"
     + rb"|(#[^\n]*+)"
     + rb"|(\Z|.))",
@@ -45,21 +46,21 @@ _STRING, _NAME, _NEWLINE, _NUMBER, _OPERATOR, _COMMENT = range(1, 7)
 _FROM: Final = re.compile(
     rb"from"
     + _BLANK
-    + rb"((?:\.|[ \t])*+(?:(?!import\b)[\w.\x80-\xff]*+)?)"
+    + rb"([. \t]*+(?:(?!import\b)[\w.\x80-\xff]*+)?)"
     + _BLANK
     + rb"import\b"
     + _BLANK
-    + rb"(\((?:[^()#]|#[^\n]*+)*+\)|(?:[^\n;#\\]|\\\r?\n)*+)"
+    + rb"(\((?>[^()#]|#[^\n]*+)*+\)|(?>[^\n;#\\]|\\\r?\n)*+)"
 )
-_IMPORT: Final = re.compile(rb"import\b((?:[^\n;#\\]|\\\r?\n)*+)")
+_IMPORT: Final = re.compile(rb"import\b((?>[^\n;#\\]|\\\r?\n)*+)")
 _COMMENTS: Final = re.compile(rb"#[^\n]*+|\\\r?\n|[()]")
 _CALLEE: Final = re.compile(rb"[\w.]+")
 _QUOTES: Final = (b'"""', b"'''", b'"', b"'")
 _F_TEXT: Final = {
-    b'"': re.compile(rb'(?:[^"\\\n{]|\\.|\{\{)*+', re.DOTALL),
-    b"'": re.compile(rb"(?:[^'\\\n{]|\\.|\{\{)*+", re.DOTALL),
-    b'"""': re.compile(rb'(?:[^"\\{]|\\.|\{\{|"(?!""))*+', re.DOTALL),
-    b"'''": re.compile(rb"(?:[^'\\{]|\\.|\{\{|'(?!''))*+", re.DOTALL),
+    b'"': re.compile(rb'(?>[^"\\\n{]|\\.|\{\{)*+', re.DOTALL),
+    b"'": re.compile(rb"(?>[^'\\\n{]|\\.|\{\{)*+", re.DOTALL),
+    b'"""': re.compile(rb'(?>[^"\\{]|\\.|\{\{|"(?!""))*+', re.DOTALL),
+    b"'''": re.compile(rb"(?>[^'\\{]|\\.|\{\{|'(?!''))*+", re.DOTALL),
 }
 _F_PLAIN: Final = re.compile(rb"[^\[\](){}'\":\n]*+")
 _F_NESTED: Final = 4
