@@ -17,6 +17,8 @@ from functools import cache
 
 from tests.certificate_files import certificate, jks, made, p12, pem, private_key
 from tests.elf_files import ElfFile
+from tests.fuzz.disguises import LANGUAGES
+from tests.fuzz.silence import silent
 from tests.image_archives import ONE, TWO, Layout, as_json, config_of, docker_archive, opened, read
 from tests.java_files import class_file, jar
 from tests.rpm_files import bdb, ndb, package, sqlite
@@ -381,6 +383,11 @@ TARGETS: dict[str, Target] = {
         references("/etc/app.conf"),
         script(b"root /app;\nplugin = lib/liba.so\n[x]\ny: /bin/sh -c 'ls'\n", json.dumps({"a": "/bin/sh"}).encode()),
     ),
+}
+
+TARGETS |= {
+    f"silence-{name}": Target(lambda seed, name=name: silent(name, seed), script(b"\0", b"seed of a program"))  # type: ignore[misc]
+    for name in LANGUAGES
 }
 
 

@@ -1,0 +1,82 @@
+"""What a program does stays, its text is disguised: the languages' own interpreters run the part that it asks for.
+
+`tests/hostile/test_mutation.py` fuzzes with these programs; here is that they are what they say, and that the check can
+fail.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.disguises import LANGUAGES, Language, disguised
+from tests.fuzz.silence import SilentPassError, judged, silent
+
+SAMPLE = 12
+"""Drawn programs of a language that its interpreter runs."""
+
+
+def each_once(language: Language) -> Iterator[bytes]:
+    """The plain program with each of the surroundings alone."""
+    head, ask = language.heads[0], language.ask
+    yield from (other + ask for other in language.heads)
+    yield from (head + one + ask for one in language.idle)
+    yield from (head + block(ask) for block in language.blocks)
+    yield from (head + before + b"a " + after + ask for before, after, _ in language.quoted)
+    yield from (head + ask + end for end in language.ends)
+
+
+def runs(language: Language, program: bytes, folder: Path) -> bool:
+    """Whether the real interpreter reaches the part."""
+    file = folder / f"main{language.suffix}"
+    file.write_bytes(program)
+    ran = subprocess.run([language.interpreter, str(file)], capture_output=True, timeout=60, check=False, cwd=folder)
+    return b"here" in ran.stdout
+
+
+@pytest.mark.parametrize("name", sorted(LANGUAGES))
+def test_the_interpreter_still_runs_the_part(name: str, tmp_path: Path) -> None:
+    language = LANGUAGES[name]
+    if shutil.which(language.interpreter) is None:
+        pytest.skip(f"no {language.interpreter} here")
+    part = tmp_path / language.part
+    part.write_bytes(language.says)
+    part.chmod(0o755)
+    programs = [*each_once(language), *(disguised(language, b"%d" % number) for number in range(SAMPLE))]
+    assert [program[:200] for program in programs if not runs(language, program, tmp_path)] == []
+
+
+@pytest.mark.parametrize("name", sorted(LANGUAGES))
+def test_the_plain_program_blocks_and_one_that_asks_for_nothing_passes(name: str) -> None:
+    language = LANGUAGES[name]
+    assert judged(language, language.heads[0] + language.ask) == (True, False, False)
+    assert judged(language, language.heads[0] + b"\n") == (False, False, True)
+
+
+@pytest.mark.parametrize("name", sorted(LANGUAGES))
+def test_each_of_the_surroundings_hides_nothing_unsaid(name: str) -> None:
+    language = LANGUAGES[name]
+    unsaid = [program[:200] for program in each_once(language) if not any(judged(language, program)[:2])]
+    assert unsaid == []
+
+
+def test_a_program_that_asks_for_nothing_is_told_from_one_that_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LANGUAGES, "shell", replace(LANGUAGES["shell"], ask=b":\n"))
+    with pytest.raises(SilentPassError, match="shell: not found, no gap"):
+        silent("shell", b"0")
+
+
+@pytest.mark.xfail(reason="a function that defines its own name anew is not followed", strict=False)
+def test_a_function_that_replaces_itself() -> None:
+    shell = LANGUAGES["shell"]
+    assert any(judged(shell, b"f() {\nf() {\n" + shell.ask + b"}\nf\n}\nf\n")[:2])
+
+
+def test_the_same_seed_gives_the_same_program() -> None:
+    for language in LANGUAGES.values():
+        assert disguised(language, b"7") == disguised(language, b"7") != disguised(language, b"8")
