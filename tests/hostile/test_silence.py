@@ -80,3 +80,11 @@ def test_a_function_that_replaces_itself() -> None:
 def test_the_same_seed_gives_the_same_program() -> None:
     for language in LANGUAGES.values():
         assert disguised(language, b"7") == disguised(language, b"7") != disguised(language, b"8")
+
+
+@pytest.mark.parametrize(
+    "line", ["shift \u00b2", "a=(b c); : ${a[\u00b2]}", ": ${\u00b2}", "shift \u0663", "break \u00b2"]
+)
+def test_digits_that_are_no_numbers_of_the_shell(line: str) -> None:
+    shell = LANGUAGES["shell"]
+    assert any(judged(shell, f"set -- a b\n{line} || :\n".encode() + shell.ask)[:2])

@@ -611,7 +611,8 @@ class Commands:
         held = self._variables.get(ARGUMENTS)
         if held is None:
             return
-        by = int(words[0].text) if words and words[0].text.isdigit() and len(words[0].text) < 4 else 1
+        text = words[0].text if words else ""
+        by = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 1
         texts: list[str] = []
         for text in held.texts:
             parts = text.split(SEPARATOR)

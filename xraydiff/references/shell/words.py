@@ -376,7 +376,7 @@ class Words:
             return self.variable(name)
         if (lists := self.variables.get(f"{name}[@]")) is None:
             return self.variables.get(name) if index == "[0]" else None
-        number = int(index[1:-1]) if index[1:-1].isdigit() else 0
+        number = int(index[1:-1]) if index[1:-1].isascii() and index[1:-1].isdigit() else 0
         words = [text.split(SEPARATOR) for text in lists.texts]
         texts = tuple(dict.fromkeys(one[number] for one in words if number < len(one)))
         return Value(texts, lists.sure) if texts else None
