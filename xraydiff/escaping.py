@@ -21,7 +21,7 @@ _ESCAPE = re.compile(rb"\\(\\|x[0-9a-f]{2})")
 # Raw is all but what every version of this form has escaped. Of printable ASCII only what steers, and blanks, may be
 # spelled as bytes: in a pattern of a policy `\x2a` would else read as a star.
 _ESCAPED = re.compile(
-    r"(?:[^\\\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+    r"(?>[^\\\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
     r"|\\\\|\\x(?:[0189a-f][0-9a-f]|20|23|3a|5f|7f))*+"
 )
 

@@ -142,7 +142,7 @@ def _bytes(text: str | bytes) -> bytes:
 def test_the_search_sees_the_patterns() -> None:
     found = {name: list(patterns(importlib.import_module(name))) for name in modules()}
     assert sum(map(len, found.values())) > 300
-    assert any("|" in str(one) and "++" in str(one) for one in found["xraydiff.report.codec"])
+    assert any("|" in str(one) and "++" in str(one) for one in found["xraydiff.image.json_memory"])
 
 
 # --- what the rule promises, on the interpreter that runs this --------------------------------------------------------

@@ -14,7 +14,7 @@ __all__ = ["Meter", "TooCostly", "TooDeep"]
 # A string is one token, the last one even where its end is missing, so that no text is scanned twice; a key has its
 # colon.
 _TOKEN = re.compile(
-    r'"(?:[^"\\]++|\\.)*+(?:"(?:[ \t\r\n]*+:)?|\\?\Z)|[\[\]{}]|[-0-9][-+.0-9eE]*+',
+    r'"(?>[^"\\]++|\\.)*+(?:"(?:[ \t\r\n]*+:)?|\\?\Z)|[\[\]{}]|[-0-9][-+.0-9eE]*+',
     re.DOTALL,
 )
 _LIST = 112
