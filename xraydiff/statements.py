@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from xraydiff.facts import Firing
 from xraydiff.lookups import Context, Lookups
+from xraydiff.outline import Form, Outline, broken_lines, sound, uncommented, within
 from xraydiff.sightings import Sightings
-from xraydiff.syntax import Refused, first_error, parse
+from xraydiff.syntax import Refused, parse
 
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
@@ -32,6 +33,8 @@ class Statements(ABC):
         self._lookups = lookups
         self._handlers = self._handled()
         self._stack: list[tuple[Callable[..., None], tuple[object, ...]]] = []
+        self._too_deep = False
+        """Whether nodes lay deeper than is walked."""
 
     @abstractmethod
     def _handled(self) -> Mapping[str, Handler]:
@@ -42,29 +45,67 @@ class Statements(ABC):
         """Types of nodes below which nothing is looked for."""
 
     @abstractmethod
-    def _plainly(self) -> None:
-        """Note what lines of a program name which is too large to be parsed."""
+    def _form(self) -> Form:
+        """How the statements look that ask for something, for programs that the parser does not take whole."""
 
-    def _walked(self, refused: str) -> bool:
-        """Walk the whole program; only its plain lines where it is `refused` for that reason, or by the parser."""
-        if refused:
-            self._seen.gap("too-large", refused)
-            self._plainly()
-            return False
-        tree = parse(self._data, self._language, limits=self._context.limits, memo=self._context.memo)
-        if isinstance(tree, Refused):
-            self._seen.gap(tree.reason, tree.detail)
-            self._plainly()
-            return False
-        root = tree.root_node
-        if root.has_error:
-            self._seen.gap("malformed", f"line {first_error(root)}")
-        self._push(self._visit, root, Firing.LOAD, 0)
+    @abstractmethod
+    def _refusal(self, data: bytes) -> str:
+        """Why a text cannot be given to the parser, or an empty string where it can."""
+
+    @abstractmethod
+    def _plainly(self) -> None:
+        """Note what lines of a program name of which not even the outline can be read."""
+
+    @abstractmethod
+    def _use(self, data: bytes) -> None:
+        """Take another text for the one that nodes lie in."""
+
+    def _walked(self) -> bool:
+        """Walk the whole program; its outline where the parser refuses it, or for what the parser does not show.
+
+        Whether anything was walked.
+        """
+        limits = self._context.limits
+        if len(self._data) > limits.syntax:
+            self._use(uncommented(self._data))
+        refused = self._refusal(self._data)
+        tree = None if refused else parse(self._data, self._language, limits=limits, memo=self._context.memo)
+        if tree is None or isinstance(tree, Refused):
+            return self._outlined((), refused or (tree.detail if tree is not None else ""))
+        self._walk(tree.root_node, Firing.LOAD)
+        if self._too_deep or tree.root_node.has_error:
+            self._outlined(() if self._too_deep else tuple(broken_lines(tree.root_node)), "")
+        return True
+
+    def _outlined(self, broken: Sequence[tuple[int, int]], refused: str) -> bool:
+        """Walk the statements that ask for something: of all lines, or of the `broken` ones."""
+        limits, memo = self._context.limits, self._context.memo
+        whole, data = self._data, uncommented(self._data)
+        parses = sound(self._language, limits, memo)
+        found = Outline(data, self._form(), limits, lambda text: not self._refusal(text) and parses(text))
+        found.gather(_starts_line, within(data, broken))
+        found.bind()
+        program = found.program()
+        if program is not None and not self._refusal(program):
+            tree = parse(program, self._language, limits=limits, memo=memo)
+            if not isinstance(tree, Refused):
+                self._use(program)
+                self._too_deep = False
+                # What looks like a statement may be part of a text.
+                self._walk(tree.root_node, Firing.GUARDED)
+                self._use(whole)
+                if not found.lost:
+                    return True
+        self._seen.gap("too-large", refused or found.lost or "more than its parser takes")
+        self._plainly()
+        return False
+
+    def _walk(self, root: Syntax, firing: Firing) -> None:
+        self._push(self._visit, root, firing, 0)
         stack = self._stack
         while stack:
             step, arguments = stack.pop()
             step(*arguments)
-        return True
 
     def _push(self, step: Callable[..., None], *arguments: object) -> None:
         self._stack.append((step, arguments))
@@ -73,7 +114,7 @@ class Statements(ABC):
         # Children are paid for before they are made: a statement may have a million.
         self._lookups.spend(1 + node.child_count)
         if depth > self._context.limits.script_depth:
-            self._seen.gap("too-deep")
+            self._too_deep = True
             return
         self._seen.line = node.start_point[0] + 1
         handler = self._handlers.get(node.type)
@@ -85,3 +126,9 @@ class Statements(ABC):
     def _all(self, nodes: Sequence[Syntax], firing: Firing, depth: int) -> None:
         for node in reversed(nodes):
             self._stack.append((self._visit, (node, firing, depth)))
+
+
+def _starts_line(data: bytes, at: int) -> bool:
+    """Whether the line of an offset is not indented."""
+    line = data.rfind(b"\n", max(0, at - 300), at) + 1
+    return (line > 0 or at < 300) and data[line : line + 1] not in (b" ", b"\t")

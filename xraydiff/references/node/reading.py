@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, Firing, NodeKind
+from xraydiff.outline import broken_lines, sound, within
 from xraydiff.paths import ImagePath, basename, parent
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.node.calls import Calls, sight_modules
+from xraydiff.references.node.lexer import Lexed, lex
+from xraydiff.references.node.outline import outline
 from xraydiff.references.node.resolve import Resolver, resolver
-from xraydiff.references.node.script import gather
+from xraydiff.references.node.script import Script, gather
 from xraydiff.references.node.start import commands_of, launch, shell_commands
 from xraydiff.references.node.values import Place
 from xraydiff.sightings import Sightings
@@ -74,22 +77,64 @@ def _script(subject: Subject, context: Context, modules: Resolver, seen: Sightin
     data = subject.data
     if not any(word in data for word in _WORTH):
         return
+    limits = context.limits
+    if len(data) > limits.script_scan:
+        seen.gap("too-large", f"{len(data)} bytes")
+        return
     inline = subject.node.kind is NodeKind.SCRIPT
     directory = context.cwd if inline else parent(subject.path)
-    tree = parse(data, "javascript", limits=context.limits, memo=context.memo)
-    if isinstance(tree, Refused):
-        seen.gap(tree.reason, tree.detail)
-        _plain(data, directory, modules, seen)
-        return
-    script = gather(tree, data, levels=context.limits.script_depth)
-    if script.too_deep:
-        seen.gap("too-deep")
-    if tree.root_node.has_error and not subject.path.endswith((".ts", ".mts", ".cts")):
-        # Types of TypeScript are errors to the grammar of JavaScript, and never hide an import.
-        seen.gap("malformed")
     node = find_executable("node", context.original, context.path, context.cwd)
     place = Place(path=subject.path, directory=directory, cwd=context.cwd, node=node)
-    Calls(data, script, place, context=context, resolver=modules, seen=seen).read()
+    script = _Script(data, place, context, modules, seen)
+    # Types of TypeScript are errors to the grammar of JavaScript.
+    script.read(typed=subject.path.endswith((".ts", ".mts", ".cts")))
+
+
+class _Script:
+    """One script, read by the grammar where that takes it, and for the rest by its outline."""
+
+    def __init__(self, data: bytes, place: Place, context: Context, modules: Resolver, seen: Sightings) -> None:
+        self._data = data
+        self._place = place
+        self._context = context
+        self._modules = modules
+        self._seen = seen
+
+    def read(self, *, typed: bool) -> None:
+        """Note everything; comments count for nothing."""
+        limits = self._context.limits
+        data, lexed = self._data, None
+        if len(data) > limits.syntax or data.count(b"//") + data.count(b"/*") > limits.syntax_comments:
+            lexed = lex(data)
+            data = lexed.code
+        tree = parse(data, "javascript", limits=limits, memo=self._context.memo)
+        if isinstance(tree, Refused):
+            self._outlined(lexed or lex(data), (), typed=typed, refused=tree.detail)
+            return
+        script = gather(tree, data, levels=limits.script_depth)
+        self._call(data, script)
+        if script.too_deep or tree.root_node.has_error:
+            broken = () if script.too_deep else tuple(broken_lines(tree.root_node))
+            self._outlined(lexed or lex(data), broken, typed=typed)
+
+    def _call(self, data: bytes, script: Script) -> None:
+        calls = Calls(data, script, self._place, context=self._context, resolver=self._modules, seen=self._seen)
+        calls.read()
+
+    def _outlined(self, lexed: Lexed, broken: Sequence[tuple[int, int]], *, typed: bool, refused: str = "") -> None:
+        """What the grammar did not show: of the whole script, or of the lines that are `broken`."""
+        limits, memo = self._context.limits, self._context.memo
+        wanted = within(lexed.code, broken)
+        found = outline(lexed, limits, sound("javascript", limits, memo), wanted)
+        program = found.program()
+        tree = parse(program, "javascript", limits=limits, memo=memo) if program else None
+        if program and tree is not None and not isinstance(tree, Refused):
+            self._call(program, gather(tree, program, levels=limits.script_depth))
+        if found.lost or isinstance(tree, Refused):
+            self._seen.gap("too-large", refused or found.lost or "more than its parser takes")
+            _plain(self._data, self._place.directory, self._modules, self._seen)
+        elif not lexed.sure and not typed:
+            self._seen.gap("malformed", "a text or comment that does not end")
 
 
 def _plain(data: bytes, directory: ImagePath, modules: Resolver, seen: Sightings) -> None:

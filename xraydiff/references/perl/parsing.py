@@ -7,11 +7,25 @@ from itertools import chain
 from typing import Final
 
 from xraydiff.limits import Limits
+from xraydiff.outline import Form
 from xraydiff.syntax import unclosed
 
-__all__ = ["code_of", "refusal"]
+__all__ = ["FORM", "code_of", "refusal"]
 
 _QUOTE: Final = re.compile(rb"(?<![\w$@%&])(?:q[qwrx]?|m|s|tr|y)[ \t\n]*([(\[{<])")
+FORM: Final = Form(
+    asks=re.compile(
+        rb"(?<![\w$@%&>:/-])(?:IPC::\w+::|XSLoader::|File::Spec(?:->|::\w+::))?(?:use|no|require|do(?=[ \t]+[\"'$])|system|exec|qx|readpipe"
+        rb"|open|opendir|open[23]|run|harness|start|capturex?|systemx|load|bootstrap|catfile|catdir|rel2abs|stat|lstat"
+        rb"|readlink|read_file|slurp|read_text|read_lines|LoadFile|retrieve|parse_file|load_file|copy|move|chdir|tie"
+        rb"|find_executable|can_run|which)(?=[ \t\n(\"'{])"
+        rb"|(?<![\w$@%&])-[efdrxs](?=[ \t(]{1,3}[\"'/$])|(?<![\w@%&])(?:\$FindBin::\w+|__FILE__)|(?=`)",
+        re.MULTILINE,
+    ),
+    aside=(b"sub { ", b" }"),
+    here_documents=True,
+    names=re.compile(rb"[$@]\w{1,60}"),
+)
 _SECOND: Final = re.compile(rb"[)\]}>][ \t\n]*([(\[{<])")
 """Where the second half of `s{...}{...}` begins; in other code such brackets have their partners."""
 _HERE: Final = re.compile(rb"<<~?(?:[ \t]*(?:\"([^\"\n]*)\"|'([^'\n]*)')|\\?([A-Za-z_]\w*))")

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Final
 from xraydiff.expressions import UNKNOWN, Value
 from xraydiff.facts import FileType, Firing, NodeKind
 from xraydiff.lookups import Exhausted, Lookups
+from xraydiff.outline import Form
 from xraydiff.paths import decoded, join, parent
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.perl.commands import Commands
 from xraydiff.references.perl.interpreter import Interpreter, find_interpreter
 from xraydiff.references.perl.modules import Modules
 from xraydiff.references.perl.native import Native
-from xraydiff.references.perl.parsing import code_of, refusal
+from xraydiff.references.perl.parsing import FORM, code_of, refusal
 from xraydiff.references.perl.values import Scope, Values
 from xraydiff.sightings import Sightings, weakened
 from xraydiff.statements import Handler, Statements
@@ -138,7 +139,7 @@ class _Program(Statements):
 
     def _handled(self) -> Mapping[str, Handler]:
         return {
-            "use_statement": self._use,
+            "use_statement": self._used,
             "require_expression": self._require,
             "eval_expression": self._eval,
             "phaser_statement": self._phaser,
@@ -187,11 +188,20 @@ class _Program(Statements):
         if b"\0" in self._data[:8192]:
             self._seen.gap("not-text")
             return
-        if self._walked(refusal(self._data, self._context.limits)):
+        if self._walked():
             self._native.finish()
 
+    def _form(self) -> Form:
+        return FORM
+
+    def _refusal(self, data: bytes) -> str:
+        return refusal(data, self._context.limits)
+
+    def _use(self, data: bytes) -> None:
+        self._data = self._values.data = data
+
     def _plainly(self) -> None:
-        """The modules that lines of a program name which is too large to be parsed: tables are such."""
+        """The modules that lines of a program name of which not even the outline can be read."""
         for match in _PLAIN.finditer(self._data):
             self._lookups.spend(4)
             self._modules.load(decoded(match[1]), Firing.GUARDED)
@@ -276,7 +286,7 @@ class _Program(Statements):
 
     # --- what is loaded -----------------------------------------------------------------------------------------------
 
-    def _use(self, node: Syntax, firing: Firing, depth: int) -> None:
+    def _used(self, node: Syntax, firing: Firing, depth: int) -> None:
         """`use` happens when the program is compiled, wherever it stands."""
         module = node.child_by_field_name("module")
         if module is None:

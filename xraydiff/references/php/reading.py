@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, ImageConfig, NodeKind
+from xraydiff.outline import broken_lines, sound, within
 from xraydiff.paths import ROOT, ImagePath, ancestors, basename, parent
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.php.calls import Calls
 from xraydiff.references.php.composer import autoload_of, is_map
+from xraydiff.references.php.lexer import Lexed, lex
 from xraydiff.references.php.names import PROGRAM, TAGS
-from xraydiff.references.php.script import gather
+from xraydiff.references.php.outline import outline
+from xraydiff.references.php.script import Script, gather
 from xraydiff.references.php.settings import read_program, read_settings
 from xraydiff.references.php.values import Place
 from xraydiff.sightings import Sightings
@@ -77,17 +80,53 @@ def _script(subject: Subject, context: Context, seen: Sightings) -> None:
             seen.file(path, EdgeKind.SOURCES, Firing.LOAD, "autoload files")
     if subject.path.endswith(".blade.php"):
         _blade(data, subject, place, context, seen)
-    tree = parse(data, "php", limits=context.limits, memo=context.memo)
-    if isinstance(tree, Refused):
-        seen.gap(tree.reason, tree.detail)
+    if len(data) > context.limits.script_scan:
+        seen.gap("too-large", f"{len(data)} bytes")
         return
-    script = gather(tree, data, levels=context.limits.script_depth)
-    if script.too_deep:
-        seen.gap("too-deep")
-    if tree.root_node.has_error:
-        seen.gap("malformed")
-    calls = Calls(data, script, place, context=context, autoload=autoload, seen=seen)
-    calls.read(is_map=is_map(subject.path))
+
+    def note(text: bytes, script: Script) -> None:
+        calls = Calls(text, script, place, context=context, autoload=autoload, seen=seen)
+        calls.read(is_map=is_map(subject.path))
+
+    _read_script(data, context, seen, note)
+
+
+def _read_script(data: bytes, context: Context, seen: Sightings, note: Callable[[bytes, Script], None]) -> None:
+    """Note what the grammar shows of a script, and for what it does not show its outline."""
+    limits, lexed = context.limits, None
+    if len(data) > limits.syntax:
+        lexed = lex(data)
+        data = lexed.code
+    tree = parse(data, "php", limits=limits, memo=context.memo)
+    broken: tuple[tuple[int, int], ...] = ()
+    refused = tree.detail if isinstance(tree, Refused) else ""
+    if not isinstance(tree, Refused):
+        script = gather(tree, data, levels=limits.script_depth)
+        note(data, script)
+        if not script.too_deep and not tree.root_node.has_error:
+            return
+        broken = () if script.too_deep else tuple(broken_lines(tree.root_node))
+    _outlined(lexed or lex(data), broken, refused, context, seen, note)
+
+
+def _outlined(
+    lexed: Lexed,
+    broken: tuple[tuple[int, int], ...],
+    refused: str,
+    context: Context,
+    seen: Sightings,
+    note: Callable[[bytes, Script], None],
+) -> None:
+    limits, memo = context.limits, context.memo
+    found = outline(lexed, limits, sound("php", limits, memo), within(lexed.code, broken))
+    program = found.program()
+    tree = parse(program, "php", limits=limits, memo=memo) if program else None
+    if program and tree is not None and not isinstance(tree, Refused):
+        note(program, gather(tree, program, levels=limits.script_depth))
+    if found.lost or isinstance(tree, Refused):
+        seen.gap("too-large", refused or found.lost or "more than its parser takes")
+    elif not lexed.sure:
+        seen.gap("malformed", "a text or comment that does not end")
 
 
 def _project(directory: ImagePath, context: Context) -> ImagePath:

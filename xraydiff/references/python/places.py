@@ -111,7 +111,8 @@ class Script:
     calls: list[tuple[str, Place]] = field(default_factory=list)
     """Callees by name, and decorators."""
     too_deep: bool = False
-    too_long: bool = False
+    too_long: int = -1
+    """Where there were too many words, or -1."""
     broken: bool = False
     _outer: list[int] = field(default_factory=list)
     _callers: dict[str, set[int]] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 
 from xraydiff.errors import LimitExceeded
@@ -18,6 +19,7 @@ from xraydiff.references.python.library import library_calls
 from xraydiff.references.python.metadata import is_own
 from xraydiff.references.python.modules import Finder
 from xraydiff.references.python.native import named_modules
+from xraydiff.references.python.outline import outline
 from xraydiff.references.python.places import Script
 from xraydiff.references.python.program import Program
 from xraydiff.references.python.reading import read_script
@@ -113,25 +115,48 @@ def _module(subject: Subject, context: Context, seen: Sightings) -> None:
     directory = context.cwd if inline else parent(subject.path)
     front = () if library else _front(directory, subject, context, main=main is True)
     finder = _finder(context, home, front)
-    if len(data) > context.limits.script:
-        seen.gap("too-large", f"{len(data)} bytes")
-        _plain(subject, finder, seen, context.limits.edges_per_file)
-        return
     limits, known = context.limits, Known(version=home.version if home else None, main=main)
+    if len(data) > limits.script_scan:
+        seen.gap("too-large", f"{len(data)} bytes")
+        _plain(subject, finder, seen, limits.edges_per_file)
+        return
     script = parse(data, known, levels=limits.script_depth, tokens=limits.script_tokens)
     script.spread()
-    if script.too_deep:
-        seen.gap("too-deep")
-    if script.broken:
-        seen.gap("malformed")
-    program = _program(subject, context, (home, finder, script, seen), library=library)
+    if script.too_deep or script.broken:
+        # Python itself takes 200 brackets and 100 blocks within each other (MAXLEVEL, MAXINDENT of its tokenizer). What
+        # is broken was read all the same.
+        seen.gap("not-loadable", "nesting" if script.too_deep else "")
+    parts = (home, finder, script, seen)
+    program = _program(subject, context, parts, library=library)
     if inline and (match := _RUN_MODULE.match(data)):
         # How the reader of shell scripts hands on `python -m mod`.
         program.module(f"{match[1].decode()}.__main__", Firing.LOAD, f"-m {match[1].decode()}")
     read_script(program, script, data)
-    if script.too_long:
+    if script.too_long >= 0:
+        _outlined(subject, context, parts, known, library=library)
+
+
+def _outlined(
+    subject: Subject,
+    context: Context,
+    parts: tuple[Interpreter | None, Finder, Script, Sightings],
+    known: Known,
+    *,
+    library: bool,
+) -> None:
+    """What lies behind so many words and signs of a module."""
+    home, finder, script, seen = parts
+    limits = context.limits
+    rest, lost = outline(subject.data, script.too_long, known, limits)
+    if rest is not None:
+        behind = parse(rest, known, levels=limits.script_depth, tokens=limits.script_tokens)
+        behind.spread()
+        lost = lost or ("more statements than the limit for one script" if behind.too_long >= 0 else "")
+        program = _program(replace(subject, data=rest), context, (home, finder, behind, seen), library=library)
+        read_script(program, behind, rest)
+    if lost:
         seen.gap("too-large", f"more than {limits.script_tokens} words and signs")
-        _plain(subject, finder, seen, context.limits.edges_per_file)
+        _plain(subject, finder, seen, limits.edges_per_file)
 
 
 def _program(

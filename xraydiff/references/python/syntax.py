@@ -204,7 +204,7 @@ class _Parser:
         self._range(start, len(self._data))
         self._newline(len(self._data))
         while len(self._stack) > 1:
-            self.script.broken = self.script.broken or not self.script.too_long
+            self.script.broken = self.script.broken or self.script.too_long < 0
             self._close(len(self._data))
         self._end_statement()
         self._uses.sort(key=lambda use: (use.node.start_byte, -use.node.end_byte))
@@ -218,7 +218,7 @@ class _Parser:
                 break
             left -= 1
             if left < 0:
-                self.script.too_long = True
+                self.script.too_long = at if self.script.too_long < 0 else self.script.too_long
                 break
             at = found.end()
             kind = found.lastindex

@@ -6,11 +6,27 @@ import re
 from typing import Final
 
 from xraydiff.limits import Limits
+from xraydiff.outline import Form
 from xraydiff.syntax import unclosed
 
-__all__ = ["refusal"]
+__all__ = ["FORM", "refusal"]
 
 _QUOTE: Final = re.compile(rb"%[wWiIqQrxs]?([(\[{<])")
+FORM: Final = Form(
+    asks=re.compile(
+        rb"(?<![\w.@$:/-])(?:(?:Kernel|Process|Open3|IO|PTY|Bundler|Gem)\.)?(?:require|require_relative|require_dependency"
+        rb"|load|autoload|gem|system|exec|spawn|popen[23]?e?|capture[23]e?|pipeline\w*|open|setup|bin_path|activate_bin_path"
+        rb"|__dir__|__FILE__)(?=[ \t(\"'),.]|$)"
+        rb"|(?<![\w.@$:])(?:::)?(?:File|IO|Dir|YAML|Psych|JSON|CSV|Tilt|FileUtils|Pathname|Zip::File|SQLite3::Database"
+        rb"|Marshal|Dotenv)\.\w+(?=[ \t(])"
+        rb"|(?<![\w.@$:])(?:\$LOAD_PATH|\$:)|(?=`|%x[(\[{|!])",
+        re.MULTILINE,
+    ),
+    aside=(b"def _; ", b"; end"),
+    lines_end=True,
+    here_documents=True,
+    names=re.compile(rb"(?<![\w.:\"'$@/])@{0,2}[A-Za-z_]\w{1,60}(?![\w(:\"'!?])"),
+)
 _COMMENT: Final = re.compile(rb"^=(begin|end)\b", re.MULTILINE)
 
 

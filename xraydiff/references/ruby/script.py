@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final
 from xraydiff.expressions import UNKNOWN, Scope, Value
 from xraydiff.facts import EdgeKind, FileType, Firing, NodeKind
 from xraydiff.lookups import Exhausted, Lookups
+from xraydiff.outline import Form
 from xraydiff.paths import ImagePath, decoded, image_path, join, parent
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.ruby.commands import Commands
 from xraydiff.references.ruby.interpreter import Interpreter, find_interpreter
 from xraydiff.references.ruby.native import Native
-from xraydiff.references.ruby.parsing import refusal
+from xraydiff.references.ruby.parsing import FORM, refusal
 from xraydiff.references.ruby.programs import Programs
 from xraydiff.references.ruby.templates import Templates, code_of_template
 from xraydiff.references.ruby.values import Values
@@ -213,12 +214,21 @@ class _Program(Statements):
             # A rackup file is the body of a Rack::Builder; servers that bring their own take Rack's where it is there.
             self._feature("rack/builder", Firing.GUARDED)
         self._native.magic_comment(self._data)
-        if self._walked(refusal(self._data, self._context.limits)):
+        if self._walked():
             self._native.finish()
             self._templates.finish()
 
+    def _form(self) -> Form:
+        return FORM
+
+    def _refusal(self, data: bytes) -> str:
+        return refusal(data, self._context.limits)
+
+    def _use(self, data: bytes) -> None:
+        self._data = self._values.data = data
+
     def _plainly(self) -> None:
-        """The features that lines of a program name which is too large to be parsed: bundles and tables are such."""
+        """The features that lines of a program name of which not even the outline can be read."""
         for match in _PLAIN.finditer(self._data):
             self._lookups.spend(4)
             self._seen.line = 0

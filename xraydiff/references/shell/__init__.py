@@ -42,8 +42,9 @@ class ShellReader:
 
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """Edges in the order of the file, then gaps."""
-        if len(subject.data) > context.limits.script or len(subject.node.text) > context.limits.script:
-            return (Gap(node=subject.node, reason="too-large", detail=f"{len(subject.data)} bytes"),)
+        size = max(len(subject.data), len(subject.node.text))
+        if size > context.limits.script_scan:
+            return (Gap(node=subject.node, reason="too-large", detail=f"{size} bytes"),)
         return read(subject, context)
 
 

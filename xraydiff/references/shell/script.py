@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xraydiff.errors import ImageError
 from xraydiff.facts import Edge, Firing, NodeKind
@@ -22,6 +22,7 @@ from xraydiff.references.shell.conditions import (
     operators,
 )
 from xraydiff.references.shell.findings import Findings, weakened
+from xraydiff.references.shell.lines import by_themselves
 from xraydiff.references.shell.lookups import Lookups
 from xraydiff.references.shell.syntax import Syntax, parse
 from xraydiff.references.shell.variables import (
@@ -72,8 +73,9 @@ def read(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
     inline = subject.node.kind is NodeKind.SCRIPT
     data = subject.node.text.encode("utf-8", "surrogateescape") if inline else subject.data
     findings = Findings(subject.node, context.limits)
-    script = _Script(subject, context, findings)
-    script.run(data)
+    # What goes through functions and sourced files again and again is read once more without following them.
+    if not _Script(subject, context, findings).run(data) and not _Script(subject, context, findings, once=True).run(data):
+        findings.gap("too-large", "more steps than the limit for one script")
     yield from findings.all()
 
 
@@ -87,8 +89,13 @@ def _text(data: bytes) -> bytes:
 class _Script:
     """One script, the variables and functions that it has so far, and what is still to be walked."""
 
-    def __init__(self, subject: Subject, context: Context, findings: Findings) -> None:
+    def __init__(self, subject: Subject, context: Context, findings: Findings, *, once: bool = False) -> None:
+        """`once` goes through each statement once: functions are no more than what stands in them."""
+        if once:
+            limits = replace(context.limits, script_steps=context.limits.script_constructs)
+            context = replace(context, limits=limits)
         self._context = context
+        self._once = once
         self._findings = findings
         self._variables = Variables(context.env, _CANDIDATES)
         self._variables.set("PATH", Value((":".join(context.path),)))
@@ -130,13 +137,13 @@ class _Script:
 
     # --- the machine ------------------------------------------------------------------------------------------------
 
-    def run(self, data: bytes) -> None:
-        """Walk the script, then the functions that nothing called."""
+    def run(self, data: bytes) -> bool:
+        """Walk the script, then the functions that nothing called; false where that takes more than is allowed."""
         text = _text(data)
         if not text.strip():
             if data.strip():
                 self._findings.gap("not-text")
-            return
+            return True
         try:
             source = Source(decoded(text), own=True, path=self._words.source.path, named=self._words.source.named)
             if self._parse(source):
@@ -145,9 +152,10 @@ class _Script:
                 self._drain()
         except Exhausted:
             self._findings.quiet = False
-            self._findings.gap("too-large", "more steps than the limit for one script")
+            return False
         for what in self._lookups.too_many:
             self._findings.gap("too-large", what)
+        return True
 
     def _drain(self) -> None:
         stack = self._stack
@@ -160,19 +168,38 @@ class _Script:
 
     def _parse(self, source: Source) -> bool:
         """Put a script on the stack; false where it is too large."""
-        if len(source.data) > self._context.limits.script:
+        limits = self._context.limits
+        if len(source.data) > limits.script_scan:
             self._findings.gap("too-large", f"{len(source.data)} characters")
             return False
-        limits = self._context.limits
-        script = parse(source.data, depth=limits.script_depth, steps=limits.script_steps)
+        script = parse(source.data, depth=limits.script_depth, steps=limits.script_constructs)
         if script.error >= 0:
-            self._findings.gap("malformed", f"line {source.line(script.error)}")
+            self._broken(source, script.error)
         if script.stopped:
             self._findings.gap(script.stopped, "nesting" if script.stopped == "too-deep" else "statements")
         self._words.source = source
         mark_failures(script.root, main=source.own)
         self._push(self._visit, script.root, Firing.LOAD)
         return True
+
+    def _broken(self, source: Source, error: int) -> None:
+        """What stands behind an error is read line by line too: a shell that refuses it has run what stood before."""
+        limits = self._context.limits
+        text = by_themselves(source.data, error, most=limits.script_lines)
+        if text is None:
+            self._findings.gap("malformed", f"line {source.line(error)}")
+            return
+        self._findings.gap("not-loadable", f"line {source.line(error)}")
+        lines = Source(text, own=source.own, path=source.path, named=source.named)
+        script = parse(text, depth=limits.script_depth, steps=limits.script_constructs)
+        if script.stopped:
+            self._findings.gap(script.stopped, f"behind line {source.line(error)}")
+        self._push(self._behind, lines, source, script.root)
+
+    def _behind(self, lines: Source, source: Source, root: Syntax) -> None:
+        self._push(self._taken, source, self._findings.quiet, self._variables.get(ENDED))
+        self._words.source = lines
+        self._push(self._visit, root, Firing.DEFERRED)
 
     def _uncalled(self) -> None:
         self._variables.set(ENDED, None)
@@ -413,6 +440,8 @@ class _Script:
         functions = self._functions.get(name)
         if functions is None:
             return False
+        if self._once:
+            return True
         if len(functions) > 1:
             firing = weakened(firing)
         arguments = SEPARATOR.join(plain(text) for word in words for text in word.value.texts[:_CANDIDATES])
@@ -479,7 +508,7 @@ class _Script:
     def _take_now(self, path: ImagePath) -> None:
         """Go through a sourced file for its variables and functions. Its own references are its own reading's."""
         found = self._lookups.resolve(path)
-        if found is None or found[0] in self._sourced or len(self._sourced) > _SOURCED:
+        if found is None or self._once or found[0] in self._sourced or len(self._sourced) > _SOURCED:
             return
         self._sourced.add(found[0])
         try:

@@ -487,6 +487,8 @@ class _Parser:
         self.at = found.end()
         kind = "variable_append" if found[2] or found[3] == "+=" else "variable_assignment"
         node = Syntax(kind, found.start(), self.at, [], found[1])
+        while self.text.startswith("\\\n", self.at, self.end):
+            self.at += 2
         if self.text.startswith("(", self.at, self.end):
             array = Syntax("array", self.at, self.at, [])
             self.at += 1
