@@ -113,7 +113,8 @@ def _timed(data: bytes) -> list[Edge | Gap]:
 @pytest.mark.parametrize("closed", ["open", "with a command"])
 def test_nesting(piece: bytes, closed: str) -> None:
     items = _timed(piece * MANY + (b"" if closed == "open" else b"ls"))
-    assert any(isinstance(item, Gap) for item in items)
+    # `[ [ [` is one command with its words, which are read.
+    assert any(isinstance(item, Gap) for item in items) is (piece != b"[ ")
 
 
 def test_nesting_that_is_closed() -> None:

@@ -421,15 +421,19 @@ def test_lines_and_details() -> None:
     assert {(edge.line, edge.detail) for edge in edges if "routes" in edge.target.path} == {(4, "'./routes/' + x")}
 
 
-def test_a_bundle_too_large_to_parse_gives_its_plain_imports_and_a_gap() -> None:
-    items = _items("/*" + "x" * 300_000 + "*/require('plain');import\"./db.js\";a.require('./lib/a')")
-    assert _gaps(items) == {"too-large"}
-    assert _seen(items) == {"/app/node_modules/plain/index.js": DEFERRED, "/app/db.js": DEFERRED}
+def test_comments_cost_nothing() -> None:
+    items = _items("/*" + "x" * 300_000 + "*/\nrequire('plain');" + "\n//" * 9_000 + "\nimport\"./db.js\"")
+    assert _gaps(items) == set()
+    assert _seen(items) == {"/app/node_modules/plain/index.js": LOAD, "/app/db.js": LOAD}
+    assert [item.line for item in items if isinstance(item, Edge)][::2] == [2, 9003]
 
 
 def test_limits_and_broken_texts() -> None:
-    assert _gaps(_items("require('./db'); ) }")) == {"malformed"}
-    assert "too-deep" in _gaps(_items("x(" * 50 + "require('./db')" + ")" * 50, limits=Limits(script_depth=20)))
+    assert _gaps(_items("require('./db'); ) }")) == set()
+    assert _gaps(_items("require('./db'); ) } 'x")) == {"malformed"}
+    deep = _items("x(" * 50 + "require('./db')" + ")" * 50, limits=Limits(script_depth=20))
+    assert (_gaps(deep), set(_seen(deep))) == (set(), {"/app/db.js"})
+    assert "too-large" in _gaps(_items("require('./db')", limits=Limits(script_scan=10)))
     assert "too-large" in _gaps(_items("require('./db');" * 99, limits=Limits(script_steps=100)))
     assert _seen(_items("import type { A } from './db'; import b from './lib/a.js'", path="/app/x.ts")) == {
         "/app/lib/a.js": LOAD

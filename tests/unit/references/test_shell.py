@@ -449,7 +449,7 @@ def test_what_arguments_name(script: str, wanted: set[str]) -> None:
         ('exec "$@"', set()),
         ('exec gosu app "$@"; exec "$0" "$@"', set()),
         ("no-such-command", set()),
-        ("ls; if", {("malformed", "line 1")}),
+        ("ls; if", {("not-loadable", "line 1")}),
         ("", set()),
         ("\0\1\2", {("not-text", "")}),
     ],
@@ -486,7 +486,7 @@ def test_relative_words_count_from_the_working_directory() -> None:
 def test_what_follows_an_error_is_read() -> None:
     items = _items("ls\n)\nid\nfor f do date; done\ncat\n")
     assert {"executes load /bin/ls", "executes load /bin/cat"} <= _seen(items, "executes")
-    assert [reason for reason, _ in _gaps(items)] == ["malformed"]
+    assert [reason for reason, _ in _gaps(items)] == ["not-loadable"]
 
 
 def test_edges_come_once_and_in_the_order_of_the_file() -> None:
@@ -534,12 +534,14 @@ def test_an_inline_script_is_read_from_its_node() -> None:
 
 
 def test_bounds_give_gaps() -> None:
-    assert _gaps(_items("ls " * 100, limits=Limits(script=100))) == {("too-large", "300 bytes")}
+    assert _gaps(_items("ls " * 100, limits=Limits(script_scan=100))) == {("too-large", "300 bytes")}
     deep = _items("id\n" + "( " * 60 + "ls" + " )" * 60, limits=Limits(script_depth=50))
     assert ("too-deep", "nesting") in _gaps(deep)
     assert _seen(deep, "executes") == {"executes load /usr/bin/id"}
-    steps = _items("ls\n" + "{ id; date; }\n" * 100, limits=Limits(script_steps=500))
-    assert [reason for reason, _ in _gaps(steps)] == ["too-large"]
+    text = "ls\n" + "{ id; date; }\n" * 100
+    steps = _items(text, limits=Limits(script_steps=500, script_constructs=700))
+    assert {reason for reason, _ in _gaps(steps)} == {"too-large"}
     assert "executes load /bin/ls" in _seen(steps, "executes")
+    assert _gaps(_items(text, limits=Limits(script_steps=500))) == set()
     many = _items("cat /etc/profile.d/*", limits=Limits(directory_targets=2))
     assert ("too-large", "/etc/profile.d/*") in _gaps(many)

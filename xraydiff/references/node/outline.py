@@ -107,9 +107,10 @@ class _Script:
         for match in _DIRECTORY.finditer(self._code):
             self._add(match.start(), match[0], top=False)
         self._bindings()
-        known: set[bytes] = set()
+        known = {match[0] for text in self._asked for match in _PATH.finditer(text)}
+        most = len(known) + _PATHS
         for match in _PATH.finditer(self._code):
-            if match[0] not in known and len(known) < _PATHS:
+            if match[0] not in known and len(known) < most and self._wanted(match.start()):
                 known.add(match[0])
                 self._found.add(match.start(), match[0], top=False)
 
