@@ -174,7 +174,7 @@ class Limits:
     has 11 MB, what bundlers make of a server about five."""
     syntax: int = 256 * KIB
     """A script that is parsed by a grammar made for what people type: hostile text costs its parser 1 KB of memory and
-    5 us a byte (`[a,[a,[a,`). Larger ones are bundles, of which only the plain imports are looked for."""
+    5 us a byte (`[a,[a,[a,`). Larger ones are bundles, of which the outline is read."""
     syntax_work: int = 6_400
     """Hundreds of operations that such a parser may do for one script, half of them for PHP: a minified script of
     256 KiB takes 5,000, and errors make one up to a hundred times as slow."""
@@ -202,7 +202,8 @@ class Limits:
     script_lines: int = 100_000
     """Lines of a shell script behind an error, each of which is parsed by itself."""
     script_steps: int = 200_000
-    """Constructs that one walk through a shell script visits, and words and look-ups on the way through it: 1,300 lines take 30,000."""
+    """Constructs that one walk through a shell script visits, and words and look-ups on the way through it: 1,300 lines
+    take 30,000."""
     jar_entries: int = 200_000
     """Entries of one Java archive: the bundle of a cloud vendor's whole SDK has 130,000."""
     jar_entry: int = 16 * MIB

@@ -1,9 +1,10 @@
-"""What of a program too large or too broken for its parser is given to it all the same: the statements that ask for something.
+"""What of a program too large or too broken for its parser is given to it all the same: the statements that ask.
 
 A bundle of 5 MB asks for twenty files. Its outline holds those twenty calls, each in its line, as a program of the same
-language, so that the reader understands them as it does any others. A statement is found by the words that ask (`require`,
-`system`, `open`), cut out up to the bracket or sign that ends it, and taken where it parses by itself. More is taken than
-a parser would take: a call in a text or comment is one too. All of it takes time in proportion to the program.
+language, so that the reader understands them as it does any others. A statement is found by the words that ask
+(`require`, `system`, `open`), cut out up to the bracket or sign that ends it, and taken where it parses by itself. More
+is taken than a parser would take: a call in a text or comment is one too. All of it takes time in proportion to the
+program.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from xraydiff.syntax import Refused, parse
 
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
+    from tree_sitter import Tree
 
-__all__ = ["Form", "Outline", "broken_lines", "end_of", "sound", "uncommented", "within"]
+__all__ = ["Form", "Outline", "broken_lines", "end_of", "parsed", "sound", "uncommented", "within"]
 
 _WINDOW: Final = 4_096
 """Bytes that a statement takes at most: people write about eighty. Of a longer one its first text is taken."""
@@ -31,8 +33,10 @@ _AGAIN: Final = 8
 _TOKENS: Final = re.compile(
     rb"\"(?:[^\"\\]|\\.)*+\"?|'(?:[^'\\]|\\.)*+'?|`(?:[^`\\]|\\.)*+`?|[()\[\]{}]|\n|;", re.DOTALL
 )
-_LITERAL: Final = re.compile(rb"[ \t\n]{0,9}\(?[ \t\n]{0,9}(\"(?:[^\"\\\n$#]|\\.){1,500}+\"|'(?:[^'\\\n]|\\.){1,500}+')")
-_GIVEN: Final = rb"\"[^\"\\\n]{1,300}\"|'[^'\\\n]{1,300}'|(?:qw|%w)[(\[{][\w\s./:+@-]{1,2000}[)\]}]"
+_LITERAL: Final = re.compile(
+    rb"[ \t\n]{0,9}\(?[ \t\n]{0,9}(\"(?:[^\"\\\n$#]|\\.){1,500}+\"|'(?:[^'\\\n]|\\.){1,500}+')"
+)
+_GIVEN: Final = rb"(?:\"[^\"\\\n]{1,300}\"|'[^'\\\n]{1,300}'|(?:qw|%w)[(\[{][\w\s./:+@-]{1,2000}+[)\]}])"
 """Texts and lists of words that a name is given."""
 _NAMES: Final = 200
 """Names whose texts are looked for."""
@@ -118,11 +122,11 @@ class Outline:
 
     def end(self, at: int) -> int:
         """Where the statement ends whose text goes on at an offset, or -1 where that is too far."""
-        self._looked += _WINDOW
         if self._looked > _AGAIN * len(self.data) + (_WINDOW << 8):
             self.lost = self.lost or "more statements than the limit for one script"
             return -1
         end = end_of(self.data, at, lines_end=self.form.lines_end)
+        self._looked += end - at if end >= 0 else _WINDOW
         here = _HERE.search(self.data, at, end) if self.form.here_documents and end >= 0 else None
         if here is None:
             return end
@@ -138,8 +142,8 @@ class Outline:
         chosen = list(names)[:_NAMES]
         if not chosen:
             return
-        given = re.compile(rb"(?<![\w$@])(?:" + b"|".join(map(re.escape, chosen)) + rb")[ \t]*=[ \t]*(?:" + _GIVEN + rb")")
-        for match in given.finditer(self.data):
+        named = rb"(?<![\w$@])(?:" + b"|".join(map(re.escape, chosen)) + rb")"
+        for match in re.finditer(named + rb"[ \t]{0,40}=[ \t]{0,40}" + _GIVEN, self.data):
             self.add_if_sound(match.start(), match[0], top=False)
 
     def gather(self, is_top: Callable[[bytes, int], bool], wanted: Callable[[int], bool]) -> None:
@@ -167,7 +171,7 @@ class Outline:
         return match.end()
 
     def program(self) -> bytes | None:
-        """The outline as a program, its lines where they were as far as that is possible; None where it is too long."""
+        """The outline as a program, its lines where they were where that is possible; None where it is too long."""
         pieces = sorted(self._pieces, key=lambda one: one[0])
         size = sum(len(statement) + 2 for _, statement in pieces) + len(self.form.opening)
         spaced = not pieces or size + pieces[-1][0] <= self.limits.syntax
@@ -185,7 +189,7 @@ class Outline:
 
 
 def end_of(data: bytes, at: int, *, lines_end: bool) -> int:
-    """Where a statement ends that goes on at an offset: before a `;` or a bracket that is not its own; -1 if far off."""
+    """Where a statement ends that goes on at an offset: before a `;` or a bracket not its own; -1 if far off."""
     depth = 0
     window = min(len(data), at + _WINDOW)
     # The word may stand before its opening bracket or behind it.
@@ -222,7 +226,8 @@ def broken_lines(root: Syntax, *, most: int = 1_000) -> Iterator[tuple[int, int]
     cursor, count = root.walk(), 0
     while count < most:
         node = cursor.node
-        assert node is not None
+        if node is None:
+            break
         if node.type == "ERROR" or node.is_missing:
             count += 1
             yield node.start_point[0], node.end_point[0]
@@ -232,6 +237,16 @@ def broken_lines(root: Syntax, *, most: int = 1_000) -> Iterator[tuple[int, int]
             if not cursor.goto_parent():
                 return
     yield 0, root.end_point[0]
+
+
+def parsed(found: Outline, language: str, memo: dict[str, object]) -> tuple[bytes, Tree] | None:
+    """The program of an outline and its tree; None, with what is lost said, where it is too much for the parser."""
+    program = found.program()
+    tree = parse(program, language, limits=found.limits, memo=memo) if program is not None else None
+    if program is None or tree is None or isinstance(tree, Refused):
+        found.lost = found.lost or "more than its parser takes"
+        return None
+    return program, tree
 
 
 def within(data: bytes, lines: Sequence[tuple[int, int]]) -> Callable[[int], bool]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from xraydiff.facts import Firing
 from xraydiff.lookups import Context, Lookups
-from xraydiff.outline import Form, Outline, broken_lines, sound, uncommented, within
+from xraydiff.outline import Form, Outline, broken_lines, parsed, sound, uncommented, within
 from xraydiff.sightings import Sightings
 from xraydiff.syntax import Refused, parse
 
@@ -85,20 +85,17 @@ class Statements(ABC):
         found = Outline(data, self._form(), limits, lambda text: not self._refusal(text) and parses(text))
         found.gather(_starts_line, within(data, broken))
         found.bind()
-        program = found.program()
-        if program is not None and not self._refusal(program):
-            tree = parse(program, self._language, limits=limits, memo=memo)
-            if not isinstance(tree, Refused):
-                self._use(program)
-                self._too_deep = False
-                # What looks like a statement may be part of a text.
-                self._walk(tree.root_node, Firing.GUARDED)
-                self._use(whole)
-                if not found.lost:
-                    return True
-        self._seen.gap("too-large", refused or found.lost or "more than its parser takes")
-        self._plainly()
-        return False
+        read = parsed(found, self._language, memo)
+        if read is not None:
+            self._use(read[0])
+            self._too_deep = False
+            # What looks like a statement may be part of a text.
+            self._walk(read[1].root_node, Firing.GUARDED)
+            self._use(whole)
+        if found.lost:
+            self._seen.gap("too-large", refused or found.lost)
+            self._plainly()
+        return read is not None
 
     def _walk(self, root: Syntax, firing: Firing) -> None:
         self._push(self._visit, root, firing, 0)

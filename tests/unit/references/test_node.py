@@ -422,7 +422,7 @@ def test_lines_and_details() -> None:
 
 
 def test_comments_cost_nothing() -> None:
-    items = _items("/*" + "x" * 300_000 + "*/\nrequire('plain');" + "\n//" * 9_000 + "\nimport\"./db.js\"")
+    items = _items("/*" + "x" * 300_000 + "*/\nrequire('plain');" + "\n//" * 9_000 + '\nimport"./db.js"')
     assert _gaps(items) == set()
     assert _seen(items) == {"/app/node_modules/plain/index.js": LOAD, "/app/db.js": LOAD}
     assert [item.line for item in items if isinstance(item, Edge)][::2] == [2, 9003]

@@ -133,7 +133,8 @@ class _Lexer:
     def _template(self, at: int, opening: bytes) -> int:
         """The text of a template up to its end or to what is put into it."""
         match = _TEMPLATE.match(self._data, at)
-        assert match is not None
+        if match is None:
+            return at
         text = match[0]
         if text.endswith(b"${"):
             self._open.append(b"$")

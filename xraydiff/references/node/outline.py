@@ -1,7 +1,7 @@
-"""The outline of a script that is too large, too deep or too broken for its parser: what it asks for, and nothing else.
+"""The outline of a script that is too large, too deep or too broken for its parser: what it asks for, nothing else.
 
-In a bundle a module's name is a letter that stands for other things elsewhere. So functions that only one module of Node
-has (`execSync`, `readFileSync`) are taken for that module's whatever they are called on.
+In a bundle a module's name is a letter that stands for other things elsewhere. So functions that only one module of
+Node has (`execSync`, `readFileSync`) are taken for that module's whatever they are called on.
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ _OWNER: Final = {
         ("exec", "execSync", "execFile", "execFileSync", "spawn", "spawnSync", "fork"), b'require("child_process")'
     ),
     **dict.fromkeys(
-        ("readFile", "readFileSync", "createReadStream", "readdir", "readdirSync", "existsSync", "statSync")
-        + ("openSync", "accessSync", "opendirSync", "copyFileSync", "cpSync", "realpathSync", "lstatSync"),
+        (
+            *("readFile", "readFileSync", "createReadStream", "readdir", "readdirSync", "existsSync", "statSync"),
+            *("openSync", "accessSync", "opendirSync", "copyFileSync", "cpSync", "realpathSync", "lstatSync"),
+        ),
         b'require("fs")',
     ),
     **dict.fromkeys(("join", "resolve"), b'require("path")'),
@@ -56,7 +58,8 @@ _METHOD: Final = re.compile(
 )
 _STATEMENT: Final = re.compile(
     rb"(?<![\w$.])(?:import[\w$ \t\n{},*]{0,2000}+[\"'][^\"'\n]{1,255}[\"']"
-    rb"|export[ \t\n]*(?:\*[\w$ \t\n]{0,200}+|\{[\w$ \t\n,]{0,2000}+\}[ \t\n]{0,9}from)[ \t\n]*[\"'][^\"'\n]{1,255}[\"'])"
+    rb"|export[ \t\n]{0,40}(?:\*[\w$ \t\n]{0,200}+|\{[\w$ \t\n,]{0,2000}+\}[ \t\n]{0,9}from)[ \t\n]{0,40}"
+    rb"[\"'][^\"'\n]{1,255}[\"'])"
 )
 _BEFORE: Final = 200
 """Bytes before a call that say what its value is given to."""
@@ -96,7 +99,7 @@ class _Script:
         """Everything, in the order of how sure it is."""
         for match in _STATEMENT.finditer(self._code):
             clause = match[0]
-            if b"from" in clause or b"{" not in clause and b"*" not in clause:
+            if b"from" in clause or not (b"{" in clause or b"*" in clause):
                 self._add(match.start(), clause, top=True)
         self._calls(_FORM.asks.finditer(self._masked), lambda match: match[1])
         self._methods()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, Firing, NodeKind
-from xraydiff.outline import broken_lines, sound, within
+from xraydiff.outline import broken_lines, parsed, sound, within
 from xraydiff.paths import ImagePath, basename, parent
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.node.calls import Calls, sight_modules
@@ -124,14 +124,12 @@ class _Script:
     def _outlined(self, lexed: Lexed, broken: Sequence[tuple[int, int]], *, typed: bool, refused: str = "") -> None:
         """What the grammar did not show: of the whole script, or of the lines that are `broken`."""
         limits, memo = self._context.limits, self._context.memo
-        wanted = within(lexed.code, broken)
-        found = outline(lexed, limits, sound("javascript", limits, memo), wanted)
-        program = found.program()
-        tree = parse(program, "javascript", limits=limits, memo=memo) if program else None
-        if program and tree is not None and not isinstance(tree, Refused):
-            self._call(program, gather(tree, program, levels=limits.script_depth))
-        if found.lost or isinstance(tree, Refused):
-            self._seen.gap("too-large", refused or found.lost or "more than its parser takes")
+        found = outline(lexed, limits, sound("javascript", limits, memo), within(lexed.code, broken))
+        read = parsed(found, "javascript", memo)
+        if read is not None:
+            self._call(read[0], gather(read[1], read[0], levels=limits.script_depth))
+        if found.lost:
+            self._seen.gap("too-large", refused or found.lost)
             _plain(self._data, self._place.directory, self._modules, self._seen)
         elif not lexed.sure and not typed:
             self._seen.gap("malformed", "a text or comment that does not end")

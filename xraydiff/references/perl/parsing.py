@@ -15,7 +15,8 @@ __all__ = ["FORM", "code_of", "refusal"]
 _QUOTE: Final = re.compile(rb"(?<![\w$@%&])(?:q[qwrx]?|m|s|tr|y)[ \t\n]*([(\[{<])")
 FORM: Final = Form(
     asks=re.compile(
-        rb"(?<![\w$@%&>:/-])(?:IPC::\w+::|XSLoader::|File::Spec(?:->|::\w+::))?(?:use|no|require|do(?=[ \t]+[\"'$])|system|exec|qx|readpipe"
+        rb"(?<![\w$@%&>:/-])(?:IPC::\w+::|XSLoader::|File::Spec(?:->|::\w+::))?"
+        rb"(?:use|no|require|do(?=[ \t]{1,9}[\"'$])|system|exec|qx|readpipe"
         rb"|open|opendir|open[23]|run|harness|start|capturex?|systemx|load|bootstrap|catfile|catdir|rel2abs|stat|lstat"
         rb"|readlink|read_file|slurp|read_text|read_lines|LoadFile|retrieve|parse_file|load_file|copy|move|chdir|tie"
         rb"|find_executable|can_run|which)(?=[ \t\n(\"'{])"

@@ -1,7 +1,7 @@
 """PHP without its comments and with its texts blanked: what a scanner needs to know where code is.
 
-A lexer, no parser: it tells texts, here-documents, comments and what stands outside of `<?php` from code, and takes each
-byte once (php.net/language.basic-syntax).
+A lexer, no parser: it tells texts, here-documents, comments and what stands outside of `<?php` from code, and takes
+each byte once (php.net/language.basic-syntax).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The outline of a script that is too large, too deep or too broken for its parser: what it asks for, and nothing else."""
+"""The outline of a script that is too large, too deep or too broken for its parser: what it asks for, nothing else."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _FORM: Final = Form(
         rb"|(?<![\w$>:\\-])\\?(?:shell_exec|exec|system|passthru|popen|proc_open|pcntl_exec|file_get_contents|readfile|fopen"
         rb"|file|parse_ini_file|simplexml_load_file|highlight_file|show_source|php_strip_whitespace|fpassthru"
         rb"|imagecreatefrom\w+|imagettftext|finfo_open|gzopen|readgzfile|yaml_parse_file|file_exists|is_file|is_dir"
-        rb"|is_readable|scandir|opendir|glob|copy|chdir|define|view|date_default_timezone_set|timezone_open)(?=[ \t]*\()"
-        rb"|->(?:render|renderView|display|fetch|make|view|load)(?=\([ \t]*[\"'])"
-        rb"|(?<![\w$])__DIR__(?=[ \t]*\.)|(?<![\w$>:])dirname(?=\([ \t]*__FILE__)|(?=`)",
+        rb"|is_readable|scandir|opendir|glob|copy|chdir|define|view|date_default_timezone_set|timezone_open)"
+        rb"(?=[ \t]{0,9}\()"
+        rb"|->(?:render|renderView|display|fetch|make|view|load)(?=\([ \t]{0,9}[\"'])"
+        rb"|(?<![\w$])__DIR__(?=[ \t\n]{0,40}\.)|(?<![\w$>:])dirname(?=\([ \t]{0,9}__FILE__)|(?=`)",
         re.IGNORECASE,
     ),
     aside=(b"$_=function(){", b";};"),

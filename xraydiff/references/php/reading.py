@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, ImageConfig, NodeKind
-from xraydiff.outline import broken_lines, sound, within
+from xraydiff.outline import broken_lines, parsed, sound, within
 from xraydiff.paths import ROOT, ImagePath, ancestors, basename, parent
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.php.calls import Calls
@@ -88,45 +88,44 @@ def _script(subject: Subject, context: Context, seen: Sightings) -> None:
         calls = Calls(text, script, place, context=context, autoload=autoload, seen=seen)
         calls.read(is_map=is_map(subject.path))
 
-    _read_script(data, context, seen, note)
+    _Script(data, context, seen, note).read()
 
 
-def _read_script(data: bytes, context: Context, seen: Sightings, note: Callable[[bytes, Script], None]) -> None:
-    """Note what the grammar shows of a script, and for what it does not show its outline."""
-    limits, lexed = context.limits, None
-    if len(data) > limits.syntax:
-        lexed = lex(data)
-        data = lexed.code
-    tree = parse(data, "php", limits=limits, memo=context.memo)
-    broken: tuple[tuple[int, int], ...] = ()
-    refused = tree.detail if isinstance(tree, Refused) else ""
-    if not isinstance(tree, Refused):
-        script = gather(tree, data, levels=limits.script_depth)
-        note(data, script)
-        if not script.too_deep and not tree.root_node.has_error:
+class _Script:
+    """One script, read by the grammar where that takes it, and for the rest by its outline."""
+
+    def __init__(self, data: bytes, context: Context, seen: Sightings, note: Callable[[bytes, Script], None]) -> None:
+        self._data = data
+        self._limits = context.limits
+        self._memo = context.memo
+        self._seen = seen
+        self._note = note
+
+    def read(self) -> None:
+        """Note everything; comments count for nothing."""
+        limits, data, lexed = self._limits, self._data, None
+        if len(data) > limits.syntax:
+            lexed = lex(data)
+            data = lexed.code
+        tree = parse(data, "php", limits=limits, memo=self._memo)
+        if isinstance(tree, Refused):
+            self._outlined(lexed or lex(data), (), tree.detail)
             return
-        broken = () if script.too_deep else tuple(broken_lines(tree.root_node))
-    _outlined(lexed or lex(data), broken, refused, context, seen, note)
+        script = gather(tree, data, levels=limits.script_depth)
+        self._note(data, script)
+        if script.too_deep or tree.root_node.has_error:
+            self._outlined(lexed or lex(data), () if script.too_deep else tuple(broken_lines(tree.root_node)))
 
-
-def _outlined(
-    lexed: Lexed,
-    broken: tuple[tuple[int, int], ...],
-    refused: str,
-    context: Context,
-    seen: Sightings,
-    note: Callable[[bytes, Script], None],
-) -> None:
-    limits, memo = context.limits, context.memo
-    found = outline(lexed, limits, sound("php", limits, memo), within(lexed.code, broken))
-    program = found.program()
-    tree = parse(program, "php", limits=limits, memo=memo) if program else None
-    if program and tree is not None and not isinstance(tree, Refused):
-        note(program, gather(tree, program, levels=limits.script_depth))
-    if found.lost or isinstance(tree, Refused):
-        seen.gap("too-large", refused or found.lost or "more than its parser takes")
-    elif not lexed.sure:
-        seen.gap("malformed", "a text or comment that does not end")
+    def _outlined(self, lexed: Lexed, broken: Sequence[tuple[int, int]], refused: str = "") -> None:
+        """What the grammar did not show: of the whole script, or of the lines that are `broken`."""
+        found = outline(lexed, self._limits, sound("php", self._limits, self._memo), within(lexed.code, broken))
+        read = parsed(found, "php", self._memo)
+        if read is not None:
+            self._note(read[0], gather(read[1], read[0], levels=self._limits.script_depth))
+        if found.lost:
+            self._seen.gap("too-large", refused or found.lost)
+        elif not lexed.sure:
+            self._seen.gap("malformed", "a text or comment that does not end")
 
 
 def _project(directory: ImagePath, context: Context) -> ImagePath:
