@@ -87,10 +87,6 @@ class Outline:
     def __post_init__(self) -> None:
         self._newlines = [match.start() for match in re.finditer(rb"\n", self.data)]
 
-    def line(self, at: int) -> int:
-        """The line of an offset, counted from 0."""
-        return bisect_left(self._newlines, at)
-
     def add(self, at: int, text: bytes, *, top: bool) -> None:
         """A statement that is known to parse; `top` where it runs as the program starts."""
         self._add(at, self._placed(text, top=top))
@@ -118,7 +114,7 @@ class Outline:
     def _add(self, at: int, statement: bytes) -> None:
         if statement not in self._known:
             self._known.add(statement)
-            self._pieces.append((self.line(at), statement))
+            self._pieces.append((at, statement))
 
     def end(self, at: int) -> int:
         """Where the statement ends whose text goes on at an offset, or -1 where that is too far."""
@@ -172,7 +168,7 @@ class Outline:
 
     def program(self) -> bytes | None:
         """The outline as a program, its lines where they were where that is possible; None where it is too long."""
-        pieces = sorted(self._pieces, key=lambda one: one[0])
+        pieces = [(self._line(at), statement) for at, statement in sorted(self._pieces, key=lambda one: one[0])]
         size = sum(len(statement) + 2 for _, statement in pieces) + len(self.form.opening)
         spaced = not pieces or size + pieces[-1][0] <= self.limits.syntax
         if size > self.limits.syntax:
@@ -186,6 +182,10 @@ class Outline:
             parts.append(statement + (b";" if not self.form.lines_end else b"\n"))
             here += statement.count(b"\n") + self.form.lines_end
         return b"".join(parts)
+
+    def _line(self, at: int) -> int:
+        """The line of an offset, counted from 0."""
+        return bisect_left(self._newlines, at)
 
 
 def end_of(data: bytes, at: int, *, lines_end: bool) -> int:

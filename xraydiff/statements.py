@@ -92,6 +92,8 @@ class Statements(ABC):
             # What looks like a statement may be part of a text.
             self._walk(read[1].root_node, Firing.GUARDED)
             self._use(whole)
+            if self._too_deep:
+                self._seen.gap("too-deep", "one statement")
         if found.lost:
             self._seen.gap("too-large", refused or found.lost)
             self._plainly()

@@ -30,11 +30,12 @@ def _outline(data: bytes, *, limits: Limits | None = None, lines: tuple[tuple[in
     ("text", "lines_end", "end"),
     [
         (b"(a, [b;c])\nd", True, 10), (b"(a\n, b)\nd", True, 7), (b"a,\n b\nc", True, 5), (b"a; b", False, 1),
-        (b"a\nb; c", False, 3), (b"')', b) }", False, 6), (b"a", True, 1), (b"(a", True, -1), (b"(" + b"a" * 9_000, True, -1),
-        (b"\"(\\\"\" + x\n", True, 9),
+        (b"a\nb; c", False, 3), (b"')', b) }", False, 6), (b"a", True, 1), (b"(a", True, -1),
+        (b"(" + b"a" * 9_000, True, -1),
+        (b'"(\\"" + x\n', True, 9),
     ],
 )  # fmt: skip
-def test_where_a_statement_ends(text: bytes, lines_end: bool, end: int) -> None:  # noqa: FBT001  a column
+def test_where_a_statement_ends(text: bytes, lines_end: bool, end: int) -> None:
     assert end_of(text, 0, lines_end=lines_end) == end
 
 

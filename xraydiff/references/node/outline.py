@@ -103,18 +103,22 @@ class _Script:
                 self._add(match.start(), clause, top=True)
         self._calls(_FORM.asks.finditer(self._masked), lambda match: match[1])
         self._methods()
-        names = self._functions()
-        if names:
-            pattern = re.compile(rb"(?<![\w$.])(" + b"|".join(map(re.escape, names)) + rb")[ \t\n]{0,9}\(")
-            self._calls(pattern.finditer(self._masked), lambda match: match[1])
+        known: list[bytes] = []
+        for _ in range(2):
+            # What a function was given by another (`promisify`) is a function too.
+            names = [name for name in self._functions() if name not in known]
+            known += names
+            if names:
+                pattern = re.compile(rb"(?<![\w$.])(" + b"|".join(map(re.escape, names)) + rb")[ \t\n]{0,9}\(")
+                self._calls(pattern.finditer(self._masked), lambda match: match[1])
         for match in _DIRECTORY.finditer(self._code):
             self._add(match.start(), match[0], top=False)
         self._bindings()
-        known = {match[0] for text in self._asked for match in _PATH.finditer(text)}
-        most = len(known) + _PATHS
+        paths = {match[0] for text in self._asked for match in _PATH.finditer(text)}
+        most = len(paths) + _PATHS
         for match in _PATH.finditer(self._code):
-            if match[0] not in known and len(known) < most and self._wanted(match.start()):
-                known.add(match[0])
+            if match[0] not in paths and len(paths) < most and self._wanted(match.start()):
+                paths.add(match[0])
                 self._found.add(match.start(), match[0], top=False)
 
     def _top(self, at: int) -> bool:

@@ -127,7 +127,10 @@ class _Script:
         found = outline(lexed, limits, sound("javascript", limits, memo), within(lexed.code, broken))
         read = parsed(found, "javascript", memo)
         if read is not None:
-            self._call(read[0], gather(read[1], read[0], levels=limits.script_depth))
+            script = gather(read[1], read[0], levels=limits.script_depth)
+            self._call(read[0], script)
+            if script.too_deep:
+                self._seen.gap("too-deep", "one statement")
         if found.lost:
             self._seen.gap("too-large", refused or found.lost)
             _plain(self._data, self._place.directory, self._modules, self._seen)

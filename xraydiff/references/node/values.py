@@ -107,6 +107,7 @@ class Values(Evaluator):
 
     def __init__(self, data: bytes, bindings: Bindings, place: Place, resolver: Resolver) -> None:
         super().__init__()
+        self._properties: dict[tuple[int, str | None], Texts] = {}
         self._data = data
         self._bindings = bindings
         self._place = place
@@ -224,6 +225,14 @@ class Values(Evaluator):
         node = _inner(node)
         if depth > DEPTH or not self._spend():
             return UNKNOWN
+        key = (node.id, name)
+        if key not in self._properties:
+            # What a name stands for may lead back to the name.
+            self._properties[key] = UNKNOWN
+            self._properties[key] = self._property(node, name, depth)
+        return self._properties[key]
+
+    def _property(self, node: Syntax, name: str | None, depth: int) -> Texts:
         if node.type == "identifier":
             held = self._bindings.values.get(text_of(node, self._data), ())
             return union(*(self.properties(one, name, depth + 1) for one in held)) if held else UNKNOWN

@@ -121,7 +121,10 @@ class _Script:
         found = outline(lexed, self._limits, sound("php", self._limits, self._memo), within(lexed.code, broken))
         read = parsed(found, "php", self._memo)
         if read is not None:
-            self._note(read[0], gather(read[1], read[0], levels=self._limits.script_depth))
+            script = gather(read[1], read[0], levels=self._limits.script_depth)
+            self._note(read[0], script)
+            if script.too_deep:
+                self._seen.gap("too-deep", "one statement")
         if found.lost:
             self._seen.gap("too-large", refused or found.lost)
         elif not lexed.sure:
