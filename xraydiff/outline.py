@@ -16,14 +16,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from xraydiff.limits import Limits
-from xraydiff.syntax import Refused, parse
+from xraydiff.syntax import Refused, first_error, parse
 
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
     from tree_sitter import Tree
 
-__all__ = ["Form", "Outline", "broken_lines", "end_of", "parsed", "sound", "uncommented", "within"]
+__all__ = ["Form", "Outline", "Sound", "broken_lines", "end_of", "parsed", "sound", "uncommented", "within"]
 
+Sound = Callable[[bytes], bool | None]
+"""Tells whether a text parses; None where the parser takes no more."""
 _WINDOW: Final = 4_096
 """Bytes that a statement takes at most: people write about eighty. Of a longer one its first text is taken."""
 _BEFORE: Final = 300
@@ -72,7 +74,7 @@ class Outline:
     data: bytes
     form: Form
     limits: Limits
-    sound: Callable[[bytes], bool]
+    sound: Sound
     """Whether a statement parses by itself."""
     code: bytes = b""
     """The same with texts and comments blanked, where a lexer knows them."""
@@ -99,8 +101,12 @@ class Outline:
             return False
         statement = self._placed(text, top=top)
         ending = b"\n" if self.form.lines_end else b";"
-        if statement not in self._known and not self.sound(self.form.opening + statement + ending):
-            return False
+        if statement not in self._known:
+            parses = self.sound(self.form.opening + statement + ending)
+            if parses is None:
+                self.lost = self.lost or "more work for the parser than its limit"
+            if not parses:
+                return False
         self._add(at, statement)
         return True
 
@@ -211,12 +217,12 @@ def _goes_on(data: bytes, at: int) -> bool:
     return bool(before) and before[-1] in _GOES_ON
 
 
-def sound(language: str, limits: Limits, memo: dict[str, object]) -> Callable[[bytes], bool]:
+def sound(language: str, limits: Limits, memo: dict[str, object]) -> Sound:
     """Whether a text parses without an error in one of the languages of `xraydiff.syntax`."""
 
-    def check(text: bytes) -> bool:
+    def check(text: bytes) -> bool | None:
         tree = parse(text, language, limits=limits, memo=memo)
-        return not isinstance(tree, Refused) and not tree.root_node.has_error
+        return None if isinstance(tree, Refused) else not tree.root_node.has_error
 
     return check
 
@@ -246,6 +252,9 @@ def parsed(found: Outline, language: str, memo: dict[str, object]) -> tuple[byte
     if program is None or tree is None or isinstance(tree, Refused):
         found.lost = found.lost or "more than its parser takes"
         return None
+    if tree.root_node.has_error:
+        # Statements that parse one by one and not together.
+        found.lost = found.lost or f"line {first_error(tree.root_node)} of its outline"
     return program, tree
 
 

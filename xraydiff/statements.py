@@ -82,7 +82,7 @@ class Statements(ABC):
         limits, memo = self._context.limits, self._context.memo
         whole, data = self._data, uncommented(self._data)
         parses = sound(self._language, limits, memo)
-        found = Outline(data, self._form(), limits, lambda text: not self._refusal(text) and parses(text))
+        found = Outline(data, self._form(), limits, lambda text: False if self._refusal(text) else parses(text))
         found.gather(_starts_line, within(data, broken))
         found.bind()
         read = parsed(found, self._language, memo)

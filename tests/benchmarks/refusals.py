@@ -22,12 +22,10 @@ from xraydiff import plugins
 from xraydiff.facts import ImageConfig, Node
 from xraydiff.paths import ImagePath
 from xraydiff.references import Context, Gap, Reader, Subject
+from xraydiff.sightings import NOTED
 from xraydiff.testing import ImageBuilder
 
 READERS = ("shell", "python", "node", "php", "ruby", "perl")
-COMPUTED = frozenset({"computed-name", "unresolved-command"})
-COVERED = frozenset({"not-loadable"})
-"""Files that their own interpreter refuses too."""
 PLACES = ("/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin")
 LARGEST = 64 << 20
 PROGRAMS = ("sh", "python3", "node", "ruby", "perl", "php")
@@ -91,9 +89,8 @@ def _count(tally: Tally, path: str, gaps: Sequence[Gap], spent: float, *, listed
     tally.scripts += 1
     tally.seconds += spent
     tally.slowest = max(tally.slowest, spent)
-    refusals = {gap.reason: gap for gap in gaps if gap.reason not in COMPUTED | COVERED}
+    refusals = {gap.reason: gap for gap in gaps if gap.reason not in NOTED}
     tally.reasons.update(list(refusals))
-    tally.reasons.update({gap.reason for gap in gaps if gap.reason in COVERED})
     tally.refused += bool(refusals)
     if listed:
         for gap in refusals.values():

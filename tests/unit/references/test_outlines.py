@@ -174,6 +174,13 @@ def test_deeper_than_is_walked(suffix: str, form: str, source: str, wanted: set[
     assert gaps == set()
 
 
+@pytest.mark.parametrize("suffix", sorted(BROKEN))
+def test_where_the_parser_has_no_work_left_that_is_said(suffix: str) -> None:
+    form, rows = CASES[suffix]
+    source = form.replace("{}", "\n".join(f"{row[0]};" for row in rows))
+    assert _read(suffix, source, Limits(syntax_total=1))[1] == {"too-large"}
+
+
 BUNDLE = (
     "(()=>{var e={1:(e,t,n)=>{const r=n(2);(0,r.execSync)('convert x')},2:e=>{e.exports=require('child_process')}};"
     + "var q=function(e,t){return e/t>2?/a\"b/.test(e):`x${e?`y`:'z'}`};a.b=c;" * 20_000

@@ -76,7 +76,7 @@ def _look(subject: Subject, context: Context, seen: Sightings) -> bool:
     elif data.startswith(b"\x83"):
         _boot(data, path, context, seen)
         return True
-    elif len(data) > context.limits.script:
+    elif len(data) > context.limits.script_scan:
         seen.gap("too-large", f"{len(data)} bytes")
     elif path.endswith((".app", ".rel")) and subject.node.kind is NodeKind.FILE:
         text = _COMMENT.sub("", decoded(data))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing
+from xraydiff.outline import uncommented
 from xraydiff.paths import decoded, image_path
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.java.archive import JarError
@@ -46,10 +47,10 @@ def _look(subject: Subject, context: Context, seen: Sightings) -> None:
         read_jar(data, subject.path, context, seen)
     elif SERVICES in subject.path:
         _look_at_services(subject, context, seen)
-    elif len(data) > context.limits.script:
+    elif len(data) > context.limits.script_scan:
         seen.gap("too-large", f"{len(data)} bytes")
     elif homes(context):
-        for launch in of_script(data, subject.path, context, firing=Firing.GUARDED):
+        for launch in of_script(uncommented(data), subject.path, context, firing=Firing.GUARDED):
             note(launch, context, seen)
 
 

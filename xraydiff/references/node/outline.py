@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from xraydiff.limits import Limits
-from xraydiff.outline import Form, Outline
+from xraydiff.outline import Form, Outline, Sound
 from xraydiff.references.node.lexer import Lexed
 
 __all__ = ["outline"]
@@ -79,7 +79,7 @@ _CALLED: Final = re.compile(rb"[ \t\n]{0,9}\.[ \t\n]{0,9}[\w$]{1,80}")
 _ARRAY: Final = re.compile(rb"[ \t\n]{0,9}(\[(?:[ \t\n,]|\"[^\"\\\n]{0,255}\"|'[^'\\\n]{0,255}'){1,200}+\])")
 
 
-def outline(lexed: Lexed, limits: Limits, sound: Callable[[bytes], bool], wanted: Callable[[int], bool]) -> Outline:
+def outline(lexed: Lexed, limits: Limits, sound: Sound, wanted: Callable[[int], bool]) -> Outline:
     """The outline of a script; of the lines that are not `wanted` only what names are bound to."""
     found = Outline(data=lexed.code, form=_FORM, limits=limits, sound=sound)
     _Script(lexed, found, wanted).gather()

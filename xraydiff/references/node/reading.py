@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, Firing, NodeKind
-from xraydiff.outline import broken_lines, parsed, sound, within
-from xraydiff.paths import ImagePath, basename, parent
+from xraydiff.outline import broken_lines, parsed, sound, uncommented, within
+from xraydiff.paths import ImagePath, basename, decoded, parent
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.node.calls import Calls, sight_modules
 from xraydiff.references.node.lexer import Lexed, lex
@@ -52,7 +52,9 @@ def _read(subject: Subject, context: Context, seen: Sightings) -> None:
     elif node.language == "shell" or (node.kind is NodeKind.FILE and _SHELL.match(subject.data, 0, 256)):
         # What a config holds is run; of a script nobody knows which lines are.
         firing = Firing.GUARDED if node.path.startswith("/") else Firing.LOAD
-        text = subject.data[: context.limits.script].decode("utf-8", "surrogateescape")
+        text = decoded(uncommented(subject.data[: context.limits.script_scan]))
+        if len(subject.data) > context.limits.script_scan:
+            seen.gap("too-large", f"{len(subject.data)} bytes")
         for command in shell_commands(text, firing):
             launch(command, context, modules, seen)
     elif basename(subject.path) == "package.json":

@@ -45,7 +45,7 @@ class PerlReader:
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """Edges in the order of the file, then gaps."""
         size = max(len(subject.data), len(subject.node.text))
-        if size > context.limits.script:
+        if size > context.limits.script_scan:
             return (Gap(node=subject.node, reason="too-large", detail=f"{size} bytes"),)
         from xraydiff.references.perl.script import read
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from xraydiff.limits import Limits
-from xraydiff.outline import Form, Outline
+from xraydiff.outline import Form, Outline, Sound
 from xraydiff.references.php.lexer import Lexed
 
 __all__ = ["outline"]
@@ -42,7 +42,7 @@ _MOST: Final = 20_000
 """Names of classes of one script."""
 
 
-def outline(lexed: Lexed, limits: Limits, sound: Callable[[bytes], bool], wanted: Callable[[int], bool]) -> Outline:
+def outline(lexed: Lexed, limits: Limits, sound: Sound, wanted: Callable[[int], bool]) -> Outline:
     """The outline of a script; of the lines that are not `wanted` only what names stand for."""
     found = Outline(data=lexed.code, form=_FORM, limits=limits, sound=sound, code=lexed.masked)
 

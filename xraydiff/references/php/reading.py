@@ -145,7 +145,7 @@ def _blade(data: bytes, subject: Subject, place: Place, context: Context, seen: 
     """`@extends('layouts.app')` of a Blade template: below `resources/views`."""
     top = subject.path.partition("/views/")[0] + "/views"
     line, before = 1, 0
-    for match in _BLADE.finditer(data[: context.limits.script]):
+    for match in _BLADE.finditer(data[: context.limits.script_scan]):
         line += data.count(b"\n", before, match.start())
         before = match.start()
         name = match[1].decode("ascii").rpartition("::")[2].replace(".", "/")

@@ -34,7 +34,9 @@ _PROGRAMS: Final = 16
 
 def read_settings(data: bytes, context: Context, seen: Sightings) -> None:
     """Note what a settings file loads and names."""
-    text = data[: context.limits.script]
+    text = data[: context.limits.script_scan]
+    if len(data) > len(text):
+        seen.gap("too-large", f"{len(data)} bytes")
     found = [(match[1], decoded(match[2]).strip().strip("\"'"), match.start()) for match in _LINE.finditer(text)]
     folders = [value for key, value, _ in found if key == b"extension_dir" and value.startswith("/")]
     line, before = 1, 0

@@ -9,7 +9,8 @@ from itertools import islice
 
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, Firing, NodeKind
-from xraydiff.paths import ImagePath, basename, is_below, parent
+from xraydiff.outline import uncommented
+from xraydiff.paths import ImagePath, basename, decoded, is_below, parent
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.python.conditions import Known
 from xraydiff.references.python.data import template_roots
@@ -70,7 +71,9 @@ def _read(subject: Subject, context: Context, seen: Sightings) -> None:
         # What a config holds is run; of a script nobody knows which lines are.
         firing = Firing.GUARDED if node.path.startswith("/") else Firing.LOAD
         finder = _finder(context, interpreters(context).default(), script_directories(context))
-        text = data[: context.limits.script].decode("utf-8", "surrogateescape")
+        text = decoded(uncommented(data[: context.limits.script_scan]))
+        if len(data) > context.limits.script_scan:
+            seen.gap("too-large", f"{len(data)} bytes")
         for command in shell_commands(text, firing, ""):
             launch(command, context, finder, seen)
     elif data.startswith(b"\x7fELF"):

@@ -52,7 +52,7 @@ class RubyReader:
 
             return read_extension(subject, context)
         size = max(len(subject.data), len(subject.node.text))
-        if size > context.limits.script:
+        if size > context.limits.script_scan:
             return (Gap(node=subject.node, reason="too-large", detail=f"{size} bytes"),)
         from xraydiff.references.ruby.script import read
 
