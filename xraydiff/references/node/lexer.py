@@ -19,7 +19,7 @@ _REGEX: Final = re.compile(rb"/(?:[^/\\\[\n]|\\[^\n]|\[(?:[^\]\\\n]|\\[^\n])*+\]
 _TEMPLATE: Final = re.compile(rb"(?:[^`\\$]|\\.|\$(?!\{))*+(?:`|\$\{)?", re.DOTALL)
 _BEFORE: Final = 24
 """Bytes before a `/` that tell what it is: the longest keyword has ten, and blanks may follow it."""
-_AGAIN: Final = 16
+_AGAIN: Final = 4
 """Times the script that may be looked through in vain for ends of regular expressions."""
 _VALUE_ENDS: Final = re.compile(rb"[\w$)\]\"'`}][ \t\r\n]*\Z")
 _KEYWORD: Final = re.compile(

@@ -18,6 +18,8 @@ _TOKEN: Final = re.compile(
     rb"|(?://|#(?!\[))(?:[^\n?]|\?(?!>))*+|<<<[ \t]*(?:\"(\w+)\"|'(\w+)'|(\w+))\r?\n|\?>|[{}]",
     re.DOTALL,
 )
+_AGAIN: Final = 16
+"""Times the script that may be looked through in vain for ends of here-documents."""
 _BLANK: Final = bytes(10 if code == 10 else 32 for code in range(256))
 
 
@@ -49,8 +51,8 @@ class _Lexer:
         self._depth = 0
         self._tops: list[int] = []
         self._sure = True
-        self._missing: set[bytes] = set()
-        """Ends of here-documents that do not stand anywhere behind."""
+        self._left = _AGAIN * len(data) + _AGAIN
+        """Bytes that may still be looked through for ends of here-documents that have none."""
 
     def run(self) -> Lexed:
         data, at = self._data, 0
@@ -97,10 +99,10 @@ class _Lexer:
         """A here-document up to its closing word, which may be indented (PHP 7.3)."""
         word = match[1] or match[2] or match[3]
         closing = None
-        if word not in self._missing:
+        if self._left > 0:
             closing = re.compile(rb"^[ \t]*" + word + rb"\b", re.MULTILINE).search(self._data, match.end())
         if closing is None:
-            self._missing.add(word)
+            self._left -= len(self._data) - match.end()
             self._sure = False
             self._keep(match[0])
             return match.end()
