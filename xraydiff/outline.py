@@ -40,8 +40,6 @@ _LITERAL: Final = re.compile(
 )
 _GIVEN: Final = rb"(?:\"[^\"\\\n]{1,300}\"|'[^'\\\n]{1,300}'|(?:qw|%w)[(\[{][\w\s./:+@-]{1,2000}+[)\]}])"
 """Texts and lists of words that a name is given."""
-_NAMES: Final = 200
-"""Names whose texts are looked for."""
 _HERE: Final = re.compile(rb"<<[~-]?[\"'`]?([A-Za-z_]\w{0,80})")
 _COMMENT: Final = re.compile(rb"^[ \t]*#(?![{$@!])[^\n]*", re.MULTILINE)
 _GOES_ON: Final = frozenset(b",(\\&|+.=")
@@ -139,14 +137,11 @@ class Outline:
         """The texts that the names in what was gathered are given anywhere."""
         if self.form.names is None:
             return
-        pieces = [statement for _, statement in self._pieces]
-        names = dict.fromkeys(match[0] for text in pieces for match in self.form.names.finditer(text))
-        chosen = list(names)[:_NAMES]
-        if not chosen:
-            return
-        named = rb"(?<![\w$@])(?:" + b"|".join(map(re.escape, chosen)) + rb")"
-        for match in re.finditer(named + rb"[ \t]{0,40}=[ \t]{0,40}" + _GIVEN, self.data):
-            self.add_if_sound(match.start(), match[0], top=False)
+        names = {match[0] for _, text in self._pieces for match in self.form.names.finditer(text)}
+        given = re.compile(rb"(" + self.form.names.pattern + rb")[ \t]{0,40}=[ \t]{0,40}" + _GIVEN)
+        for match in given.finditer(self.data):
+            if match[1] in names:
+                self.add_if_sound(match.start(), match[0], top=False)
 
     def gather(self, is_top: Callable[[bytes, int], bool], wanted: Callable[[int], bool]) -> None:
         """Every statement with a word that asks, in lines that are `wanted`."""

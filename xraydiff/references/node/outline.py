@@ -17,8 +17,6 @@ from xraydiff.references.node.lexer import Lexed
 
 __all__ = ["outline"]
 
-_NAMES: Final = 200
-"""Names of functions, and of texts, that are looked for in all of a script."""
 _VALUES: Final = 16
 """Values of one name: in a bundle, `e` has ten thousand."""
 _PATHS: Final = 2_000
@@ -61,6 +59,8 @@ _STATEMENT: Final = re.compile(
     rb"|export[ \t\n]{0,40}(?:\*[\w$ \t\n]{0,200}+|\{[\w$ \t\n,]{0,2000}+\}[ \t\n]{0,9}from)[ \t\n]{0,40}"
     rb"[\"'][^\"'\n]{1,255}[\"'])"
 )
+_CALL: Final = re.compile(rb"(?<![\w$.])([A-Za-z_$][\w$]*+)[ \t\n]{0,9}\(")
+_GIVEN: Final = re.compile(rb"(?<![\w$.])([A-Za-z_$][\w$]*+)[ \t\n]{0,9}=(?![=>])")
 _BEFORE: Final = 200
 """Bytes before a call that say what its value is given to."""
 _TARGET: Final = re.compile(
@@ -109,8 +109,9 @@ class _Script:
             names = [name for name in self._functions() if name not in known]
             known += names
             if names:
-                pattern = re.compile(rb"(?<![\w$.])(" + b"|".join(map(re.escape, names)) + rb")[ \t\n]{0,9}\(")
-                self._calls(pattern.finditer(self._masked), lambda match: match[1])
+                wanted = frozenset(names)
+                calls = (match for match in _CALL.finditer(self._masked) if match[1] in wanted)
+                self._calls(calls, lambda match: match[1])
         for match in _DIRECTORY.finditer(self._code):
             self._add(match.start(), match[0], top=False)
         self._bindings()
@@ -203,20 +204,16 @@ class _Script:
                     names.setdefault(match[2] or match[1])
             elif text.startswith(b"var ") and b"promisify" in text:
                 names.setdefault(text[4:].partition(b"=")[0])
-        return list(names)[:_NAMES]
+        return list(names)
 
     # --- what names are bound to -------------------------------------------------------------------------------------
 
     def _bindings(self) -> None:
         """The texts and lists of texts that names stand for which calls were given."""
-        names = dict.fromkeys(match[1] for text in self._asked for match in _IDENTIFIER.finditer(text))
-        chosen = [name for name in names if name not in _COMMON][:_NAMES]
-        if not chosen:
-            return
-        pattern = re.compile(rb"(?<![\w$.])(" + b"|".join(map(re.escape, chosen)) + rb")[ \t\n]{0,9}=(?![=>])")
+        names = {match[1] for text in self._asked for match in _IDENTIFIER.finditer(text)} - _COMMON
         counts: dict[bytes, int] = {}
-        for match in pattern.finditer(self._masked):
-            value = next(self._literals(match.end()), None)
+        for match in _GIVEN.finditer(self._masked):
+            value = next(self._literals(match.end()), None) if match[1] in names else None
             if value is not None and counts.get(match[1], 0) < _VALUES:
                 counts[match[1]] = counts.get(match[1], 0) + 1
                 self._found.add_if_sound(match.start(), b"var " + match[1] + b"=" + value, top=False)
