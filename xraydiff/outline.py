@@ -33,10 +33,10 @@ _BEFORE: Final = 300
 _AGAIN: Final = 8
 """Times the program that may be looked through for the ends of statements: they do not overlap where it is sound."""
 _TOKENS: Final = re.compile(
-    rb"\"(?:[^\"\\]|\\.)*+\"?|'(?:[^'\\]|\\.)*+'?|`(?:[^`\\]|\\.)*+`?|[()\[\]{}]|\n|;", re.DOTALL
+    rb"\"(?>[^\"\\]|\\.)*+\"?|'(?>[^'\\]|\\.)*+'?|`(?>[^`\\]|\\.)*+`?|[()\[\]{}]|\n|;", re.DOTALL
 )
 _LITERAL: Final = re.compile(
-    rb"[ \t\n]{0,9}\(?[ \t\n]{0,9}(\"(?:[^\"\\\n$#]|\\.){1,500}+\"|'(?:[^'\\\n]|\\.){1,500}+')"
+    rb"[ \t\n]{0,9}\(?[ \t\n]{0,9}(\"(?>[^\"\\\n$#]|\\.){1,500}+\"|'(?>[^'\\\n]|\\.){1,500}+')"
 )
 _GIVEN: Final = rb"(?:\"[^\"\\\n]{1,300}\"|'[^'\\\n]{1,300}'|(?:qw|%w)[(\[{][\w\s./:+@-]{1,2000}+[)\]}])"
 """Texts and lists of words that a name is given."""

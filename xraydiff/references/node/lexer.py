@@ -13,10 +13,10 @@ from typing import Final
 __all__ = ["Lexed", "lex"]
 
 _TOKEN: Final = re.compile(
-    rb"\"(?:[^\"\\\n]|\\.)*+\"?|'(?:[^'\\\n]|\\.)*+'?|//[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/)?|/|`|[(){}\[\]]", re.DOTALL
+    rb"\"(?>[^\"\\\n]|\\.)*+\"?|'(?>[^'\\\n]|\\.)*+'?|//[^\n]*+|/\*(?>[^*]|\*(?!/))*+(?:\*/)?|/|`|[(){}\[\]]", re.DOTALL
 )
-_REGEX: Final = re.compile(rb"/(?:[^/\\\[\n]|\\[^\n]|\[(?:[^\]\\\n]|\\[^\n])*+\])++/")
-_TEMPLATE: Final = re.compile(rb"(?:[^`\\$]|\\.|\$(?!\{))*+(?:`|\$\{)?", re.DOTALL)
+_REGEX: Final = re.compile(rb"/(?>[^/\\\[\n]|\\[^\n]|\[(?>[^\]\\\n]|\\[^\n])*+\])++/")
+_TEMPLATE: Final = re.compile(rb"(?>[^`\\$]|\\.|\$(?!\{))*+(?:`|\$\{)?", re.DOTALL)
 _BEFORE: Final = 24
 """Bytes before a `/` that tell what it is: the longest keyword has ten, and blanks may follow it."""
 _AGAIN: Final = 4

@@ -76,7 +76,7 @@ _DIRECTORY: Final = re.compile(
 _PATH: Final = re.compile(rb"([\"'`])\.{1,2}/[\w./@+-]{1,200}\1")
 _LITERAL: Final = re.compile(rb"[ \t\n]{0,9}(\"[^\"\\\n]{0,255}\"|'[^'\\\n]{0,255}'|`[^`\\$]{0,255}`)")
 _CALLED: Final = re.compile(rb"[ \t\n]{0,9}\.[ \t\n]{0,9}[\w$]{1,80}")
-_ARRAY: Final = re.compile(rb"[ \t\n]{0,9}(\[(?:[ \t\n,]|\"[^\"\\\n]{0,255}\"|'[^'\\\n]{0,255}'){1,200}+\])")
+_ARRAY: Final = re.compile(rb"[ \t\n]{0,9}(\[(?>[ \t\n,]|\"[^\"\\\n]{0,255}\"|'[^'\\\n]{0,255}'){1,200}+\])")
 
 
 def outline(lexed: Lexed, limits: Limits, sound: Sound, wanted: Callable[[int], bool]) -> Outline:
