@@ -25,6 +25,8 @@ _TEXTS: Final = 64
 """Texts of one value; a list may bring more."""
 _LONG: Final = 4_096
 """Characters of a text that is put together from alternatives: no path is longer."""
+_WORD: Final = 128 << 10
+"""Characters of a text that is put together at all: the kernel takes no longer word of a command (MAX_ARG_STRLEN)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +90,7 @@ class Expressions:
         count = len(left.texts) * len(right.texts)
         longest = max(map(len, left.texts), default=0) + max(map(len, right.texts), default=0)
         self.lookups.spend(count * (1 + (longest >> 8)))
-        if count > ITEMS or longest > (_LONG if count > 1 else self.lookups.context.limits.script):
+        if count > ITEMS or longest > (_LONG if count > 1 else _WORD):
             return NOTHING
         texts = tuple(dict.fromkeys(one + joint + two for one in left.texts for two in right.texts))
         return Value(texts=texts, every=left.every or right.every)
