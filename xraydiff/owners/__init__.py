@@ -179,8 +179,6 @@ class ImageOwners:
         listed, package = self._nearest(parent(path))
         if is_state_root(listed) or (is_generated(path) and listed == parent(path)):
             return package or UNKNOWN_OS
-        if package is not None and is_below(path, "/etc") and self._is_of_layer(path, package.package):
-            return package
         if self._unread or (self._gaps and is_library(path)) or self._is_busybox(path):
             return UNKNOWN_OS
         return None
@@ -191,11 +189,6 @@ class ImageOwners:
         if file is None or not self._layered:
             return in_system(path)
         return file.layer <= layer if in_system(path) else file.layer == layer
-
-    def _is_of_layer(self, path: ImagePath, package: str) -> bool:
-        """Whether the layer that wrote a file is the one that installed the package, of several layers."""
-        file = self._tree.files.get(path)
-        return self._layered and file is not None and file.layer == self._scripts.layer(package)
 
     def _nearest(self, directory: ImagePath) -> tuple[ImagePath, Owner | None]:
         """The nearest directory that packages list, this one or above it, with its package where only one does."""

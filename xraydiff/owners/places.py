@@ -141,6 +141,9 @@ STATE_TREES = (
 )
 """Databases, caches, logs, run-time state and the data of the C library: nobody's application, whoever wrote it."""
 
+_BROUGHT = ("/etc/systemd/system", "/etc/systemd/user", "/var/spool/cron")
+"""Folders within them for what people tell the system to start: units and crontabs that no package lists."""
+
 _TREES = frozenset(STATE_TREES)
 _TOPS = frozenset(
     {"/root", "/home", "/opt", "/srv", "/mnt", "/media", "/usr/local", "/var", "/var/lib", "/var/opt", "/var/www"}
@@ -179,7 +182,7 @@ def is_state(path: ImagePath) -> bool:
         return True
     if parent(path) == CERTIFICATES or is_below(path, f"{CERTIFICATES}/java"):
         return basename(path) in _BUNDLES or is_hashed_name(basename(path))
-    return in_state_tree(path)
+    return in_state_tree(path) and not any(is_below(path, folder) for folder in _BROUGHT)
 
 
 def is_hashed_name(name: str) -> bool:
