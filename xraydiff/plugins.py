@@ -24,10 +24,12 @@ from xraydiff.references.erlang import ErlangReader
 from xraydiff.references.java import JavaReader
 from xraydiff.references.literals import LiteralsReader
 from xraydiff.references.node import NodeReader
+from xraydiff.references.packed import PackedReader
 from xraydiff.references.perl import PerlReader
 from xraydiff.references.php import PhpReader
 from xraydiff.references.python import PythonReader
 from xraydiff.references.ruby import RubyReader
+from xraydiff.references.services import ServicesReader
 from xraydiff.references.shebang import ShebangReader
 from xraydiff.references.shell import ShellReader
 from xraydiff.rules import (
@@ -72,6 +74,8 @@ OUR_READERS: tuple[type[Reader], ...] = (
     AwkReader,
     CompanionsReader,
     DataDirectoriesReader,
+    ServicesReader,
+    PackedReader,
     LiteralsReader,
 )
 

@@ -11,6 +11,7 @@ from xraydiff.reach import Unread
 from xraydiff.reach.reading import Reading
 from xraydiff.reach.table import PACKAGE_ROWS, Standing
 from xraydiff.references.foreign import language_of
+from xraydiff.references.packed import packed_program
 from xraydiff.sightings import NOTED
 from xraydiff.tree import FileTree
 
@@ -63,6 +64,10 @@ def _without_reader(reading: Reading, reached: Reached, slim: FileTree, original
     for path in sorted(reached.run | reached.named):
         tree = slim if _is_file(slim, path) else original
         if not _is_file(tree, path):
+            continue
+        packed = packed_program(tree, path)
+        if packed:
+            yield Unread(path=path, kept=tree is slim, reader=packed, reason=NO_READER)
             continue
         ran = path in reached.run
         language = language_of(tree, path, ran=ran)

@@ -156,7 +156,7 @@ def _escript(data: bytes, path: ImagePath, context: Context, seen: Sightings) ->
     """escript(1): a source text, or a packed body behind at most three lines."""
     body = data.split(b"\n", 3)
     if any(part.startswith((b"PK", b"FOR1")) for part in body[1:]):
-        seen.gap("computed-name", "the body of an escript is an archive")
+        seen.gap("no-reader", "the body of an escript is packed")
         return
     found = _Found(path, context, seen)
     for match in _CALLED.finditer(_COMMENT.sub("", decoded(data))):
