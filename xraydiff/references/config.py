@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, ImageConfig, Node, NodeKind
 from xraydiff.limits import Limits
 from xraydiff.paths import ROOT, ImagePath, basename, image_path, join
 from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.sightings import weakened
 from xraydiff.start import environment, find_executable, health_command, search_path, user_name, working_directory
 from xraydiff.tree import FileTree
 
@@ -68,7 +71,24 @@ _WRAPPERS: Mapping[str, _Wrapper] = {
     "xvfb-run": _wrapper("-e -f -n -p -s -w"),
     "dbus-run-session": _wrapper("--config-file --dbus-daemon"),
     "busybox": _wrapper(),
+    "doas": _wrapper("-u -C", user=True),
+    "dockerize": _wrapper("-wait -wait-http-header -timeout -template -stdout -stderr -delims -env -env-section"),
+    "envdir": _wrapper(operands=1),
+    "faketime": _wrapper("-f", operands=1),
+    "flock": _wrapper("-w --timeout -E --conflict-exit-code", operands=1),
+    "linux32": _wrapper(),
+    "linux64": _wrapper(),
+    "prlimit": _wrapper(),
+    "setarch": _wrapper(operands=1),
+    "softlimit": _wrapper("-a -c -d -f -l -m -o -p -r -s -t"),
+    "unshare": _wrapper("-S --setuid -G --setgid -R --root -w --wd"),
+    "with-contenv": _wrapper(),
 }
+_MULTI: Final = frozenset({"busybox", "toybox", "coreutils"})
+"""Programs that are what their link is called."""
+_STARTER: Final = re.compile(r"wait|exec|run|init|wrap|launch|start|entry|spawn|super|secret|vault|env", re.IGNORECASE)
+"""In the name of a program that nobody knows: it may start the command among its arguments."""
+_SPLIT: Final = re.compile(r"-[a-zA-Z0]{0,4}S|--split-string=?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,10 +221,10 @@ class _Config:
                 yield Gap(node=self._node, reason="unresolved-command", detail=f"{field}: {word}")
                 break
             yield self._edge(Node(path=program), EdgeKind.EXECUTES, field)
-            name = basename(word)
-            interpreter = _INTERPRETERS.get(name) or _INTERPRETERS.get(_VERSION.sub("", name))
+            name = self._called(word, program)
+            interpreter = _interpreter_of(name)
             if wrapper := _WRAPPERS.get(name):
-                operands, words = _unwrapped(wrapper, words)
+                operands, words = _unwrapped(wrapper, _split(words) if name == "env" else words)
                 for user, where in operands:
                     yield from self._account(user.partition(":")[0], "/etc/passwd", where)
                 if name == "busybox" and words and words[0][0] in _INTERPRETERS:
@@ -215,14 +235,56 @@ class _Config:
             if interpreter:
                 edges, words, passes_on = self._interpreted(interpreter, words)
                 yield from edges
+            elif not passes_on:
+                yield from self._handed_on(name, words)
             if not (passes_on and words and self._is_command(words[0][0])):
                 break
         for word, field in words:
             yield from self._names(word, field, relative=True)
 
+    def _called(self, word: str, program: ImagePath) -> str:
+        """The name by which a program is known: what it is called, or what a link of another name leads to."""
+        name = basename(word)
+        real = self._tree.resolve(program).path
+        if name in _WRAPPERS or _interpreter_of(name) is not None or real is None or basename(real) in _MULTI:
+            return name
+        return basename(real) if basename(real) in _WRAPPERS or _interpreter_of(basename(real)) else name
+
+    def _handed_on(self, name: str, words: Words) -> Iterator[Edge | Gap]:
+        """What a program that nobody knows may start: `-c STRING`, and the command among its arguments.
+
+        Behind `--`, by a path, or an interpreter it is plain; a bare name counts where the program is called like one
+        that starts others, since `redis-cli ping` runs no ping(8).
+        """
+        operand = True
+        for at, (word, _) in enumerate(words):
+            following = words[at + 1 :]
+            if word in ("-c", "--command") and following and self._is_command_line(following[0][0]):
+                yield from map(_weak, self._inline(_SHELL, following[0][0], following[0][1]))
+            elif word == "--" or not word.startswith("-"):
+                rest = following if word == "--" else words[at:]
+                first = rest[0][0] if rest else ""
+                plain = word == "--" or first in _WRAPPERS or _interpreter_of(first) is not None
+                plain = plain or ("/" in first and self._is_program(join(self._cwd, first)))
+                if (plain or (operand and _STARTER.search(name))) and self._is_command(first):
+                    yield from map(_weak, self._command(rest))
+                    return
+                operand = False
+
+    def _is_command_line(self, text: str) -> bool:
+        words = text.split(None, 1)
+        return bool(words) and self._is_command(words[0])
+
     def _is_script(self, path: ImagePath) -> bool:
         real = self._tree.resolve(path).path
         return real is not None and self._tree.read_at(real, 0, 2) == b"#!"
+
+    def _is_program(self, path: ImagePath) -> bool:
+        """Whether a file is a program by its first bytes: settings have execute bits too, by how they were copied."""
+        found = self._tree.resolve(path)
+        if found.path is None or found.file is None or found.file.type is not FileType.FILE:
+            return False
+        return self._tree.read_at(found.path, 0, 4).startswith((b"#!", b"\x7fELF"))
 
     def _is_command(self, word: str) -> bool:
         """Whether a word after a script names a program: entrypoint scripts end in `exec "$@"`."""
@@ -344,6 +406,32 @@ def _unwrapped(wrapper: _Wrapper, words: Words) -> tuple[list[tuple[str, str]], 
         else:
             break
     return users, words
+
+
+def _split(words: Words) -> Words:
+    """The words of env(1) with what `-S STRING` holds in its place."""
+    for at, (word, field) in enumerate(words):
+        match = _SPLIT.match(word)
+        if match is not None:
+            attached = word[match.end() :]
+            rest = words[at + 1 :] if attached else words[at + 2 :]
+            text = attached or (words[at + 1][0] if at + 1 < len(words) else "")
+            try:
+                inner = shlex.split(text)
+            except ValueError:
+                inner = text.split()
+            return (*words[:at], *((one, field) for one in inner), *rest)
+        if not word.startswith("-") and "=" not in word:
+            break
+    return words
+
+
+def _interpreter_of(name: str) -> _Interpreter | None:
+    return _INTERPRETERS.get(name) or _INTERPRETERS.get(_VERSION.sub("", name))
+
+
+def _weak(found: Edge | Gap) -> Edge | Gap:
+    return replace(found, firing=weakened(found.firing)) if isinstance(found, Edge) else found
 
 
 def _after_zero(words: Words, shell: bool) -> Words:  # noqa: FBT001  one call
