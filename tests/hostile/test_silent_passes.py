@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import importlib.util
 import marshal
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pytest
 
 from tests.java_files import jar
-from xraydiff.facts import Certainty, Outlook
+from xraydiff.facts import Certainty, Node, Outlook
+from xraydiff.paths import ImagePath
 from xraydiff.pipeline import compare
+from xraydiff.references import Context, Subject
+from xraydiff.references.services import ServicesReader
 from xraydiff.report.document import Report
+from xraydiff.start import search_path, working_directory
 from xraydiff.testing import ImageBuilder, elf
 
 PROGRAM = elf(interpreter="/lib/ld.so", executable=True)
@@ -256,7 +261,29 @@ STARTED: Mapping[str, Pair] = {
     ),
 }
 
-ROWS = {**SUPERVISORS, **PACKED, **STARTED}
+BOUNDS: Mapping[str, Pair] = {
+    "more commands than are followed": Pair(
+        kept={
+            "/usr/sbin/crond": PROGRAM,
+            "/etc/crontabs/root": b"".join(b"0 0 * * * x %d\n" % n for n in range(1_001)) + b"@daily needed-tool\n",
+        },
+        start=("crond",),
+        unread="/etc/crontabs/root",
+    ),
+    "settings within settings": supervised("/etc/x.yml", b"probe:\n  exec:\n    command: [needed-tool, -x]\n", "xd"),
+    "settings that others include": Pair(
+        kept={"/usr/sbin/nginx": PROGRAM, "/etc/nginx/nginx.conf": b"http { include more/*.conf; }"},
+        gone={"/etc/nginx/more/a.conf": b"x"},
+        start=("nginx",),
+    ),
+    "what bash reads first": Pair(
+        kept={**SHELL, "/app/run": b"#!/bin/bash\necho\n", "/app/first": COMMAND},
+        start=("/app/run",),
+        env=("BASH_ENV=/app/first",),
+    ),
+}
+
+ROWS = {**SUPERVISORS, **PACKED, **STARTED, **BOUNDS}
 
 
 @pytest.mark.parametrize("name", sorted(ROWS))
@@ -312,3 +339,31 @@ def test_what_asks_for_nothing_says_nothing(name: str) -> None:
     report = report_of(NOTHING_MISSED[name])
     assert [problem for problem in report.problems if problem.reader] == []
     assert report.summary.outlook is Outlook.CLEAN
+
+
+HUGE: Mapping[str, tuple[str, bytes]] = {
+    "blocks that never end": ("/etc/nginx/nginx.conf", b"a_by_lua_block {{{{{{{{" * 50_000),
+    "keys": ("/etc/a.conf", b"command = x y\n" * 80_000),
+    "keys, each within the one before": ("/etc/a.yml", b"".join(b" " * (n % 900) + b"cmd: x\n" for n in range(2_000))),
+    "blanks": ("/etc/a.conf", b" " * 1_000_000 + b"\n" + b"include" + b" " * 1_000_000),
+    "quotes": ("/etc/a.conf", b"'|" * 500_000),
+    "schedules": ("/etc/crontabs/root", b"* * * * * x\n" * 80_000),
+    "execline": ("/etc/s6-rc.d/x/up", b"env\n{ env } " * 40_000),
+    "sections": ("/etc/a.ini", b"[uwsgi]\nmodule = a.b\n" * 50_000),
+}
+
+
+@pytest.mark.parametrize("name", sorted(HUGE))
+def test_settings_cost_time_by_their_size_alone(name: str) -> None:
+    path, data = HUGE[name]
+    tree = ImageBuilder().file(path, data).file("/usr/bin/env", PROGRAM, mode=0o755).tree()
+    config = ImageBuilder().image().config
+    context = Context(original=tree, config=config, env={}, path=search_path(config), cwd=working_directory(config))
+    real = ImagePath(path)
+    subject = Subject(node=Node(path=path), path=real, file=tree.files[real], tree=tree, data=data)
+    reader = ServicesReader()
+    assert reader.accepts(subject)
+    start = time.process_time()
+    found = list(reader.read(subject, context))
+    assert time.process_time() - start < 10
+    assert len(found) <= 10_000

@@ -150,6 +150,10 @@ _SEARCH_LISTS = frozenset({"PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "MANPATH", "
 """Env names whose directories are looked through and need not exist; the ELF reader follows the loader's."""
 
 
+_SOURCED = frozenset({"BASH_ENV"})
+"""Env names of a file that every script of bash reads before its first line (bash(1), INVOCATION)."""
+
+
 class ConfigReader:
     """Reads image configs.
 
@@ -201,7 +205,9 @@ class _Config:
         for volume in self._config.volumes:
             yield from self._directory(volume, "VOLUME")
         for name, value in environment(self._config).items():
-            if name not in _SEARCH_LISTS:
+            if name in _SOURCED:
+                yield from self._sourced(value, name)
+            elif name not in _SEARCH_LISTS:
                 yield from self._names(value, name, relative=False)
 
     # --- commands ---------------------------------------------------------------------------------------------------
@@ -350,6 +356,12 @@ class _Config:
             yield self._edge(Node(path=path, language=interpreter.language), EdgeKind.SOURCES, field)
 
     # --- names ------------------------------------------------------------------------------------------------------
+
+    def _sourced(self, value: str, field: str) -> Iterator[Edge | Gap]:
+        path = join(self._cwd, value)
+        file = self._tree.resolve(path).file if len(value) <= self._limits.path else None
+        if file is not None and file.type is FileType.FILE:
+            yield self._edge(Node(path=path, language="shell"), EdgeKind.SOURCES, field, firing=Firing.GUARDED)
 
     def _account(self, name: str, database: str, field: str) -> Iterator[Edge]:
         """A name needs the database that gives its number; a number needs none."""

@@ -12,7 +12,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise, takewhile
 from typing import Final
 
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, NodeKind
@@ -41,7 +41,7 @@ _LINE: Final = re.compile(
 )
 _SECTION: Final = re.compile(r"^[ \t]*\[([^\]\n]+)\]", re.MULTILINE)
 _FOLDER: Final = re.compile(
-    r"^[ \t]*[-{,]?[ \t]*[\"']?(?:directory|cwd|working_?dir(?:ectory)?|chdir)[\"']?"
+    r"^[ \t]*(?:[-{,][ \t]*)?[\"']?(?:directory|cwd|working_?dir(?:ectory)?|chdir)[\"']?"
     r"[ \t]*[=:][ \t]*[\"']?(/[^\s\"',;]*)",
     re.MULTILINE | re.IGNORECASE,
 )
@@ -69,8 +69,17 @@ _RUNNERS: Final = {".sh": "shell", ".py": "python", ".rb": "ruby", ".php": "php"
 _MODULE: Final = re.compile(
     r"^[ \t]*(?:module|wsgi|pymodule-alias|import|pyimport)[ \t]*=[ \t]*([A-Za-z_][\w.]{0,200})", re.MULTILINE
 )
+_INCLUDE: Final = re.compile(
+    r"(?:^|[{;])[ \t]*(?:include(?:optional|_try|_dir|dir|s|files)?|files)[ \t]*[ \t=:][ \t]*([^\n#;{}]{1,1000})",
+    re.MULTILINE | re.IGNORECASE,
+)
 _WEB: Final = re.compile(r"\.(?:conf|vhost|nginx)$|/sites-(?:enabled|available)/[^/]+$")
 _EXECLINE: Final = re.compile(rb"#![^\n]{0,200}\bexeclineb?\b")
+_BRACE: Final = re.compile(r"[{}]")
+_BLOCK: Final = 64 << 10
+"""Characters of a program in the settings of a server that are given on to its language's reader."""
+_ARGUMENTS: Final = 64
+"""Words of a program of execline: those behind it are the next programs', each of which is looked at by itself."""
 _STEPS: Final = frozenset({"up", "down", "finish"})
 _ELF: Final = b"\x7fELF"
 
@@ -94,7 +103,7 @@ class _File:
     path: ImagePath
     at: int
     detail: str
-    language: str
+    language: str = ""
     kind: EdgeKind = EdgeKind.EXECUTES
 
 
@@ -115,17 +124,34 @@ class ServicesReader:
         """Edges in the order of the file, then gaps."""
         seen = Sightings(subject.node, self.name, context.limits)
         text = decoded(subject.data)
-        for format_ in _FORMATS:
-            if format_.accepts(subject):
-                for found in format_.found(text, subject, context):
-                    _note(found, text, seen)
+        most = context.limits.inline_scripts
+        try:
+            for format_ in _FORMATS:
+                if format_.accepts(subject):
+                    _note_all(islice(format_.found(text, subject, context), most + 1), text, most, seen)
+        except Exhausted:
+            seen.gap("too-large", "more names than are looked up")
         return seen.all()
 
 
-def _note(script: _Script | _File, text: str, seen: Sightings) -> None:
-    seen.line = text.count("\n", 0, script.at) + 1
+def _note_all(found: Iterable[_Script | _File], text: str, most: int, seen: Sightings) -> None:
+    """Note what one format holds, with the lines that it stands in."""
+    line, counted = 1, 0
+    for number, one in enumerate(found):
+        if number >= most:
+            seen.gap("too-many-references", f"more than {most} commands")
+            return
+        if one.at < counted:
+            line, counted = 1, 0
+        line, counted = line + text.count("\n", counted, one.at), one.at
+        seen.line = line
+        _note(one, seen)
+
+
+def _note(script: _Script | _File, seen: Sightings) -> None:
     if isinstance(script, _File):
-        seen.file(script.path, script.kind, Firing.LOAD, script.detail, language=script.language)
+        firing = Firing.NAMED if script.kind is EdgeKind.NAMES else Firing.LOAD
+        seen.file(script.path, script.kind, firing, script.detail, language=script.language)
         return
     said = script.text.strip()
     if script.folder and script.language == "shell":
@@ -152,10 +178,22 @@ def _settings(text: str, subject: Subject, _context: Context) -> Iterator[_Scrip
     for start, end in pairwise(starts):
         folder = _FOLDER.search(text, start, end)
         for match in _LINE.finditer(text, start, end):
-            for command in _commands(match[2], match[3], subject.path):
-                yield _Script(text=command, at=match.start(2), folder=folder[1] if folder else "")
+            inner = _LINE.finditer(match[3]) if "\n" in match[3] else ()
+            for key, value in ((match[2], match[3]), *((one[2], one[3]) for one in inner)):
+                for command in _commands(key, value, subject.path):
+                    yield _Script(text=command, at=match.start(2), folder=folder[1] if folder else "")
     for match in _PIPED.finditer(text):
         yield _Script(text=match[1], at=match.start())
+
+
+def _includes(text: str, subject: Subject, context: Context) -> Iterator[_File]:
+    """Further settings, by patterns that count from the folder of these, or are absolute."""
+    lookups = Lookups(context)
+    for match in _INCLUDE.finditer(text):
+        for pattern in match[1].strip("\"';").split():
+            for path in lookups.glob(join(parent(subject.path), pattern)):
+                if _is_file(path, context):
+                    yield _File(path=path, at=match.start(), detail=match[0].strip(), kind=EdgeKind.NAMES)
 
 
 def _modules(text: str, subject: Subject, context: Context) -> Iterator[_File]:
@@ -296,9 +334,9 @@ def _execline(text: str, _subject: Subject, context: Context) -> Iterator[_Scrip
         found = list(words)
         for at, word in enumerate(found):
             if word not in "{}" and lookups.executable(word) is not None:
-                rest = found[at : next((n for n in range(at, len(found)) if found[n] in ("{", "}")), len(found))]
+                rest = takewhile(lambda one: one not in ("{", "}"), islice(found, at, at + _ARGUMENTS))
                 yield _Script(text=shlex.join(rest), at=0)
-    except (ValueError, Exhausted):
+    except ValueError:
         yield _Script(text=re.sub("[{}]", ";", text), at=0)
 
 
@@ -314,12 +352,13 @@ def _embedded(text: str, _subject: Subject, _context: Context) -> Iterator[_Scri
 
 
 def _block_end(text: str, start: int) -> int:
-    depth = 1
-    for match in re.compile(r"[{}]").finditer(text, start):
+    """Where a block ends, or the end of what is given on of a very long one."""
+    depth, end = 1, min(len(text), start + _BLOCK)
+    for match in _BRACE.finditer(text, start, end):
         depth += 1 if match[0] == "{" else -1
         if not depth:
             return match.start()
-    return len(text)
+    return end
 
 
 def _ecosystem(text: str, subject: Subject, context: Context) -> Iterator[_Script | _File]:
@@ -353,6 +392,7 @@ def _language(path: ImagePath, context: Context) -> str:
 
 _FORMATS: Final = (
     _Format(accepts=_at(_SETTINGS), found=_settings),
+    _Format(accepts=_at(_SETTINGS), found=_includes),
     _Format(accepts=_at(re.compile(r"\.ini$")), found=_modules),
     _Format(accepts=_at(_ECOSYSTEM), found=_ecosystem),
     _Format(accepts=_is_crontab, found=_crontab),

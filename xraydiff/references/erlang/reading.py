@@ -204,6 +204,8 @@ class _Module:
             self._native()
         if not _TRUST.isdisjoint(self._calls):
             self._authorities()
+        if len(self._beam.texts) > _TEXTS:
+            self._seen.gap("too-large", f"{len(self._beam.texts)} literals")
         for text in self._beam.texts[:_TEXTS]:
             if 0 < len(text) <= _LONGEST and "\0" not in text:
                 self._text(text)
@@ -233,6 +235,7 @@ class _Module:
             return
         for count, path in enumerate(self._context.original.below(real)):
             if count >= self._context.limits.directory_targets:
+                self._seen.gap("too-many-references", folder)
                 return
             yield path
 
