@@ -214,6 +214,16 @@ PACKED: Mapping[str, Pair] = {
         start=("/app/a",),
         unread="/app/a",
     ),
+    "phar": Pair(
+        kept={"/usr/bin/php": PROGRAM, "/app/a.phar": b"<?php Phar::mapPhar('a'); __HALT_COMPILER(); ?>" + bytes(99)},
+        start=("php", "/app/a.phar"),
+        unread="/app/a.phar",
+    ),
+    "Python in UTF-16": Pair(
+        kept={**PYTHON, "/app/a.py": SOURCE.decode().encode("utf-16")},
+        start=("python3", "/app/a.py"),
+        unread="/app/a.py",
+    ),
     "PAR": Pair(
         kept={"/usr/bin/perl": PROGRAM, "/app/a": b"#!/usr/bin/perl\n" + jar({"script/main.pl": b"x"})},
         start=("/app/a",),

@@ -345,18 +345,11 @@ class CompanionsReader:
 
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """Edges to what goes with a file, or with the program that the image starts, row by row."""
-        beyond: list[str] = []
-        yield from self._edges(subject, context, beyond)
-        for detail in dict.fromkeys(beyond):
-            yield Gap(node=subject.node, reason="too-many-references", detail=detail)
-
-    def _edges(self, subject: Subject, context: Context, beyond: list[str]) -> Iterator[Edge]:
-        """The edges; what is more than is followed is put into `beyond`."""
         seen: dict[str, Certainty] = {}
         for path, row, places in self._sightings(subject, context):
             if not _is_given(row, places, context):
                 continue
-            for target in _targets(row, places, subject.data, context, beyond):
+            for target in _targets(row, places, subject.data, context):
                 if seen.get(target.path, Certainty.NONE) < row.certainty and target.path not in (subject.path, path):
                     seen[target.path] = row.certainty
                     yield Edge(
@@ -421,18 +414,16 @@ class _Table:
 _NAMED_GROUP: Final = re.compile(r"\(\?P<[a-z_]{1,30}>")
 
 
-def _targets(
-    row: Companion, places: Mapping[str, str], data: bytes, context: Context, beyond: list[str]
-) -> Iterator[Node]:
+def _targets(row: Companion, places: Mapping[str, str], data: bytes, context: Context) -> Iterator[Node]:
     """What the original has of a row's `then`."""
     if row.mentions is None:
         choices: list[Mapping[str, str]] = [places]
     else:
-        choices = [{**places, **said} for said in _said(row.mentions, data, beyond)]
+        choices = [{**places, **said} for said in _said(row.mentions, data)]
     for choice in choices:
         if all(_is_plain(name, value) for name, value in choice.items()):
             for pattern in row.then:
-                for node in _found(pattern.format_map(choice), context, beyond):
+                for node in _found(pattern.format_map(choice), context):
                     if not any(name.fullmatch(basename(node.path)) for name in row.besides):
                         yield node
 
@@ -448,7 +439,7 @@ def _is_given(row: Companion, places: Mapping[str, str], context: Context) -> bo
         return False
     for pattern in (given.format_map(places) for given in row.given):
         if pattern not in known:
-            known[pattern] = any(True for _ in _found(pattern, context, []))
+            known[pattern] = any(True for _ in _found(pattern, context))
         if known[pattern]:
             return True
     return False
@@ -459,21 +450,18 @@ def _is_plain(name: str, value: str) -> bool:
     return all(_PLAIN.match(part) for part in parts)
 
 
-def _said(mentions: re.Pattern[bytes], data: bytes, beyond: list[str]) -> Iterator[Mapping[str, str]]:
+def _said(mentions: re.Pattern[bytes], data: bytes) -> Iterator[Mapping[str, str]]:
     """The distinct matches in a file."""
     seen: set[tuple[bytes, ...]] = set()
     for match in mentions.finditer(data):
         groups = match.groupdict(b"")
         key = tuple(groups.values())
         if key not in seen:
-            if len(seen) >= _MENTIONS:
-                beyond.append(f"more than {_MENTIONS} names that files go with")
-                return
             seen.add(key)
             yield {name: decoded(value) for name, value in groups.items()}
 
 
-def _found(pattern: str, context: Context, beyond: list[str]) -> Iterator[Node]:
+def _found(pattern: str, context: Context) -> Iterator[Node]:
     tree = context.original
     path = image_path(pattern)
     if not any(char in path for char in "*?["):
@@ -481,8 +469,7 @@ def _found(pattern: str, context: Context, beyond: list[str]) -> Iterator[Node]:
     else:
         try:
             found = glob(tree, path, spend=context.budget.spend)
-        except LimitExceeded as error:
-            beyond.append(f"{pattern}: {error.message}")
+        except LimitExceeded:
             return
     for one in found:
         resolved = tree.resolve(one)

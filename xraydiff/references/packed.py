@@ -41,6 +41,9 @@ _MEMBERS: Final = (
 )
 """By the names in the central directory; the next record or an extra field follows each (APPNOTE.TXT 4.3.12)."""
 _JAVA: Final = re.compile(rb"[\w$-]\.(?:class|jar)(?=PK|UT|ux|\xfe\xca)")
+_SOURCES: Final = (".py", ".php", ".phar", ".pl", ".rb", ".js", ".cjs", ".mjs", ".sh")
+_ELF: Final = b"\x7fELF"
+_CLASS: Final = b"\xca\xfe\xba\xbe"
 _CACHED: Final = "/__pycache__/"
 
 
@@ -87,11 +90,23 @@ class PackedReader:
         node, file = subject.node, subject.file
         if node.kind is not NodeKind.FILE or file is None or _CACHED in subject.path:
             return False
+        if subject.data.startswith(_ELF) or subject.data[:4] == _CLASS:
+            return False
         runs = bool(node.language) or (subject.data.startswith(b"#!") and bool(file.mode & 0o111))
-        return runs and bool(packed(subject.data[:HEAD], subject.data[-_TAIL:]))
+        if runs and packed(subject.data[:HEAD], subject.data[-_TAIL:]):
+            return True
+        return node.language != "java" and subject.path.endswith(_SOURCES) and _is_no_text(subject.data)
 
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """One gap."""
         del context
         what = packed(subject.data[:HEAD], subject.data[-_TAIL:])
-        yield Gap(node=subject.node, reason="no-reader", detail=what)
+        if what:
+            yield Gap(node=subject.node, reason="no-reader", detail=what)
+        else:
+            yield Gap(node=subject.node, reason="not-text", detail="a source that holds bytes of no text")
+
+
+def _is_no_text(data: bytes) -> bool:
+    """Whether a source holds NUL where an archive would end it, or is UTF-16, which no reader decodes."""
+    return b"\0" in data[-HEAD:] or data.startswith((b"\xff\xfe", b"\xfe\xff"))
