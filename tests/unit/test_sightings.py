@@ -55,3 +55,13 @@ def test_too_many() -> None:
         seen.file(ImagePath(f"/srv/{name}"), EdgeKind.SOURCES, Firing.LOAD, name)
     assert [edge.target.path for edge in seen.edges()] == ["/srv/b"]
     assert [gap.reason for gap in seen.gaps()] == ["too-many-references"]
+
+
+def test_very_many_gaps_hide_none_of_another_reason() -> None:
+    seen = sightings()
+    for number in range(3_000):
+        seen.gap("computed-name", f"line {number}")
+    seen.gap("too-large", "inline script")
+    reasons = [gap.reason for gap in seen.gaps()]
+    assert "too-large" in reasons
+    assert len(reasons) <= Limits().inline_scripts + 2
