@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from xraydiff.escaping import escaped, is_visible
 from xraydiff.facts import Certainty, FileType, Finding, Suggestion
-from xraydiff.paths import ancestors, image_path, is_below
+from xraydiff.paths import ImagePath, ancestors, image_path
 from xraydiff.reach import Missing, Reach
 from xraydiff.tree import FileTree
 
@@ -105,11 +105,11 @@ def _quoted(path: str) -> str:
 
 def _listed(chosen: Suggestions) -> Iterable[Suggestion]:
     """Directories with content stand for all of it, so one that is not wanted whole is no line of the list."""
-    whole = [item.path for item in chosen.items if item.kind is FileType.DIRECTORY and item.whole]
+    whole = {item.path for item in chosen.items if item.kind is FileType.DIRECTORY and item.whole}
     for item in chosen.items:
         if item.kind is FileType.DIRECTORY and not item.whole:
             continue
-        if not any(is_below(item.path, directory) for directory in whole):
+        if whole.isdisjoint(ancestors(ImagePath(item.path))):
             yield item
 
 
