@@ -8,6 +8,7 @@ from typing import Final
 
 from xraydiff.budget import Budget
 from xraydiff.computed import Exhausted
+from xraydiff.conventions import engine_provides
 from xraydiff.errors import ImageError, LimitExceeded
 from xraydiff.facts import FileType, ImageConfig
 from xraydiff.limits import Limits
@@ -16,11 +17,8 @@ from xraydiff.start import find_executable
 from xraydiff.tree import FileTree
 from xraydiff.tree.glob import glob
 
-__all__ = ["ENGINE_FILES", "Context", "Exhausted", "Lookups", "is_engine_made"]
+__all__ = ["Context", "Exhausted", "Lookups"]
 
-_ENGINE: Final = ("/dev", "/proc", "/sys")
-ENGINE_FILES: Final = frozenset({"/", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"})
-"""Files that the engine writes, and the root, which is always there."""
 _SYSTEM: Final = frozenset(
     ("", "/lib", "/bin", "/usr", "/usr/lib", "/usr/local", "/usr/local/lib", "/etc", "/var", "/opt")
 )
@@ -48,11 +46,6 @@ class Context:
     """Called with the tree, the path and the reader's name before a file is read, and without a name afterwards."""
     memo: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
     """Facts that a reader derives once from the tree (the loader's cache, sys.path), keyed by its own name first."""
-
-
-def is_engine_made(path: str) -> bool:
-    """Whether what lies at a path comes from the kernel or the container engine, whatever the image holds there."""
-    return path.startswith(_ENGINE) or path in ENGINE_FILES
 
 
 class Lookups:
@@ -104,7 +97,7 @@ class Lookups:
         if not text or "\0" in text or len(text) > self.context.limits.path:
             return None
         path = join(directory, text)
-        if is_engine_made(path):
+        if path == "/" or engine_provides(path):
             return None
         found = self.real(path)
         if found is None or found[1] not in (FileType.FILE, FileType.DIRECTORY):

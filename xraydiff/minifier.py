@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from xraydiff.conventions import ENGINE_TREES
 from xraydiff.errors import ImageError, UsageError
 from xraydiff.image.json_text import parse_json, shown
 from xraydiff.limits import DEFAULT, Limits
@@ -24,7 +25,6 @@ HostPath = str | os.PathLike[str]
 _MODE: Final = re.compile(r"(?P<path>.*):(?P<mode>[^:]*)\Z", re.DOTALL)
 _OCTAL: Final = re.compile(r"[0-7]+(?:#[0-9]+){0,2}\Z")
 _SHOWN: Final = 100
-_REFUSED: Final = ("/proc", "/sys", "/dev")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +205,6 @@ def _asked(number: int, text: str, longest: int) -> Asked:
         return Asked(line=number, path=f"{path[:_SHOWN]}...", problem="longer than any path")
     if not path.startswith("/"):
         return Asked(line=number, path=path, problem="not an absolute path")
-    if path == "/" or any(path == one or path.startswith(one + "/") for one in _REFUSED):
+    if path == "/" or any(path == one or path.startswith(one + "/") for one in ENGINE_TREES):
         return Asked(line=number, path=path, problem="the minifier ignores this directory")
     return Asked(line=number, path=path)

@@ -74,6 +74,18 @@ def supervised(path: str, text: bytes, *start: str, **more: bytes | str) -> Pair
 
 
 SUPERVISORS: Mapping[str, Pair] = {
+    "a package's script that a module of the application runs": Pair(
+        kept={
+            **SHELL,
+            **PYTHON,
+            "/app/main.py": b"import shop\n",
+            "/app/shop.py": b"import subprocess\n\n\ndef f():\n    subprocess.run(['/usr/bin/a0'])\n",
+            "/usr/bin/a0": b"#!/bin/sh\n" + COMMAND,
+            "/var/lib/dpkg/status": b"Package: a\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n\n",
+            "/var/lib/dpkg/info/a.list": b"/usr/bin/a0\n",
+        },
+        start=("/usr/bin/python3", "/app/main.py"),
+    ),
     "supervisord": supervised(
         "/etc/supervisord.conf", b"[supervisord]\nnodaemon=true\n[program:x]\ncommand=needed-tool --x\n", "supervisord"
     ),

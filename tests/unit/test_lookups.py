@@ -6,7 +6,7 @@ import pytest
 
 from xraydiff.facts import FileType
 from xraydiff.limits import Limits
-from xraydiff.lookups import Context, Exhausted, Lookups, is_engine_made
+from xraydiff.lookups import Context, Exhausted, Lookups
 from xraydiff.paths import ImagePath
 from xraydiff.start import search_path
 from xraydiff.testing import ImageBuilder
@@ -42,8 +42,6 @@ def test_what_is_named_stays_as_it_is_spelled_and_the_engine_s_is_left_out() -> 
     assert names.named("link", "/srv") == ("/srv/link", FileType.FILE)
     assert names.named("../proc/x", "/srv") is None
     assert names.named("a\0b", "/srv") is None
-    assert is_engine_made("/etc/hosts")
-    assert not is_engine_made("/etc/hosts.allow")
 
 
 def test_patterns_with_one_pair_of_braces() -> None:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from xraydiff.conventions import SHELLS
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import FileType, ImageConfig
 from xraydiff.limits import Limits
@@ -14,7 +15,7 @@ from xraydiff.paths import ImagePath, basename, join
 from xraydiff.start import environment, find_executable, search_path, start_command, working_directory
 from xraydiff.tree import FileTree
 
-_SHELLS = frozenset({"sh", "bash", "ash", "dash", "zsh", "busybox"})
+_SHELLS = SHELLS | {"busybox"}
 _CLASS_PATHS = frozenset({"-cp", "-classpath", "--class-path", "-p", "--module-path"})
 _MODULE_OPTIONS = frozenset({"-A", "--app", "--application", "--pythonpath-module", "-w", "--module"})
 _MODULE_VARIABLES = frozenset(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from xraydiff.conventions import SHELLS
 from xraydiff.facts import Certainty, Closure, EdgeKind, Evidence, FileType, NodeKind, OwnerKind, When
 from xraydiff.paths import ImagePath, basename, parent
 from xraydiff.reach import Missing, Reach
@@ -33,7 +34,7 @@ class Need(StrEnum):
     """Nothing but the rest of a package that was kept in part."""
 
 
-SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "busybox", "fish", "tcsh", "csh", "rbash"})
+_SHELLS = SHELLS | {"busybox", "fish", "tcsh", "csh"}
 _TLS = re.compile(r"^lib(?:ssl|crypto|gnutls|wolfssl|mbedtls|nss3)[.-]|^libssl3?\.so|^libcrypto3?\.so")
 _CERTIFICATES = re.compile(
     r"/(?:ca-certificates|ca-bundle|tls-ca-bundle|cacert|cacerts|ca-bundle\.trust)\.(?:crt|pem|p12|jks)$"
@@ -109,7 +110,7 @@ def need_of(missing: Missing) -> Need:
     if library or edge.kind is EdgeKind.NEEDS or (edge.kind is EdgeKind.INTERPRETS and ".so" in name):
         return Need.LIBRARY
     if edge.kind in (EdgeKind.EXECUTES, EdgeKind.INTERPRETS):
-        return Need.SHELL if name in SHELLS else Need.COMMAND
+        return Need.SHELL if name in _SHELLS else Need.COMMAND
     if edge.kind is EdgeKind.IMPORTS:
         return Need.MODULE
     if edge.kind is EdgeKind.SOURCES:
@@ -132,7 +133,7 @@ def _need_by_target(missing: Missing, path: ImagePath, name: str) -> Need:
     if _LIBRARY.search(name):
         return Need.LIBRARY
     if parent(path).endswith(("/bin", "/sbin")):
-        return Need.SHELL if name in SHELLS else Need.COMMAND
+        return Need.SHELL if name in _SHELLS else Need.COMMAND
     return Need.DATA
 
 

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Iterator
 
 from xraydiff.budget import Budget
+from xraydiff.conventions import engine_provides
 from xraydiff.facts import Certainty, Edge, EdgeKind, File, FileType, Firing, Node, NodeKind, OwnerKind
 from xraydiff.owners import Owners
 from xraydiff.paths import ImagePath, basename, parent
-from xraydiff.reach.presence import Presence, engine_provides
+from xraydiff.reach.presence import Presence
 from xraydiff.tree import FileTree
 
 SYSTEM_ROOTS = frozenset(

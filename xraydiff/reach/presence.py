@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from xraydiff.conventions import engine_provides
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import File
-from xraydiff.paths import ImagePath, is_below
+from xraydiff.paths import ImagePath
 from xraydiff.tree import FileTree
-
-ENGINE_PATHS = frozenset({"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/.dockerenv"})
-ENGINE_TREES = ("/dev", "/proc", "/sys")
-
-
-def engine_provides(path: str) -> bool:
-    """Whether a container engine puts this path into every container, whatever the image holds."""
-    return path in ENGINE_PATHS or any(path == tree or is_below(path, tree) for tree in ENGINE_TREES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

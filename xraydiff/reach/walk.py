@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from xraydiff.conventions import engine_provides
 from xraydiff.facts import (
     Certainty,
     Edge,
@@ -27,7 +28,7 @@ from xraydiff.reach import Followed, Missing, Reach
 from xraydiff.reach.chains import Chain, Chains, Step
 from xraydiff.reach.parts import Parts
 from xraydiff.reach.places import Places
-from xraydiff.reach.presence import Presence, Target, engine_provides
+from xraydiff.reach.presence import Presence, Target
 from xraydiff.reach.reading import Reading
 from xraydiff.reach.table import PACKAGE_ROWS, TABLE, Standing, certainty_of, stops
 from xraydiff.reach.told import Told
@@ -210,6 +211,8 @@ class _Walk:
         target = self._presence.target(edge.target.path)
         if target is None or (not target.gone and target.file.type is FileType.FILE):
             self._note(edge, judged, standing, missing=False)
+            if target is not None and edge.kind is EdgeKind.EXECUTES and step.certainty >= Certainty.LIKELY:
+                self._run_in_use(target.path, standing)
             if target is not None and edge.target.language:
                 self._offer_in_language(edge.target.language, target.path, step)
             return
@@ -221,6 +224,19 @@ class _Walk:
             self._miss(edge, target, step)
         if target.file.type is FileType.DIRECTORY and standing not in PACKAGE_ROWS:
             self._enter(edge, target.path, node, standing)
+
+    def _run_in_use(self, path: ImagePath, standing: Standing) -> None:
+        """A kept package's script that the application runs is read whole, as one that the start runs is."""
+        node = Node(path=path)
+        if standing in PACKAGE_ROWS or path in self._executed or self._standing(node) not in PACKAGE_ROWS:
+            return
+        if self._slim.read_at(path, 0, 2) != b"#!":
+            return
+        self._executed.add(path)
+        self._expanded.discard(node)
+        self._count += 1
+        step = self._best[node]
+        heapq.heappush(self._heap, (-step.certainty, step.length, encoded(path), self._count, node))
 
     def _offer_in_language(self, language: str, path: ImagePath, step: Step) -> None:
         """A kept file that is a script by nothing but who runs it: one that is sourced, or an interpreter's operand."""

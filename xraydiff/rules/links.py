@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xraydiff.conventions import engine_provides
 from xraydiff.facts import Certainty, FileType, Finding, Severity
 from xraydiff.paths import ImagePath
-from xraydiff.reach.presence import engine_provides
 from xraydiff.rules import Sight, listed, rule
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xraydiff.conventions import engine_provides
 from xraydiff.diff import Aspect
 from xraydiff.facts import Certainty, Finding, Privilege, Severity
 from xraydiff.paths import ImagePath, basename
 from xraydiff.reach.places import SYSTEM_ROOTS
-from xraydiff.reach.presence import engine_provides
 from xraydiff.rules import Sight, listed, rule
 
 

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from xraydiff.computed import Exhausted, Expander, is_vague
+from xraydiff.conventions import SHELLS, engine_provides
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import EdgeKind, FileType, Firing, Node
 from xraydiff.paths import ImagePath, basename, image_path, join
@@ -42,7 +43,6 @@ _FILES: Final = frozenset(
     }
 )
 _ZONES: Final = ("java/util/TimeZone", "java/time/ZoneId")
-_SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh"})
 _BUNDLES: Final = ("java/util/ResourceBundle", "org/springframework/context/support/ResourceBundleMessageSource")
 _STACKMAPS = 50
 """Version of class files from which on libjvm verifies by itself."""
@@ -51,7 +51,6 @@ _LONGEST: Final = 1_024
 ROOTS: Final = frozenset({"", "/bin", "/etc", "/home", "/lib", "/opt", "/run", "/srv", "/tmp", "/usr", "/var"})  # noqa: S108
 """Directories below which a computed name may mean anything."""
 _DOTTED: Final = re.compile(r"[A-Za-z_$][\w$]{0,100}(?:[./][A-Za-z_$][\w$]{0,100}){0,20}\Z", re.ASCII)
-_ENGINE: Final = ("/dev/", "/proc/", "/sys/")
 
 
 class Asked:
@@ -158,7 +157,7 @@ class Asked:
             return
         path = image_path(text)
         type_ = self._lookups.type_of(path)
-        if type_ in (FileType.FILE, FileType.DIRECTORY) and path.count("/") > 1 and not path.startswith(_ENGINE):
+        if type_ in (FileType.FILE, FileType.DIRECTORY) and path.count("/") > 1 and not engine_provides(path):
             self._seen.named(path, type_ or FileType.FILE, text, Firing.NAMED)
 
     def _relative(self, text: str) -> None:
@@ -169,7 +168,7 @@ class Asked:
 
     def _computed(self, pattern: str) -> None:
         """`"/app/data/" + name + ".json"` stands for the files that it matches."""
-        if is_vague(pattern, ROOTS) or pattern.startswith(_ENGINE):
+        if is_vague(pattern, ROOTS) or engine_provides(pattern):
             return
         for path in self._lookups.expand(pattern):
             type_ = self._lookups.type_of(path)
@@ -232,7 +231,7 @@ class Asked:
         detail = " ".join(words).replace(HOLE, "...")
         if path is not None:
             self._seen.file(path, EdgeKind.EXECUTES, Firing.DEFERRED, detail)
-        if basename(program) in _SHELLS and len(words) > 2 and words[1].startswith("-") and words[1].endswith("c"):
+        if basename(program) in SHELLS and len(words) > 2 and words[1].startswith("-") and words[1].endswith("c"):
             self._seen.inline("shell", words[2].replace(HOLE, '"$ARGUMENT"'), Firing.DEFERRED, detail)
 
 

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from xraydiff import conventions
 from xraydiff.computed import DEEP, HOLE, Exhausted, Expander, is_vague, joined, known
 from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import ImagePath, basename, image_path, is_below, join, parent
@@ -28,7 +29,6 @@ _REQUIRES: Final = frozenset(
     {"/require", "require.resolve", "module.require", "import", "import.meta.resolve", "/.require"}
 )
 _PATHS: Final = frozenset({"path.join", "path.resolve", "/URL", "url.URL", "/.resolve"})
-_SHELL_NAMES: Final = frozenset({"sh", "bash", "dash", "ash"})
 _NAME = re.compile(r"[A-Za-z0-9_@./+-]{1,255}\Z")
 _HAS_SUFFIX = re.compile(r"[^/]\.[A-Za-z0-9]{1,10}\Z")
 _VIEWS: Final = ("views", "templates", "src/views")
@@ -229,7 +229,7 @@ class Calls:
         self._seen.file(program, EdgeKind.EXECUTES, firing, detail)
         name = basename(command)
         texts = [self._values.texts(word)[0] for word in words]
-        if name in _SHELL_NAMES and len(texts) > 1 and texts[0].startswith("-") and texts[0].endswith("c"):
+        if name in conventions.SHELLS and len(texts) > 1 and texts[0].startswith("-") and texts[0].endswith("c"):
             self._seen.inline("shell", texts[1].replace(HOLE, "${1}"), firing, detail)
         elif name in ("node", "nodejs"):
             script = next((text for text in texts if not text.startswith("-")), "")

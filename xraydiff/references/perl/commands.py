@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from xraydiff.conventions import SHELLS
 from xraydiff.expressions import UNKNOWN
 from xraydiff.facts import EdgeKind, Firing
 from xraydiff.lookups import Lookups
@@ -22,7 +23,6 @@ _SHELL: Final = "/bin/sh"
 _META: Final = re.compile(r"[$&*(){}\[\]'\";\\|?<>~`\n]")
 """doio.c, Perl_do_exec3: without one of these a command line is split at blanks and no shell is started."""
 _SETTING: Final = re.compile(r"\s*(?:\w+=|exec\s|\.\s)")
-_SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 _PERL: Final = frozenset({"$^X", "$EXECUTABLE_NAME"})
 _OPENS: Final = {"open2": 2, "open3": 3, "run": 0, "harness": 0, "start": 0, "capture": 0, "capturex": 0, "systemx": 0}
 """Functions of IPC::Open2, Open3, Run and System::Simple, with the handles before the command."""
@@ -96,7 +96,7 @@ class Commands:
     def _words(self, words: Sequence[str], firing: Firing) -> None:
         self._program(words[0], firing)
         name = basename(words[0])
-        if name in _SHELLS and len(words) > 2 and words[1].startswith("-") and words[1].endswith("c"):
+        if name in SHELLS and len(words) > 2 and words[1].startswith("-") and words[1].endswith("c"):
             self._shell(words[2], firing)
         elif name == "perl":
             self._script(words[1:], firing)

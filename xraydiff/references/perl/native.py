@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from xraydiff.conventions import OPENSSLDIR
 from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.lookups import Lookups
 from xraydiff.paths import decoded, image_path
@@ -64,7 +65,6 @@ _OPENSSL: Final = (
     "/lib/libcrypto.so.*",
     "/usr/local/lib*/libcrypto.so.*",
 )
-_HOME: Final = re.compile(rb'OPENSSLDIR: "([^"\0]{1,1024})"')
 
 
 class Native:
@@ -161,7 +161,7 @@ class Native:
         homes: dict[str, None] = {}
         for pattern in _OPENSSL:
             for path in self._lookups.glob(pattern):
-                match = _HOME.search(self._lookups.content(path, self._lookups.context.limits.elf))
+                match = OPENSSLDIR.search(self._lookups.content(path, self._lookups.context.limits.elf))
                 if match:
                     homes[decoded(match[1])] = None
         made = tuple(homes)

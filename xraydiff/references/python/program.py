@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from xraydiff.computed import HOLE, Texts, is_vague, joined
+from xraydiff.conventions import engine_provides
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import ImagePath, image_path, is_below
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "Program"]
 
-_ENGINE: Final = ("/dev", "/proc", "/sys")
 _MOST_NAMES: Final = 20_000
 """Names of files looked at for one module: a catalogue names hundreds."""
 
@@ -139,7 +139,7 @@ class Program:
 
     def resolve(self, path: str) -> FileType | None:
         """The type of what a path leads to in the original; None for nothing, or what the engine provides."""
-        if "\0" in path or path == "/" or path.startswith(_ENGINE) or len(path) > self.context.limits.path:
+        if "\0" in path or path == "/" or engine_provides(path) or len(path) > self.context.limits.path:
             return None
         try:
             file = self.context.original.resolve(path).file

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from xraydiff.computed import HOLE
+from xraydiff.conventions import OPENSSLDIR
 from xraydiff.elf.format import ElfError
 from xraydiff.elf.loader import Loader
 from xraydiff.errors import ImageError
@@ -39,7 +40,6 @@ __all__ = ["codec", "runtime", "zone"]
 _ALIAS: Final = re.compile(rb"""^\s{0,20}['"]([\w.]{1,60})['"]\s{0,20}:\s{0,20}['"](\w{1,60})['"]""", re.MULTILINE)
 _CODEC: Final = re.compile(r"[A-Za-z][\w .:-]{1,40}\Z", re.ASCII)
 _ZONE: Final = re.compile(r"[A-Z][A-Za-z_]{1,40}(?:/[A-Za-z][A-Za-z0-9_+-]{1,40}){0,2}\Z")
-_OPENSSLDIR: Final = re.compile(rb'OPENSSLDIR: "([^"\0]{1,1024})"')
 _BUNDLE: Final = re.compile(rb"""["'](/[^"'\n]{1,400}\.(?:crt|pem))["']""")
 _LIBRARY_FOLDERS: Final = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib")
 _DLOPENS: Final = frozenset({"LoadLibrary", "dlopen"})
@@ -279,7 +279,7 @@ def _compiled_in(program: Program, path: ImagePath) -> str:
             data = tree.content(one, limit=program.context.limits.elf)
         except ImageError:
             continue
-        if match := _OPENSSLDIR.search(data):
+        if match := OPENSSLDIR.search(data):
             return match[1].decode("utf-8", "surrogateescape")
     return ""
 

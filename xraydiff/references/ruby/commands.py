@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from xraydiff.conventions import SHELLS
 from xraydiff.expressions import UNKNOWN
 from xraydiff.facts import EdgeKind, Firing
 from xraydiff.lookups import Lookups
@@ -54,7 +55,6 @@ _OWN = frozenset(
         "while",
     )
 )
-_SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 _KERNEL: Final = frozenset({"system", "exec", "spawn", "`"})
 _OWNERS: Final = {
     "Kernel": _KERNEL,
@@ -132,7 +132,7 @@ class Commands:
                     self._seen.gap("computed-name", "a command")
                 continue
             self._seen.file(path, EdgeKind.EXECUTES, firing, word)
-            if basename(word) in _SHELLS and len(held) > 1 and held[0].texts[0].startswith("-"):
+            if basename(word) in SHELLS and len(held) > 1 and held[0].texts[0].startswith("-"):
                 for text in held[1].texts if held[0].texts[0].endswith("c") else ():
                     self._shell(text, firing)
             elif basename(word) == "ruby":

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from xraydiff.conventions import OPENSSLDIR
 from xraydiff.errors import ImageError
 from xraydiff.expressions import Value
 from xraydiff.facts import EdgeKind, FileType, Firing
@@ -35,7 +36,6 @@ _LIBRARIES: Final = (
     "/lib/libcrypto.so.*",
     "/usr/local/lib*/libcrypto.so.*",
 )
-_HOME = re.compile(rb'OPENSSLDIR: "([^"\0]{1,1024})"')
 
 
 class Native:
@@ -160,7 +160,7 @@ def _openssl_homes(lookups: Lookups) -> tuple[str, ...]:
     for pattern in _LIBRARIES:
         for path in lookups.glob(pattern):
             try:
-                match = _HOME.search(lookups.content(path, lookups.context.limits.elf))
+                match = OPENSSLDIR.search(lookups.content(path, lookups.context.limits.elf))
             except ImageError:
                 continue
             if match:

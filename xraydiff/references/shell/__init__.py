@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from xraydiff.conventions import SHELLS
 from xraydiff.facts import Edge, FileType, NodeKind
 from xraydiff.references import Context, Depth, Gap, Subject
 from xraydiff.references.shell.script import read
-from xraydiff.references.shell.vocabulary import SHELLS, SUFFIXES
+from xraydiff.references.shell.vocabulary import SUFFIXES
 
 __all__ = ["ShellReader"]
 

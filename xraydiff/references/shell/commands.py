@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from xraydiff.conventions import SHELLS
 from xraydiff.facts import EdgeKind, FileType, Firing, Node, When
 from xraydiff.paths import ImagePath, basename, join, parent
 from xraydiff.references.shell.findings import Findings, weakened
@@ -31,7 +32,6 @@ from xraydiff.references.shell.vocabulary import (
     BUILTINS,
     INTERPRETERS,
     NO_NAMES,
-    SHELLS,
     USER_OPERAND,
     WRAPPERS,
     Interpreter,

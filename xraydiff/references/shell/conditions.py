@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from xraydiff.conventions import ENGINE_TREES
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import FileType
 from xraydiff.paths import ImagePath, ancestors, image_path, join
@@ -34,7 +35,6 @@ _IN_PLACE: Final = ("-i", "--in-place", "-delete", "-exec")
 _MAKERS: Final = frozenset("cp install ln mkdir mktemp mv rm rmdir touch".split())
 _EMPTY: Final = frozenset("mkdir mktemp rmdir touch".split())
 """Those that make or remove nothing below what they are told."""
-_ENGINE: Final = frozenset({"/dev", "/proc", "/sys"})
 _ASKS: Final = frozenset({"-v", "-V"})
 _ERREXIT: Final = re.compile(r"-[a-z]*e[a-z]*")
 _OPERATORS: Final = frozenset({"=", "==", "!="})
@@ -266,7 +266,7 @@ class Conditions:
             path in self._made
             or any(one.startswith(f"{path}/") for names in (self._made, self._touched) for one in names)
             or not self._touched.isdisjoint(places)
-            or any(place in _ENGINE or place in self._volumes for place in places)
+            or any(place in ENGINE_TREES or place in self._volumes for place in places)
         )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from xraydiff.conventions import engine_provides
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import File, FileType
-from xraydiff.lookups import ENGINE_FILES, Exhausted, is_engine_made
+from xraydiff.lookups import Exhausted
 from xraydiff.paths import ImagePath, decoded, image_path
 from xraydiff.references import Context
 from xraydiff.references.shell.variables import UNKNOWN, Variables
@@ -66,14 +67,14 @@ class Lookups:
 
     def named(self, path: str) -> tuple[ImagePath, FileType] | None:
         """The path and type of something that an argument names; None for what is absent or the engine's."""
-        if "\0" in path or is_engine_made(path):
+        if "\0" in path or engine_provides(path):
             return None
         found = self.resolve(path)
         if found is None or found[1].type not in (FileType.FILE, FileType.DIRECTORY):
             return None
         # `a/../b` after a link is not what it looks like, so only then the real path is named.
         at = found[0] if "/.." in path else image_path(path)
-        return None if at in ENGINE_FILES else (at, found[1].type)
+        return None if at == "/" or engine_provides(at) else (at, found[1].type)
 
     def real(self, path: str) -> str:
         """The real path, or the path itself where it does not resolve."""

@@ -16,8 +16,6 @@ BUILTINS = frozenset(
 )
 """What a shell runs itself, so that no file is asked for."""
 
-SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "ksh93", "mksh", "lksh", "pdksh", "yash", "zsh", "rbash"})
-
 SUFFIXES = (".sh", ".bash", ".ash", ".dash", ".ksh", ".zsh", ".envsh")
 """Names of scripts that are sourced and so need no `#!`."""
 

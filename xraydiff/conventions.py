@@ -1,0 +1,26 @@
+"""What every container has, whatever its image holds, and names that many rooms go by: stated once, asked by all."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from xraydiff.paths import is_below
+
+__all__ = ["ENGINE_FILES", "ENGINE_TREES", "OPENSSLDIR", "SHELLS", "engine_provides"]
+
+ENGINE_TREES: Final = ("/dev", "/proc", "/sys")
+"""Mounted into every Linux container (OCI runtime-spec, config-linux.md, "Default Filesystems")."""
+ENGINE_FILES: Final = frozenset({"/.dockerenv", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"})
+"""Written by engines at the start of every container."""
+
+SHELLS: Final = frozenset("sh bash dash ash ksh ksh93 mksh lksh pdksh yash zsh rbash".split())
+"""Base names of shells that read the language of sh(1); fish and csh have others."""
+
+OPENSSLDIR: Final = re.compile(rb'OPENSSLDIR: "([^"\0]{1,1024})"')
+"""Where OpenSSL looks for openssl.cnf, certs and cert.pem, as it is compiled into libcrypto (OpenSSL_version(3))."""
+
+
+def engine_provides(path: str) -> bool:
+    """Whether the kernel or the container engine puts an absolute path into every container."""
+    return path in ENGINE_FILES or any(path == tree or is_below(path, tree) for tree in ENGINE_TREES)
