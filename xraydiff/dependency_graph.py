@@ -19,6 +19,7 @@ from xraydiff.facts import (
     Evidence,
     FileType,
     Finding,
+    Firing,
     ImageConfig,
     Inventory,
     Node,
@@ -192,9 +193,10 @@ def _holders(reach: Reach, path: ImagePath) -> tuple[str, ...]:
 
     graph: nx.DiGraph[str] = nx.DiGraph()
     for followed in reach.followed:
-        graph.add_edge(described(followed.edge.source), described(followed.edge.target))
+        edge = followed.edge
+        graph.add_edge(_ROOT if _stands_for_others(edge) else described(edge.source), described(edge.target))
     for step in _steps(reach):
-        graph.add_edge(step.source, step.target)
+        graph.add_edge(_ROOT if _stands_for_others(step) else step.source, step.target)
     if path not in graph:
         return ()
     gone = {str(missing) for missing in reach.missing}
@@ -206,6 +208,14 @@ def _holders(reach: Reach, path: ImagePath) -> tuple[str, ...]:
         found.append(node)
         node = dominators.get(node)
     return tuple(found)
+
+
+def _stands_for_others(reference: Edge | Evidence) -> bool:
+    """Whether a reference may be told of one of several that ask alike, so that its source alone holds nothing.
+
+    What lies in a directory that many files name, or beside many that are alike, is told of the first of them.
+    """
+    return reference.kind is EdgeKind.CONTAINS and reference.firing is Firing.KEPT_WITH
 
 
 def _steps(reach: Reach) -> Iterator[Evidence]:

@@ -117,7 +117,9 @@ class _Script:
         self._begin(subject)
         self._functions: dict[str, list[Function]] = {}
         self._words.bodies = self._bodies
-        self._called: dict[tuple[str, Firing, bool], set[str]] = {}
+        self._called: dict[tuple[str, int, Firing, bool], set[str]] = {}
+        self._definitions: dict[str, set[tuple[int, int]]] = {}
+        """Places of the bodies that each function has had so far."""
         self._sourced: set[str] = {subject.path}
         self._stack: list[tuple[Callable[..., None], tuple[object, ...]]] = []
         self._depth = 0
@@ -205,8 +207,9 @@ class _Script:
 
     def _uncalled(self) -> None:
         self._variables.set(ENDED, None)
+        called = {name for name, _, _, quiet in self._called if not quiet}
         for name in sorted(self._functions, reverse=True):
-            if not any((name, firing, False) in self._called for firing in Firing):
+            if name not in called:
                 for function in self._functions[name]:
                     if function.source.own:
                         self._push(self._body, name, function, Firing.DEFERRED, (REST,))
@@ -430,10 +433,13 @@ class _Script:
     def _define(self, node: Syntax, firing: Firing) -> None:
         function = Function(body=node.children[0], source=self._words.source)
         known = self._functions.setdefault(node.word, [])
+        self._definitions.setdefault(node.word, set()).add((id(function.source), function.body.start))
         if firing is Firing.LOAD and self._words.source.own:
             known.clear()
         if len(known) < _CALLS:
             known.append(function)
+        else:
+            self._findings.gap("too-large", f"definitions of {node.word}")
 
     # --- functions and sourced files --------------------------------------------------------------------------------
 
@@ -447,7 +453,8 @@ class _Script:
         if len(functions) > 1:
             firing = weakened(firing)
         arguments = SEPARATOR.join(plain(text) for word in words for text in word.value.texts[:_CANDIDATES])
-        seen = self._called.setdefault((name, firing, self._findings.quiet), set())
+        # What was defined anew since an equal call, perhaps by that call itself, is gone through by this one.
+        seen = self._called.setdefault((name, len(self._definitions[name]), firing, self._findings.quiet), set())
         if arguments in seen or len(seen) >= _CALLS:
             return True
         seen.add(arguments)
