@@ -355,7 +355,8 @@ def gate(
         Path | None,
         typer.Option("--baseline", envvar="XRAYDIFF_BASELINE", help="A report whose findings are accepted."),
     ] = None,
-    output_format: Annotated[GateFormat, typer.Option("--format", envvar="XRAYDIFF_FORMAT")] = GateFormat.TEXT,
+    # A job that has XRAYDIFF_FORMAT=json for its reports must still be able to gate.
+    output_format: Annotated[GateFormat, typer.Option("--format", envvar="XRAYDIFF_GATE_FORMAT")] = GateFormat.TEXT,
     platform: Platform = None,
     companions: Companions = None,
     creport: Creport = None,
