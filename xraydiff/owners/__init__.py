@@ -103,16 +103,27 @@ class ImageOwners:
         self._memo: dict[ImagePath, Owner] = {}
 
     def owner(self, path: ImagePath) -> Owner:
-        """The owner of a path; `application` where no package has it."""
+        """The owner of a path; `application` where no package has it.
+
+        A path that slim holds through a directory where the original has a link (`/lib` -> `usr/lib`) has the owner of
+        what it is in the original.
+        """
         listed = self._lists.get(path)
         if listed is not None:
             return listed
         known = self._memo.get(path)
         if known is None:
-            file = self._tree.files.get(path)
-            is_directory = file is not None and file.type is FileType.DIRECTORY
-            known = self._memo[path] = self._of_directory(path) if is_directory else self._of_file(path)
+            known = self._memo[path] = self._found(path)
         return known
+
+    def _found(self, path: ImagePath) -> Owner:
+        file = self._tree.files.get(path)
+        if file is None:
+            real = self._tree.resolve(path).path
+            if real is not None and real != path:
+                return self.owner(real)
+        is_directory = file is not None and file.type is FileType.DIRECTORY
+        return self._of_directory(path) if is_directory else self._of_file(path)
 
     def package(self, path: ImagePath) -> Package | None:
         """The package whose file list names a path, an OS package before others."""

@@ -321,14 +321,15 @@ class _Walk:
         if node.kind is NodeKind.SCRIPT and node.path in ("original", "slim"):
             return Standing.EXECUTED
         path = ImagePath(node.path)
-        kind = self._owners.owner(path).kind
-        if path in self._executed:
-            own = kind is OwnerKind.APPLICATION or path not in self._slim.files
+        kind, kept = self._owners.owner(path).kind, path in self._slim.files
+        real = path if path in self._original.files else self._original.resolve(path).path or path
+        if real in self._executed:
+            own = kind is OwnerKind.APPLICATION or not kept
             return Standing.EXECUTED if own or not self._is_settled(node, path) else Standing.SETTLED
-        if self._slim.files.get(path) is not None:
+        if kept:
             if kind is OwnerKind.APPLICATION:
                 return Standing.APPLICATION
-            ran = path in self._active or path in self._told.used
+            ran = real in self._active or real in self._told.used
             return Standing.ACTIVE_PACKAGE if ran else Standing.KEPT_PACKAGE
         return _RESTORED[kind]
 
