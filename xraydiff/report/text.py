@@ -224,11 +224,11 @@ def outlook_reason(report: Report) -> str:
 def clean_reason(report: Report) -> str:
     """What was looked at, and that nothing likely is missing: a possible finding may stand beside it."""
     read = sum(line.reached for line in report.coverage if line.reader != "literals")
-    looked = f"{counted(read, 'reading')} of configs, programs and scripts"
+    looked = f"configs, programs and scripts were read whole ({counted(read, 'reading')})"
     possible = [f for f in report.findings if f.when is not None and f.certainty is Certainty.POSSIBLE]
     if possible:
-        return f"nothing that is likely missed was found in {looked}; {counted(len(possible), 'finding')} possible"
-    return f"nothing was found in {looked} that asks for what is gone"
+        return f"{looked}, and nothing likely is missing; {counted(len(possible), 'finding')} of certainty possible"
+    return f"{looked}, and none asks for what is gone"
 
 
 # --- the parts of a report --------------------------------------------------------------------------------------------
