@@ -198,8 +198,8 @@ class Limits:
     """Words and signs of one script of Python: the largest of real ones have 135,000. Each costs 7 us and 300 bytes, so
     that 2 MiB of `a()` would take 14 s and 600 MiB; of what is beyond only the plain imports are looked for."""
     script_constructs: int = 500_000
-    """Constructs of one shell script, at 10 us and 200 bytes each, its walk included: the largest of Debian, of a megabyte,
-    has 210,000."""
+    """Constructs of one shell script, at 10 us and 200 bytes each, its walk included: the largest of Debian, of a
+    megabyte, has 210,000."""
     script_lines: int = 100_000
     """Lines of a shell script behind an error, each of which is parsed by itself."""
     script_steps: int = 200_000

@@ -7,7 +7,7 @@ it cannot be read at all. A lost HEALTHCHECK, which alone makes an image RISKY a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 
 import pytest
@@ -152,13 +152,49 @@ def test_it_is_blocked_within_the_bounds_that_hold(language: str) -> None:
     assert not verdict.passed
 
 
-@pytest.mark.parametrize("health", [False, True])
 @pytest.mark.parametrize("language", sorted(BLOCKED))
-def test_no_bound_lets_it_pass(language: str, *, health: bool) -> None:
+def test_no_bound_lets_it_pass(language: str) -> None:
     opened = []
     for name in (bound.name for bound in fields(Limits)):
-        for value in (1, 2, 8, 40):
+        for value, health in ((1, False), (8, True), (40, False)):
             verdict = judged(BLOCKED[language], Limits(**{name: value}), health=health)
             if isinstance(verdict, Verdict) and verdict.passed:
                 opened.append((name, value))
     assert opened == []
+
+
+OPENED, CLOSED = b"(" * 3_000, b")" * 3_000
+GIVEN_UP: Mapping[str, tuple[str, str | bytes, str]] = {
+    "shell, nesting": ("shell", b"#!/bin/sh\n" + b"( " * 3_000 + b"convert x" + b" )" * 3_000 + b"\n", "too-deep"),
+    "shell, a syntax that no shell takes": ("shell", b"#!/bin/sh\nif then (\nconvert x\n", ""),
+    "shell, UTF-16": ("shell", "#!/bin/sh\nconvert x\n".encode("utf-16"), "no-reader"),
+    "python, nesting": ("python", b"x = " + OPENED + b"1" + CLOSED + b"\nimport shop\n", ""),
+    "python, an error": ("python", b"import shop\n)(\n", ""),
+    "python, UTF-16": ("python", "import shop\n".encode("utf-16"), "not-text"),
+    "node, nesting": ("node", OPENED + b"require('./shop')" + CLOSED, ""),
+    "node, an error": ("node", b"require('./shop'); }}}(", ""),
+    "node, UTF-16": ("node", "require('./shop')".encode("utf-16"), "not-text"),
+    "php, nesting": ("php", b"<?php $x = " + OPENED + b"1" + CLOSED + b";\nrequire __DIR__ . '/shop.php';\n", ""),
+    "php, an error": ("php", b"<?php require __DIR__ . '/shop.php'; }}}(", ""),
+    "php, UTF-16": ("php", "<?php require __DIR__ . '/shop.php';".encode("utf-16"), "not-text"),
+    "ruby, nesting": ("ruby", OPENED + b"1" + CLOSED + b"\nrequire_relative 'shop'\n", ""),
+    "ruby, an error": ("ruby", b"require_relative 'shop'\n}}}(", ""),
+    "ruby, UTF-16": ("ruby", "require_relative 'shop'\n".encode("utf-16"), "not-text"),
+    "perl, nesting": ("perl", b"use lib '/app/lib';\nuse Shop;\n$x = " + OPENED + b"1" + CLOSED + b";\n", ""),
+    "perl, an error": ("perl", b"use lib '/app/lib';\nuse Shop;\n}}}(", ""),
+    "perl, UTF-16": ("perl", "use lib '/app/lib';\nuse Shop;\n".encode("utf-16"), "not-text"),
+}
+"""A program that makes its reader give up, and the reason of the gap; empty where all is found all the same."""
+
+
+@pytest.mark.parametrize("health", [False, True])
+@pytest.mark.parametrize("name", sorted(GIVEN_UP))
+def test_what_makes_a_reader_give_up_closes_the_gate(name: str, *, health: bool) -> None:
+    language, program, reason = GIVEN_UP[name]
+    pair = BLOCKED[language]
+    main = next(path for path in pair.files if path.startswith("/app/"))
+    verdict = judged(replace(pair, files={**pair.files, main: program}), Limits(), health=health)
+    assert isinstance(verdict, Verdict)
+    assert not verdict.passed
+    if reason:
+        assert reason in {gap.code for gap in verdict.gaps}

@@ -89,7 +89,9 @@ def language_of(tree: FileTree, path: ImagePath, *, ran: bool) -> str:
     if head.startswith(b"#!"):
         return _of_script(head)
     if not head.startswith(_MAGIC):
-        return "a program without a #! line" if head and b"\0" not in head else ""
+        if not head:
+            return ""
+        return "a program of an unknown format" if b"\0" in head else "a program without a #! line"
     if name in _WRAPPERS or _READ.fullmatch(name):
         return ""
     return _of_name(name) or _of_program(tree, path)
