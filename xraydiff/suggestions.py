@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from xraydiff.escaping import escaped, is_visible
@@ -28,6 +28,24 @@ class Suggestions:
     def bytes(self) -> int:
         """Bytes that the set gives back."""
         return sum(item.bytes for item in self.items)
+
+    def paths(self) -> tuple[str, ...]:
+        """One escaped path a line: files, links, empty directories; a directory with content only if all is wanted."""
+        return tuple(escaped(item.path) for item in _listed(self.items))
+
+    def flags(self) -> tuple[str, ...]:
+        """The set as `--include-path` flags, shell-quoted; what no flag can name is told by `notes`."""
+        return tuple(f"--include-path {_quoted(item.path)}" for item in _listed(self.items) if _can_be_named(item.path))
+
+    def notes(self) -> tuple[str, ...]:
+        """A line for each path that `flags` leaves out, with the directory to include in its place.
+
+        The minifier splits its argument at the last `:` and reads files of paths line by line, so such a path can only
+        come back with a directory above it. So can one with characters that nobody sees: neither a POSIX shell nor
+        `xargs`, to which the flags are given, has an escape for them, and raw they would steer the terminal that shows
+        the flags.
+        """
+        return tuple(_note(item.path) for item in _listed(self.items) if not _can_be_named(item.path))
 
 
 def propose(reach: Reach, original: FileTree, findings: Iterable[Finding]) -> tuple[Suggestion, ...]:
@@ -71,27 +89,9 @@ def choose(suggestions: Iterable[Suggestion], certainty: Certainty, budget: int 
     )
 
 
-def as_paths(chosen: Suggestions) -> tuple[str, ...]:
-    """One escaped path a line: files, links, empty directories; a directory with content only if all is wanted."""
-    return tuple(escaped(item.path) for item in _listed(chosen))
-
-
-def as_flags(chosen: Suggestions) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """`--include-path` flags, shell-quoted, and a note for each path that the minifier's syntax cannot name.
-
-    The minifier splits its argument at the last `:` and reads files of paths line by line, so such a path can only come
-    back with a directory above it. So can one with characters that nobody sees: neither a POSIX shell nor `xargs`, to
-    which the flags are given, has an escape for them, and raw they would steer the terminal that shows the flags.
-    """
-    flags, notes = [], []
-    for item in _listed(chosen):
-        if _can_be_named(item.path):
-            flags.append(f"--include-path {_quoted(item.path)}")
-        else:
-            above = next(path for path in ancestors(image_path(item.path)) if _can_be_named(path))
-            reason = f"the minifier cannot name this path; include its directory {_quoted(above)}"
-            notes.append(f"{escaped(item.path)}: {reason}")
-    return tuple(flags), tuple(notes)
+def _note(path: str) -> str:
+    above = next(directory for directory in ancestors(image_path(path)) if _can_be_named(directory))
+    return f"{escaped(path)}: the minifier cannot name this path; include its directory {_quoted(above)}"
 
 
 def _can_be_named(path: str) -> bool:
@@ -103,10 +103,10 @@ def _quoted(path: str) -> str:
     return re.sub("#(?=#)", "#''", shlex.quote(path))
 
 
-def _listed(chosen: Suggestions) -> Iterable[Suggestion]:
+def _listed(items: tuple[Suggestion, ...]) -> Iterator[Suggestion]:
     """Directories with content stand for all of it, so one that is not wanted whole is no line of the list."""
-    whole = {item.path for item in chosen.items if item.kind is FileType.DIRECTORY and item.whole}
-    for item in chosen.items:
+    whole = {item.path for item in items if item.kind is FileType.DIRECTORY and item.whole}
+    for item in items:
         if item.kind is FileType.DIRECTORY and not item.whole:
             continue
         if whole.isdisjoint(ancestors(ImagePath(item.path))):

@@ -23,7 +23,7 @@ from xraydiff.facts import Certainty, Severity
 from xraydiff.paths import ImagePath
 from xraydiff.pipeline import compare
 from xraydiff.reach import Reach
-from xraydiff.suggestions import as_paths, choose
+from xraydiff.suggestions import choose
 
 HEADER = (
     "pair",
@@ -84,8 +84,8 @@ def one(pairs: Path, built: Path, name: str, score: ModuleType) -> tuple[tuple[o
     comparison = compare(original, slim)
     seconds = time.perf_counter() - start
     report = comparison.report
-    likely = score.score(name, original, as_paths(choose(report.suggestions, Certainty.LIKELY)), root=pairs)
-    possible = score.score(name, original, as_paths(choose(report.suggestions, Certainty.POSSIBLE)), root=pairs)
+    likely = score.score(name, original, choose(report.suggestions, Certainty.LIKELY).paths(), root=pairs)
+    possible = score.score(name, original, choose(report.suggestions, Certainty.POSSIBLE).paths(), root=pairs)
     needed = Needed(score.needed_lines(pairs / name / "needed.txt"))
     high = [finding for finding in report.findings if finding.severity >= Severity.HIGH]
     idle = [finding for finding in high if not any(path in needed for path in finding.restore)]

@@ -16,7 +16,7 @@ from xraydiff.comparison import Comparison
 from xraydiff.dependency_graph import as_dot, as_graphml
 from xraydiff.facts import Certainty, Finding, Severity
 from xraydiff.pipeline import compare
-from xraydiff.suggestions import as_paths, choose
+from xraydiff.suggestions import choose
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_everything_needed_is_given_back_within_the_budget(
 ) -> None:
     archive = tmp_path / "original.tar"
     archive.write_bytes(_unpacked(pairs / "payment-mini" / "original.tar.gz"))
-    paths = as_paths(choose(comparison.report.suggestions, Certainty.LIKELY))
+    paths = choose(comparison.report.suggestions, Certainty.LIKELY).paths()
     score = scorer.score("payment-mini", archive, paths, root=pairs)
     assert score.recall == 1.0
     assert score.bytes <= score.budget

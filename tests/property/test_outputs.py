@@ -27,7 +27,7 @@ from xraydiff.policy import evaluate, load_policy
 from xraydiff.report.codec import dump_inspection, dump_report, load_report
 from xraydiff.report.markdown import render_gate_markdown, render_markdown
 from xraydiff.report.text import render_inspection, render_text, render_verdict, render_why
-from xraydiff.suggestions import as_flags, as_paths, choose
+from xraydiff.suggestions import choose
 from xraydiff.testing import ImageBuilder
 from xraydiff.tree.listing import listing
 from xraydiff.tree.squash import squash
@@ -78,7 +78,7 @@ def outputs(odd: list[str]) -> Outputs:
         report = comparison.report
         verdict = evaluate(report, load_policy(), today=date(2026, 6, 1))
         chosen = choose(report.suggestions, Certainty.LIKELY)
-        flags, left_out = as_flags(chosen)
+        flags, left_out = chosen.flags(), chosen.notes()
         seen = inspect(before)
         drawn = graph(before)
         printed = {
@@ -91,13 +91,13 @@ def outputs(odd: list[str]) -> Outputs:
             "inspection as json": dump_inspection(seen),
             "dot": as_dot(drawn),
             "graphml": as_graphml(drawn),
-            "paths": "\n".join(as_paths(chosen)),
+            "paths": "\n".join(chosen.paths()),
             "flags": "\n".join(flags),
             "notes": noted(*left_out, f"xraydiff: {''.join(odd)}"),
             **{f"why {n}": render_why(comparison.explain(f"/app/p/{name}")) for n, name in enumerate(odd)},
         }
         tsv = "\n".join(listing(squash(before)))
-    return Outputs(printed=printed, tsv=tsv, paths=as_paths(chosen), flags=flags, left_out=left_out)
+    return Outputs(printed=printed, tsv=tsv, paths=chosen.paths(), flags=flags, left_out=left_out)
 
 
 def noted(*lines: str) -> str:

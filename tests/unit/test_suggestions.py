@@ -8,7 +8,7 @@ import pytest
 
 from xraydiff.escaping import escaped
 from xraydiff.facts import Certainty, FileType, Suggestion
-from xraydiff.suggestions import Suggestions, as_flags, as_paths, choose
+from xraydiff.suggestions import Suggestions, choose
 
 
 def one(path: str, size: int = 1, certainty: Certainty = Certainty.LIKELY, **kw: object) -> Suggestion:
@@ -42,26 +42,28 @@ def test_a_directory_with_content_is_no_line_unless_all_of_it_is_wanted() -> Non
         one("/data/x"),
         one("/empty", 0, kind=FileType.DIRECTORY, whole=True),
     )
-    assert as_paths(choose(items, Certainty.LIKELY)) == ("/data/x", "/empty")
+    assert choose(items, Certainty.LIKELY).paths() == ("/data/x", "/empty")
 
 
 def test_what_lies_below_a_whole_directory_is_not_repeated() -> None:
     items = (one("/w", 0, kind=FileType.DIRECTORY, whole=True), one("/w/x"), one("/wx"))
-    assert as_paths(choose(items, Certainty.LIKELY)) == ("/w", "/wx")
+    assert choose(items, Certainty.LIKELY).paths() == ("/w", "/wx")
 
 
 def test_paths_are_escaped_one_a_line() -> None:
-    assert as_paths(choose([one("/a\nb\\c\udcff")], Certainty.LIKELY)) == ("/a\\x0ab\\\\c\\xff",)
+    assert choose([one("/a\nb\\c\udcff")], Certainty.LIKELY).paths() == ("/a\\x0ab\\\\c\\xff",)
 
 
 def test_flags_are_quoted_for_a_shell() -> None:
-    flags, notes = as_flags(choose([one("/a b$(x)"), one("/plain")], Certainty.LIKELY))
+    chosen = choose([one("/a b$(x)"), one("/plain")], Certainty.LIKELY)
+    flags, notes = chosen.flags(), chosen.notes()
     assert [shlex.split(flag) for flag in flags] == [["--include-path", "/a b$(x)"], ["--include-path", "/plain"]]
     assert notes == ()
 
 
 def test_paths_that_the_minifier_cannot_name_are_left_out_with_their_directory() -> None:
-    flags, notes = as_flags(choose([one("/dir/a:b"), one("/dir/c\nd")], Certainty.LIKELY))
+    chosen = choose([one("/dir/a:b"), one("/dir/c\nd")], Certainty.LIKELY)
+    flags, notes = chosen.flags(), chosen.notes()
     assert flags == ()
     assert all("/dir" in note for note in notes)
     assert len(notes) == 2
@@ -72,22 +74,36 @@ def test_paths_that_the_minifier_cannot_name_are_left_out_with_their_directory()
 )
 def test_what_no_quoting_shows_is_left_out(name: str) -> None:
     """`xargs` knows no `$'...'`, nor does every shell."""
-    flags, notes = as_flags(choose([one(f"/dir/{name}")], Certainty.LIKELY))
+    chosen = choose([one(f"/dir/{name}")], Certainty.LIKELY)
+    flags, notes = chosen.flags(), chosen.notes()
     assert flags == ()
     assert notes == (f"/dir/{escaped(name)}: the minifier cannot name this path; include its directory /dir",)
 
 
 def test_the_directory_to_include_is_one_that_can_be_named() -> None:
-    _, notes = as_flags(choose([one("/a b/##x/c:d/\x1b/e"), one("/\x1b")], Certainty.LIKELY))
+    notes = choose([one("/a b/##x/c:d/\x1b/e"), one("/\x1b")], Certainty.LIKELY).notes()
     assert [note.rpartition(" directory ")[2] for note in notes] == ["'/a b/#''#x'", "/"]
 
 
 def test_a_job_command_is_parted_and_still_the_same_word() -> None:
-    ((flag,), notes) = as_flags(choose([one("/it's/###vso[x]")], Certainty.LIKELY))
+    chosen = choose([one("/it's/###vso[x]")], Certainty.LIKELY)
+    (flag,) = chosen.flags()
     assert "##" not in flag
     assert shlex.split(flag) == ["--include-path", "/it's/###vso[x]"]
-    assert notes == ()
+    assert chosen.notes() == ()
+
+
+def test_every_path_is_a_flag_or_a_note_and_never_neither() -> None:
+    items = (one("/a b"), one("/c:d"), one("/e\nf"), one("/w", 0, kind=FileType.DIRECTORY, whole=True), one("/w/x:y"))
+    chosen = choose(items, Certainty.LIKELY)
+    noted = {note.partition(": the minifier")[0] for note in chosen.notes()}
+    flagged = {escaped(shlex.split(flag)[1]) for flag in chosen.flags()}
+    assert noted == {"/c:d", "/e\\x0af"}
+    assert flagged == {"/a b", "/w"}
+    assert noted | flagged == set(chosen.paths())
 
 
 def test_an_empty_choice() -> None:
-    assert choose([], Certainty.LIKELY) == Suggestions(items=(), certainty=Certainty.LIKELY)
+    nothing = choose([], Certainty.LIKELY)
+    assert nothing == Suggestions(items=(), certainty=Certainty.LIKELY)
+    assert nothing.paths() == nothing.flags() == nothing.notes() == ()

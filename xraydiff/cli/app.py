@@ -294,12 +294,12 @@ def suggest(
     quiet: Quiet = False,
 ) -> int:
     """Print the smallest set of paths to put back."""
-    from xraydiff.suggestions import as_flags, as_paths, choose
+    from xraydiff.suggestions import choose
 
     beside = _Beside(companions=companions, creport=creport, include_file=include_file)
     report, inputs = _compared(original, slim, platform, quiet=quiet, rootfs=rootfs, beside=beside)
     chosen = choose(report.suggestions, Certainty[certainty.name], budget)
-    lines, notes = (as_paths(chosen), ()) if output_format is SuggestFormat.PATHS else as_flags(chosen)
+    lines, notes = (chosen.paths(), ()) if output_format is SuggestFormat.PATHS else (chosen.flags(), chosen.notes())
     write("".join(f"{line}\n" for line in lines), output, inputs=inputs)
     for line in notes:
         note(line)
