@@ -4,7 +4,7 @@
 
     with xraydiff.compare("app.tar", "app.slim.tar") as comparison:
         for finding in comparison.report.findings:
-            print(finding.severity.word, finding.message)
+            print(finding.severity, finding.message)
 
 No module state: calls are thread-safe; nothing prints, exits or reads the clock. docs/api.md has examples. Names are
 imported when they are first used, so that importing the package costs nothing.
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from xraydiff.limits import Limits
     from xraydiff.pipeline import compare, graph, inspect, load_policy, suggest
     from xraydiff.policy import Policy, evaluate
-    from xraydiff.report.codec import dump_report, load_report
+    from xraydiff.report.codec import dump_inspection, dump_report, load_inspection, load_report
     from xraydiff.report.document import Inspection, Report
     from xraydiff.suggestions import Suggestions
 
@@ -67,10 +67,12 @@ __all__ = [
     "XraydiffError",
     "__version__",
     "compare",
+    "dump_inspection",
     "dump_report",
     "evaluate",
     "graph",
     "inspect",
+    "load_inspection",
     "load_policy",
     "load_report",
     "open_image",
@@ -97,7 +99,7 @@ _ROOMS = {
     "limits": ("Limits",),
     "pipeline": ("compare", "graph", "inspect", "load_policy", "suggest"),
     "policy": ("Policy", "evaluate"),
-    "report.codec": ("dump_report", "load_report"),
+    "report.codec": ("dump_inspection", "dump_report", "load_inspection", "load_report"),
     "report.document": ("Inspection", "Report"),
     "suggestions": ("Suggestions",),
 }

@@ -16,7 +16,8 @@ PROMISED = {
     "Certainty", "Comparison", "Finding", "Image", "Inspection", "Limits", "Outlook", "Policy", "Report", "Severity",
     "Suggestion", "Suggestions", "Verdict", "ImageClosedError", "ImageError", "IntegrityError", "LimitExceeded",
     "PluginError", "PolicyError", "ReportError", "UnsupportedImage", "UsageError", "XraydiffError", "compare",
-    "dump_report", "evaluate", "graph", "inspect", "load_policy", "load_report", "open_image", "suggest", "__version__",
+    "dump_inspection", "dump_report", "evaluate", "graph", "inspect", "load_inspection", "load_policy", "load_report",
+    "open_image", "suggest", "__version__",
 }  # fmt: skip
 
 
