@@ -210,8 +210,42 @@ class Firing(StrEnum):
     KEPT_WITH = "kept_with"
 
 
-class When(StrEnum):
-    """When a missing target would be noticed."""
+class _Ordered(StrEnum):
+    """Words that compare in the order in which they are defined, and not by the alphabet."""
+
+    def __lt__(self, other: str) -> bool:
+        return self._place() < other._place() if isinstance(other, type(self)) else NotImplemented
+
+    def __le__(self, other: str) -> bool:
+        return self._place() <= other._place() if isinstance(other, type(self)) else NotImplemented
+
+    def __gt__(self, other: str) -> bool:
+        return self._place() > other._place() if isinstance(other, type(self)) else NotImplemented
+
+    def __ge__(self, other: str) -> bool:
+        return self._place() >= other._place() if isinstance(other, type(self)) else NotImplemented
+
+    def _place(self) -> int:
+        return list(type(self)).index(self)
+
+
+class _Ranked(IntEnum):
+    """Ranks that print as the words of reports, policies and the command line."""
+
+    @property
+    def word(self) -> str:
+        """The same as `str`."""
+        return self.name.lower()
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+
+class When(_Ordered):
+    """When a missing target would be noticed, the earliest first."""
 
     START = "start"
     USE = "use"
@@ -260,7 +294,7 @@ class Owner:
     """dpkg, apk, rpm, python, node, ruby, java, php, or empty."""
 
 
-class Certainty(IntEnum):
+class Certainty(_Ranked):
     """How sure we are that a missing target will be missed; a chain is as certain as its weakest edge."""
 
     NONE = 0
@@ -268,13 +302,8 @@ class Certainty(IntEnum):
     LIKELY = 2
     PROVEN = 3
 
-    @property
-    def word(self) -> str:
-        """The name in reports and on the command line."""
-        return self.name.lower()
 
-
-class Severity(IntEnum):
+class Severity(_Ranked):
     """How bad it is if true."""
 
     INFO = 0
@@ -283,14 +312,9 @@ class Severity(IntEnum):
     HIGH = 3
     CRITICAL = 4
 
-    @property
-    def word(self) -> str:
-        """The name in reports, policies and on the command line."""
-        return self.name.lower()
 
-
-class Outlook(StrEnum):
-    """What to expect of the slimmed image; `clean` never means that nobody looked."""
+class Outlook(_Ordered):
+    """What to expect of the slimmed image, the worst first; `clean` never means that nobody looked."""
 
     BROKEN = "broken"
     RISKY = "risky"

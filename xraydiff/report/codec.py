@@ -21,7 +21,7 @@ from typing import Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from xraydiff.errors import ReportError
 from xraydiff.escaping import escaped, unescaped
-from xraydiff.facts import Certainty, Finding, Inventory, Problem, Severity
+from xraydiff.facts import Finding, Inventory, Problem, Severity
 from xraydiff.image.json_memory import Meter, TooCostly, TooDeep
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.paths import decoded, encoded
@@ -356,7 +356,7 @@ def _codec(kind: Any) -> _Codec:
     if isinstance(kind, type) and is_dataclass(kind):
         return _dataclass(kind)
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return _words({m.word if isinstance(m, (Severity, Certainty)) else m.value: m for m in kind})
+        return _words({str(member): member for member in kind})
     msg = f"no JSON for {kind}"
     raise TypeError(msg)
 

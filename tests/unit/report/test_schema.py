@@ -124,17 +124,17 @@ def test_the_words_are_those_of_the_enums() -> None:
     parts: Any = schema("report-1")
     defs = parts["$defs"]
     evidence, finding = defs["evidence"]["properties"], defs["finding"]["properties"]
-    assert set(defs["severity"]["enum"]) == {s.word for s in Severity}
-    assert set(defs["certainty"]["enum"]) == {c.word for c in Certainty}
+    assert set(defs["severity"]["enum"]) == {str(s) for s in Severity}
+    assert set(defs["certainty"]["enum"]) == {str(c) for c in Certainty}
     assert set(evidence["kind"]["enum"]) == {k.value for k in EdgeKind}
     assert set(evidence["firing"]["enum"]) == {f.value for f in Firing}
-    assert set(finding["when"]["enum"]) == {w.value for w in When} | {None}
+    assert set(finding["when"]["enum"]) == {str(w) for w in When} | {None}
     assert set(defs["owner"]["properties"]["kind"]["enum"]) == {k.value for k in OwnerKind}
     assert set(defs["suggestion"]["properties"]["kind"]["enum"]) == {t.value for t in FileType}
     assert set(defs["change"]["properties"]["type"]["enum"]) == {t.value for t in FileType}
     assert set(defs["problem"]["properties"]["scope"]["enum"]) == {s.value for s in Scope}
     assert set(defs["tool"]["properties"]["tool"]["enum"]) == {t.value for t in ToolClass}
-    assert set(defs["summary"]["properties"]["outlook"]["enum"]) == {o.value for o in Outlook}
+    assert set(defs["summary"]["properties"]["outlook"]["enum"]) == {str(o) for o in Outlook}
 
 
 def test_documents_validate(report: Report, inspection: Inspection) -> None:
