@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from xraydiff.dependency_graph import Explanation, explain, image_graph, pair_graph
+from xraydiff.dependency_graph import Explanation, explain, image_graph, judged, pair_graph
 from xraydiff.errors import ImageClosedError, UsageError
 from xraydiff.facts import Evidence, ImageConfig, Inventory
 from xraydiff.owners import Owners
@@ -83,10 +83,14 @@ class Comparison:
         return self._open.reach
 
     def graph(self, *, packages: bool = False) -> Graph:
-        """The dependency graphs of both images as one `networkx.MultiDiGraph`, each node with its `status`."""
+        """The dependency graphs of both images as one `networkx.MultiDiGraph`, each node with its `status`.
+
+        An edge carries its `kind`, `firing` where a reader saw it, and `certainty` where the walk followed it.
+        """
         seen = self._open
+        certainties = judged(seen.reach)
         before, after = (
-            image_graph(tree, config, inventory, packages=packages)
+            image_graph(tree, config, inventory, packages=packages, certainties=certainties)
             for tree, config, inventory in zip((seen.original, seen.slim), seen.configs, seen.inventories, strict=True)
         )
         return pair_graph(before, after, seen.changed)

@@ -2,13 +2,15 @@
 
 Nodes are strings, attributes are scalars. A node is a path of the image, or `soname:`, `package:`, `user:`,
 `certificate:`, `config of` and `script in` with a name. Edges are keyed by their kind: needs, interprets, links,
-contains, trusts, owns. networkx is imported only where a graph is made: a comparison needs none.
+contains, trusts, owns. They carry it as `kind` too; `firing` where a reader saw the reference, `certainty` where a walk
+judged it, as words. networkx is imported only where a graph is made: a comparison needs none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from xraydiff.escaping import escaped
@@ -51,6 +53,9 @@ _LOOKS: Mapping[str, Mapping[str, str]] = {
 }
 _WORDS: Mapping[EdgeKind, str] = {EdgeKind.LOADS: "needs", EdgeKind.EXECUTES: "needs", EdgeKind.SOURCES: "needs"}
 
+Certainties = Mapping[tuple[str, str, EdgeKind], Certainty]
+"""What a walk made of references, by source, target and kind."""
+
 
 def image_graph(
     tree: FileTree,
@@ -58,16 +63,18 @@ def image_graph(
     inventory: Inventory,
     *,
     packages: bool = False,
+    certainties: Certainties = MappingProxyType({}),
     limits: Limits = DEFAULT,
 ) -> Graph:
     """The dependency graph of a whole image: ELF files, sonames, scripts, shells, certificates, users, packages.
 
-    With `packages` every package owns its files (`owns`). Reads every executable file of the image.
+    With `packages` every package owns its files (`owns`). Reads every executable file of the image. An image alone has
+    no `certainties`; a comparison has those that its walk followed (`judged`).
     """
     import networkx as nx
 
     graph: Graph = nx.MultiDiGraph()
-    _add_programs(graph, tree, config, limits)
+    _add_programs(graph, tree, config, certainties, limits)
     _add_inventory(graph, tree, inventory)
     if packages:
         for package in inventory.packages:
@@ -78,13 +85,28 @@ def image_graph(
     return graph
 
 
+def judged(reach: Reach | None) -> Certainties:
+    """What the walk made of every reference that it followed; of several that are alike, the most certain."""
+    found: dict[tuple[str, str, EdgeKind], Certainty] = {}
+    for followed in reach.followed if reach else ():
+        alike = _alike(followed.edge)
+        found[alike] = max(followed.certainty, found.get(alike, Certainty.NONE))
+    return found
+
+
+def _alike(edge: Edge) -> tuple[str, str, EdgeKind]:
+    return described(edge.source), described(edge.target), edge.kind
+
+
 def pair_graph(before: Graph, after: Graph, changed: Iterable[str] = ()) -> Graph:
-    """Both graphs as one, each node with `status`: kept, removed, added or changed."""
+    """Both graphs as one, each node with `status`: kept, removed, added or changed; edges of both are one."""
     import networkx as nx
 
     graph: Graph = nx.MultiDiGraph()
     for half in (before, after):
-        graph.update(half)
+        graph.add_nodes_from(half.nodes(data=True))
+        for source, target, key, data in half.edges(keys=True, data=True):  # `update` would number them anew
+            graph.add_edge(source, target, key, **data)
     differing = set(changed)
     for node in graph:
         if node not in after:
@@ -110,8 +132,9 @@ def chains_graph(findings: Iterable[Finding]) -> Graph:
                 step.source,
                 step.target,
                 key=step.kind.value,
+                kind=step.kind.value,
                 firing=step.firing.value,
-                certainty=step.certainty.word,
+                certainty=str(step.certainty),
                 detail=step.detail,
             )
     return graph
@@ -251,8 +274,8 @@ def as_graphml(graph: Graph) -> str:
     for node, data in _nodes(graph):
         plain.add_node(escaped(node), **{key: _scalar(value) for key, value in sorted(data.items())})
     for source, target, key, data in _edges(graph):
-        attributes = {name: _scalar(value) for name, value in sorted(data.items())}
-        plain.add_edge(escaped(source), escaped(target), key=key, kind=key, **attributes)
+        attributes = {name: _scalar(value) for name, value in sorted({"kind": key, **data}.items())}
+        plain.add_edge(escaped(source), escaped(target), key=key, **attributes)
     return "\n".join(nx.generate_graphml(plain)) + "\n"
 
 
@@ -292,7 +315,7 @@ def _attributes(data: Mapping[str, object]) -> str:
 # --- what an image graph is made of ---------------------------------------------------------------------------------
 
 
-def _add_programs(graph: Graph, tree: FileTree, config: ImageConfig, limits: Limits) -> None:
+def _add_programs(graph: Graph, tree: FileTree, config: ImageConfig, certainties: Certainties, limits: Limits) -> None:
     context = Context(
         original=tree,
         config=config,
@@ -316,22 +339,23 @@ def _add_programs(graph: Graph, tree: FileTree, config: ImageConfig, limits: Lim
         for reader in readers:
             for item in reader.read(subject, context) if reader.accepts(subject) else ():
                 if isinstance(item, Edge):
-                    _add_reference(graph, tree, path, item, elf=elf)
+                    _add_reference(graph, tree, item, certainties, elf=elf)
 
 
-def _add_reference(graph: Graph, tree: FileTree, path: ImagePath, edge: Edge, *, elf: bool) -> None:
-    target = edge.target.path
+def _add_reference(graph: Graph, tree: FileTree, edge: Edge, certainties: Certainties, *, elf: bool) -> None:
+    path, target = edge.source.path, edge.target.path
+    told = _told(edge, certainties)
     if edge.kind is EdgeKind.NEEDS and elf:
         soname = f"soname:{edge.detail or target}"
         graph.add_node(soname, kind="soname")
-        _edge(graph, path, soname, "needs")
+        _edge(graph, path, soname, "needs", told)
         _edge(graph, soname, target, "links")
     elif edge.kind in (EdgeKind.INTERPRETS, EdgeKind.TRUSTS, EdgeKind.LOADS):
-        _edge(graph, path, target, _WORDS.get(edge.kind, edge.kind.value))
+        _edge(graph, path, target, _WORDS.get(edge.kind, edge.kind.value), told)
     else:
         return
     for link in link_edges(tree, ImagePath(target)):
-        _edge(graph, described(link.source), described(link.target), "links")
+        _edge(graph, described(link.source), described(link.target), "links", _told(link, certainties))
 
 
 def _add_inventory(graph: Graph, tree: FileTree, inventory: Inventory) -> None:
@@ -354,6 +378,21 @@ def _add_inventory(graph: Graph, tree: FileTree, inventory: Inventory) -> None:
                 _edge(graph, name, path, "needs")
 
 
-def _edge(graph: Graph, source: str, target: str, kind: str) -> None:
-    if source != target:
-        graph.add_edge(source, target, key=kind)
+def _told(edge: Edge, certainties: Certainties) -> Mapping[str, str]:
+    """What is known of a reference, as attributes."""
+    told = {"firing": edge.firing.value}
+    certainty = certainties.get(_alike(edge))
+    return told if certainty is None else {**told, "certainty": str(certainty)}
+
+
+def _edge(graph: Graph, source: str, target: str, kind: str, told: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Add an edge; of several of one kind the one that fires first stays."""
+    if source == target:
+        return
+    if not graph.has_edge(source, target, kind) or _place(told) < _place(graph[source][target][kind]):
+        graph.add_edge(source, target, key=kind, kind=kind, **told)
+
+
+def _place(told: Mapping[str, str]) -> int:
+    firings = list(Firing)
+    return firings.index(Firing(told["firing"])) if "firing" in told else len(firings)

@@ -8,7 +8,7 @@ import networkx as nx
 import pydot
 import pytest
 
-from xraydiff.dependency_graph import as_dot, as_graphml, chains_graph
+from xraydiff.dependency_graph import _edge, as_dot, as_graphml, chains_graph
 from xraydiff.facts import Certainty, EdgeKind, Evidence, Finding, Firing, Severity
 from xraydiff.paths import escaped
 from xraydiff.pipeline import compare, graph
@@ -57,6 +57,50 @@ def test_a_comparison_graph_tells_what_became_of_each_node() -> None:
         drawn = comparison.graph()
     assert drawn.nodes["/bin/app"]["status"] == "kept"
     assert drawn.nodes["/lib/liba.so.1"]["status"] == "removed"
+
+
+def test_edges_say_the_same_in_every_graph() -> None:
+    """`kind` everywhere, `firing` where a reader saw the reference, `certainty` where a walk followed it."""
+    slim = ImageBuilder().config(cmd=["/bin/app"]).file("/lib/ld.so", elf(soname="ld.so"), mode=0o755)
+    slim.file("/bin/app", elf(needed=["liba.so"], interpreter="/lib/ld.so", executable=True), mode=0o755)
+    alone = graph(image().image())
+    with compare(image().image(), slim.image()) as comparison:
+        pair = comparison.graph()
+        chains = comparison.report.graph()
+    edges = {(source, target, key): data for source, target, key, data in pair.edges(keys=True, data=True)}
+    lone = {(source, target, key): data for source, target, key, data in alone.edges(keys=True, data=True)}
+    assert set(edges) == set(lone)  # slim has none of its own, and what both have stands there once
+    for edge, data in edges.items():
+        assert data["kind"] == edge[2]
+        assert {name: value for name, value in data.items() if name != "certainty"} == lone[edge]
+    assert edges["/bin/app", "/lib/ld.so", "interprets"] == {
+        "kind": "interprets",
+        "firing": "load",
+        "certainty": "proven",
+    }
+    assert edges["/bin/app", "soname:liba.so", "needs"]["certainty"] == "proven"
+    assert edges["/lib/liba.so", "/lib/liba.so.1", "links"] == {"kind": "links", "firing": "load"}  # judged by no walk
+    assert edges["user:root", "/bin/sh", "needs"] == {"kind": "needs"}
+    told = [data for *_, data in chains.edges(data=True)]
+    assert told
+    assert all({"kind", "firing", "certainty"} <= data.keys() for data in told)
+
+
+def test_of_references_that_are_alike_the_one_that_fires_first_is_told() -> None:
+    for order in ((Firing.DEFERRED, Firing.LOAD), (Firing.LOAD, Firing.DEFERRED)):
+        drawn: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+        for firing in order:
+            _edge(drawn, "/a", "/b", "needs", {"firing": firing.value})
+        _edge(drawn, "/a", "/b", "needs")
+        assert list(drawn.edges(data=True)) == [("/a", "/b", {"kind": "needs", "firing": "load"})]
+
+
+def test_what_edges_say_is_written() -> None:
+    drawn = graph(image().image())
+    read = nx.read_graphml(io.BytesIO(as_graphml(drawn).encode()), force_multigraph=True)
+    assert read["/bin/app"]["/lib/ld.so"]["interprets"] == {"kind": "interprets", "firing": "load"}
+    line = '  "/bin/app" -> "/lib/ld.so" [firing="load", kind="interprets", label="interprets"];'
+    assert line in as_dot(drawn).splitlines()
 
 
 def test_the_chains_of_a_stored_report() -> None:
