@@ -186,7 +186,7 @@ def _as_inventory(loaded: object, label: str) -> Inventory:
 
 def _as_rule(loaded: object, label: str) -> Rule:
     if not isinstance(loaded, Rule):
-        raise PluginError(f"plug-in {label} is no rule: use the decorator xraydiff.rules.rule")
+        raise PluginError(f"plug-in {label} is no rule: use the decorator xraydiff.plugin.rule")
     return loaded
 
 
