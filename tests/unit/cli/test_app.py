@@ -176,8 +176,10 @@ def options() -> Iterator[tuple[str, str, object]]:
 def test_every_option_has_a_variable() -> None:
     seen = list(options())
     assert {name for _, name, _ in seen} >= {"format", "output", "fail-on", "policy", "baseline", "certainty", "budget"}
+    # A job that has XRAYDIFF_FORMAT=json for its reports must still be able to gate, which knows no such format.
+    own = {("xraydiff gate", "format"): "XRAYDIFF_GATE_FORMAT"}
     for command, name, variable in seen:
-        assert variable == f"XRAYDIFF_{name.upper().replace('-', '_')}", command
+        assert variable == own.get((command, name), f"XRAYDIFF_{name.upper().replace('-', '_')}"), command
 
 
 def test_the_gate_has_no_way_to_accept_what_was_not_read() -> None:
