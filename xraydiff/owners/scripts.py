@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
@@ -15,6 +16,12 @@ _ENDINGS = (".postinst", ".preinst", ".config", ".postrm", ".prerm")
 _UCF = ImagePath("/var/lib/ucf/registry")
 _OCCURRENCES = 20
 """How often a path may stand inside longer ones before it counts as not named."""
+_LINE = 512
+"""Bytes of a line before a path that are looked at."""
+_MAKES_NOTHING = re.compile(
+    rb"[ \t]*(?:(?:if|elif|while|until)[ \t]+)?(?:![ \t]+)?(?:(?:\[\[?|test|chown|chgrp|chmod|rm|rmdir)[ \t])[^;&|]*\Z"
+)
+"""The beginning of a line whose command makes no file; what stands behind `;`, `&&` or `||` may."""
 _NAME_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
@@ -58,9 +65,15 @@ class MaintainerScripts:
             at = self._text.find(wanted, at + 1)
             if at < 0:
                 return None
-            if self._is_whole(at, at + len(wanted)):
+            if self._is_whole(at, at + len(wanted)) and self._may_make(at):
                 return self._names[bisect_right(self._starts, at) - 1]
         return None
+
+    def _may_make(self, at: int) -> bool:
+        """Whether the line of an occurrence does more than test for a path, change whose it is, or remove it."""
+        text = self._text or b""
+        start = max(text.rfind(b"\n", 0, at) + 1, at - _LINE)
+        return _MAKES_NOTHING.match(text, start, at) is None
 
     def _is_whole(self, start: int, end: int) -> bool:
         text = self._text or b""

@@ -138,6 +138,27 @@ def test_maintainer_scripts_name_what_they_make_unless_a_later_layer_wrote_it(ma
     assert kinds(flat, "/etc/x/replaced.conf", "/var/www/html/page.html") == [OS, APPLICATION]
 
 
+MADE = "/etc/x/enabled"
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        (f"if [ -f {MADE} ] ; then", APPLICATION),
+        (f"\t\tchown x:x {MADE}", APPLICATION),
+        (f"if ! test -e {MADE}; then", APPLICATION),
+        (f"rm -f {MADE}", APPLICATION),
+        (f"[ -f {MADE} ] || cp /usr/share/x {MADE}", OS),
+        (f"echo a > {MADE}", OS),
+        (f"chmod 600 a; install b {MADE}", OS),
+        (f"FILE={MADE}", OS),
+    ],
+)
+def test_what_a_script_only_tests_or_hands_over_it_has_not_made(make_tree: Make, line: str, kind: OwnerKind) -> None:
+    files = {MADE[1:]: "", **dpkg(x=BASE + "/etc/x\n"), "var/lib/dpkg/info/x.postinst": f"set -e\n{line}\nexit 0\n"}
+    assert kinds(owners_of(make_tree(files)), MADE) == [kind]
+
+
 def test_ucf_registers_what_it_makes(make_tree: Make) -> None:
     tree = make_tree(
         {"etc/php/a.ini": "", "etc/php/b.ini": "", "var/lib/ucf/registry": "php \t /etc/php/a.ini\n", **dpkg(php=BASE)}
