@@ -266,8 +266,6 @@ class Edge:
     """1-based line of a text, 0 where unknown or binary."""
     by: str = ""
     """Name of the reader."""
-    symbol: bool = False
-    """Whether an imported symbol alone is the evidence, without a literal that names the target."""
     certainty: Certainty | None = None
     """The most that this reference may count for, where its reader knows that it is weak; None for no such bound."""
     stops: bool | None = None

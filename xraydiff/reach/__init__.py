@@ -47,12 +47,6 @@ class Missing:
     """The edge that leaves what was kept and asks for `cause`."""
     owner: Owner
     """Of the missing path."""
-    at_start: bool = False
-    """Whether the chain is made of load edges from an image config's start command only."""
-    for_health: bool = False
-    """Whether the chain begins with HEALTHCHECK, or with a file that only HEALTHCHECK reaches."""
-    symbol_only: bool = False
-    """Whether an edge of the chain rests on an imported symbol alone."""
     stops_start: bool = False
     """Whether the start cannot go on without it: every edge of the chain is PROVEN and stops its source."""
     when: When = When.USE

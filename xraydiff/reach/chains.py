@@ -35,14 +35,10 @@ class Chain:
     last: Edge
     break_: tuple[Node, Edge] | None
     """The first node that is gone, with the edge that asks for it."""
-    loads: bool
-    """Whether every edge is a load edge."""
     stops: bool
     """Whether every edge stops its source."""
     at_start: bool
     """Whether every edge is followed while the start goes on."""
-    symbol: bool
-    """Whether an edge rests on an imported symbol alone."""
     when: When | None
     """The first moment that a reader knows."""
 
@@ -92,10 +88,8 @@ class Chains:
                 first=edge,
                 last=edge,
                 break_=here,
-                loads=edge.firing is Firing.LOAD,
                 stops=stops(edge),
                 at_start=_at_start(edge),
-                symbol=edge.symbol,
                 when=edge.when,
             )
         return Chain(
@@ -103,10 +97,8 @@ class Chains:
             first=before.first,
             last=edge,
             break_=before.break_ or here,
-            loads=before.loads and edge.firing is Firing.LOAD,
             stops=before.stops and stops(edge),
             at_start=before.at_start and _at_start(edge),
-            symbol=before.symbol or edge.symbol,
             when=edge.when if before.when is None else before.when,
         )
 

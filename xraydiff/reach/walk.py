@@ -433,9 +433,6 @@ class _Walk:
             cause=self._cause(at, edge),
             cause_edge=edge,
             owner=self._owners.owner(path),
-            at_start=chain.loads and self._begins(chain.first, self._active, _START),
-            for_health=self._is_for_health(chain),
-            symbol_only=chain.symbol,
             stops_start=self._stops_start(chain),
             when=self._moment(chain),
         )
@@ -444,9 +441,6 @@ class _Walk:
         """Whether the start cannot do without a chain: it begins in the config or a file that the start comes to."""
         return chain.stops and self._begins(chain.first, self._vital, _START)
 
-    def _is_for_health(self, chain: Chain) -> bool:
-        return self._begins(chain.first, self._checked, _HEALTH)
-
     def _moment(self, chain: Chain) -> When:
         """START for what the start loads, or runs in a branch of its scripts; OPERATE for what only operators run."""
         if chain.when is not None:
@@ -454,7 +448,8 @@ class _Walk:
         at_start = chain.at_start and self._begins(chain.first, self._active, _START)
         if at_start or self._stops_start(chain):
             return When.START
-        return When.OPERATE if self._is_for_health(chain) or chain.first.detail == "PATH" else When.USE
+        for_health = self._begins(chain.first, self._checked, _HEALTH)
+        return When.OPERATE if for_health or chain.first.detail == "PATH" else When.USE
 
     def _cause(self, at: Node, edge: Edge) -> ImagePath:
         """A link and what it leads to are one cause, named by the real target where that is gone too."""

@@ -22,11 +22,9 @@ _SHARED: Final = 128
 _TAIL: Final = 66 << 10
 """Bytes at the end of a program where an appended archive has its directory (APPNOTE.TXT 4.3.16: 64 KiB at most)."""
 
-_DOTNET_HOST: Final = bytes.fromhex("8b1202b96a612038727b930214d7a03213f5b9e6efae3318ee3b2dce24b36aae")
-"""By what a host of .NET finds the archive that it may carry (dotnet/runtime, bundle_marker.cpp)."""
 _MARKS: Final = (
     ("Go", re.compile(rb"\xff Go buildinf:|Go build ID: \"")),
-    # SHA-256 of ".net core bundle", by which a host finds the archive that it carries (dotnet/runtime, bundle marker).
+    # SHA-256 of ".net core bundle", by which a host finds the archive that it carries (dotnet/runtime, bundle_marker).
     (".NET", re.compile(re.escape(bytes.fromhex("8b1202b96a612038727b930214d7a03213f5b9e6efae3318ee3b2dce24b36aae")))),
     ("GraalVM native image", re.compile(rb"com\.oracle\.svm\.core")),
     # The fuse of Node.js for single executable applications; 1 where a program was put in.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from xraydiff.facts import Certainty, Outlook, Severity
+from xraydiff.facts import Certainty, Outlook, Severity, When
 from xraydiff.paths import ImagePath
 from xraydiff.pipeline import compare
 from xraydiff.reach import Missing, Reach
@@ -133,7 +133,7 @@ def test_the_health_check_is_a_root_although_slimming_lost_it() -> None:
     reach = walked(original, base().file("/app/run", program(), mode=0o755))
     assert sure(reach) == {"/app/check": "proven"}
     assert reach.missing["/app/check"].chain[0].detail == "HEALTHCHECK"  # type: ignore[index]
-    assert not reach.missing["/app/check"].at_start  # type: ignore[index]
+    assert reach.missing["/app/check"].when is When.OPERATE  # type: ignore[index]
 
 
 NAMES = [f"/usr/share/pkg{index % 4}/file{index}" for index in range(30)]

@@ -21,7 +21,7 @@ def edges(program: Program) -> Iterator[Edge]:
     if not shell and not program.imports(*_EXEC):
         return
     if shell and program.exists("/bin/sh"):
-        yield program.edge("/bin/sh", EdgeKind.EXECUTES, "system", symbol=True)
+        yield program.edge("/bin/sh", EdgeKind.EXECUTES, "system")
     for string in sorted(program.strings):
         match = _COMMAND.match(string)
         if match is not None:

@@ -32,7 +32,7 @@ def edges(program: Program) -> Iterator[Edge]:
     if b"time.LoadLocation" in data:
         yield from _zones(program)
     if b"os/user.lookupUser" in data and program.exists("/etc/passwd"):
-        yield program.edge("/etc/passwd", EdgeKind.RUNS_AS, "os/user", symbol=True)
+        yield program.edge("/etc/passwd", EdgeKind.RUNS_AS, "os/user")
 
 
 def _zones(program: Program) -> Iterator[Edge]:

@@ -36,16 +36,14 @@ def edges(program: Program) -> Iterator[Edge]:
 
 def _database(program: Program, database: str, file: str | None, call: str) -> Iterator[Edge]:
     if file is not None and program.exists(file):
-        yield program.edge(
-            file, EdgeKind.RUNS_AS if database in ("passwd", "group") else EdgeKind.NAMES, call, symbol=True
-        )
+        yield program.edge(file, EdgeKind.RUNS_AS if database in ("passwd", "group") else EdgeKind.NAMES, call)
     if program.library("libc.so.6") is None or program.exists("/etc/nsswitch.conf") is None:
         return  # musl has no name service switch
-    yield program.edge("/etc/nsswitch.conf", EdgeKind.NAMES, call, symbol=True)
+    yield program.edge("/etc/nsswitch.conf", EdgeKind.NAMES, call)
     for service in _services(program, database):
         found = program.loader.search(f"libnss_{service}.so.2", program.subject.path, elf=program.elf)
         if found.path is not None and not _in_libc(program, service):
-            yield program.edge(found.path, EdgeKind.LOADS, f"{database}: {service}", symbol=True)
+            yield program.edge(found.path, EdgeKind.LOADS, f"{database}: {service}")
 
 
 def _in_libc(program: Program, service: str) -> bool:

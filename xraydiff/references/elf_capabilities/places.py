@@ -32,11 +32,11 @@ def zones(program: Program) -> Iterator[Edge]:
     zone = program.context.env.get("TZ", "").lstrip(":")
     if program.imports("setenv", "putenv") and "TZ" in program.strings and program.exists(_ZONES):
         # A zone that the program computes: of the directory only what the application itself put there will count.
-        yield program.edge(_ZONES, EdgeKind.NAMES, "TZ", symbol=True)
+        yield program.edge(_ZONES, EdgeKind.NAMES, "TZ")
     if zone and program.exists(f"{_ZONES}/{zone}"):
         yield program.edge(f"{_ZONES}/{zone}", EdgeKind.NAMES, f"TZ={zone}")
     elif not zone and _is_elsewhere(program):
-        yield program.edge("/etc/localtime", EdgeKind.NAMES, "localtime", symbol=True)
+        yield program.edge("/etc/localtime", EdgeKind.NAMES, "localtime")
 
 
 def _is_elsewhere(program: Program) -> bool:

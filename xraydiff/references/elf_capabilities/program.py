@@ -68,8 +68,8 @@ class Program:
             return b""
         return self.context.original.content(found.path)
 
-    def edge(self, path: str, kind: EdgeKind, detail: str, *, symbol: bool = False) -> Edge:
-        """A deferred edge to an existing path; `symbol` where no string of the program names the target."""
+    def edge(self, path: str, kind: EdgeKind, detail: str) -> Edge:
+        """A deferred edge to an existing path."""
         found = self.context.original.resolve(path).file
         directory = found is not None and found.type is FileType.DIRECTORY
         target = Node(kind=NodeKind.DIRECTORY if directory else NodeKind.FILE, path=path)
@@ -80,7 +80,6 @@ class Program:
             firing=Firing.DEFERRED,
             detail=detail,
             by="elf capabilities",
-            symbol=symbol,
         )
 
     def script(self, text: str, detail: str) -> Edge:

@@ -48,14 +48,14 @@ def _authorities(program: Program) -> Iterator[Edge]:
     for name in (*files, *folders):
         path = program.exists(name) if name else None
         if path is not None:
-            yield program.edge(path, EdgeKind.TRUSTS, call, symbol=True)
+            yield program.edge(path, EdgeKind.TRUSTS, call)
             return
 
 
 def _first(program: Program, names: tuple[str, ...], detail: str) -> Iterator[Edge]:
     path = next((found for name in names if (found := program.exists(name)) is not None), None)
     if path is not None:
-        yield program.edge(path, EdgeKind.TRUSTS, detail, symbol=True)
+        yield program.edge(path, EdgeKind.TRUSTS, detail)
 
 
 def _modules(program: Program, place: str, detail: str) -> Iterator[Edge]:

@@ -25,7 +25,6 @@ _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
 _STORED, _DEFLATED = 0, 8
 _ENCRYPTED = 1
 _LOCAL_SIZE = 30
-_STEP = 1 << 16
 
 
 class JarError(Exception):

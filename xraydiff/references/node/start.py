@@ -17,9 +17,8 @@ from xraydiff.references.node.resolve import Resolver
 from xraydiff.sightings import Sightings
 from xraydiff.start import find_executable, health_command
 
-__all__ = ["MANAGERS", "Launch", "commands_of", "launch"]
+__all__ = ["Launch", "commands_of", "launch"]
 
-MANAGERS: Final = (b"npm", b"npx", b"yarn", b"pnpm")
 _COMMAND = re.compile(r"(?:^|[\s;&|(\"'])((?:npm|npx|yarn|pnpm)[ \t][^\n;&|)]{0,4000})")
 _LONGEST: Final = 100
 """Commands of one script that are looked at."""

@@ -76,7 +76,6 @@ _TEST_OPERATOR = re.compile(r"&&|\|\||[()<>|&;]")
 _DELIMITER_QUOTE = re.compile(r"[\\'\"]")
 _CLOSING = frozenset({"then", "elif", "else", "fi", "do", "done", "esac", "}", ")", ";;", ";&", ";;&"})
 _OPENING = frozenset({"if", "while", "until", "for", "select", "case", "function", "{", "[["})
-_ENDS_ITEM = frozenset({";;", ";&", ";;&", "esac"})
 _DECLARING = frozenset({"export", "local", "declare", "typeset", "readonly"})
 _SEARCHES = 32
 """Times that a script is looked through ahead of the parse: one here-document may stand in another."""

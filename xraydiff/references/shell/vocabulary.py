@@ -64,8 +64,6 @@ class Wrapper:
     """Whether `NAME=value` words may stand before the command."""
     split: tuple[str, ...] = ()
     """Options whose value is split into words (`env -S`)."""
-    single_dash: bool = False
-    """Whether long options have one dash."""
 
 
 def _wrapper(
@@ -77,7 +75,6 @@ def _wrapper(
     user_operand: bool = False,
     assignments: bool = False,
     split: str = "",
-    single_dash: bool = False,
 ) -> Wrapper:
     return Wrapper(
         valued=frozenset(valued.split()) | frozenset(user.split()) | frozenset(code.split()) | frozenset(split.split()),
@@ -87,7 +84,6 @@ def _wrapper(
         user_operand=user_operand,
         assignments=assignments,
         split=tuple(split.split()),
-        single_dash=single_dash,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from xraydiff.paths import basename, join, parent
+from xraydiff.paths import basename, join
 from xraydiff.references.shell.syntax import Syntax
 from xraydiff.references.shell.variables import (
     ARGUMENTS,
@@ -652,8 +652,3 @@ def _cut(text: str, operator: str, cut: str) -> str:
         case _:
             return UNKNOWN
     return text if at < 0 else text[:at]
-
-
-def directory_of(path: str) -> str:
-    """The directory that holds a path as written, lexically."""
-    return parent(join("/", path))
