@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, NodeKind
-from xraydiff.lookups import Lookups
+from xraydiff.lookups import Exhausted, Lookups
 from xraydiff.paths import join
 from xraydiff.references import Context, Depth, Gap, Subject
 from xraydiff.sightings import Sightings
@@ -23,7 +23,7 @@ _LANGUAGE: Final = "awk"
 _INTERPRETER: Final = re.compile(rb"#![^\n]*\b(?:[gmn]?awk|original-awk)\b")
 _TOKEN: Final = re.compile(
     r"""(?P<blank>[ \t\r]+|\\\r?\n|\#[^\n]*)|(?P<end>[\n;{}])|(?P<string>"(?:[^"\\\n]|\\.)*"?)|(?P<word>@?\w+)"""
-    r"""|(?P<pipe>\|&?(?!\|))|(?P<sign>[|&<>=!+*%^~-]=?|\|\||&&|.)""",
+    r"""|(?P<pipe>\|&?(?!\|))|(?P<sign>\|\||&&|[|&<>=!+*%^~-]=?|.)""",
     re.DOTALL,
 )
 _REGEX: Final = re.compile(r"/(?:[^/\\\n\[]|\\.|\[\]?[^\]\n]*\])*/")
@@ -63,7 +63,10 @@ class AwkReader:
         if len(subject.data) > context.limits.script:
             seen.gap("too-large", f"{len(subject.data)} bytes")
         else:
-            _Program(subject, context, seen).read()
+            try:
+                _Program(subject, context, seen).read()
+            except Exhausted:
+                seen.gap("too-large", "more commands and names than are looked at")
         return seen.all()
 
 
@@ -91,17 +94,18 @@ class _Program:
             self._seen.line = token.line
             following = tokens[at + 1] if at + 1 < len(tokens) else None
             if token.text == "system" and following is not None and following.text == "(":
-                self._command(_inside(tokens[at + 2 :]))
+                self._command(_inside(tokens, at + 2))
             elif token.kind == "pipe" and following is not None:
                 # `"command" | getline` runs what stands before, `print | "command"` what stands behind.
                 reads = following.text == "getline"
-                self._command(_operand(tokens[:at]) if reads else tokens[at + 1 :])
+                self._command(_operand(tokens, at) if reads else tokens[at + 1 :])
             elif token.text == "getline" and "<" in [one.text for one in tokens[at + 1 : at + 3]]:
-                self._file(tokens[at + 1 :])
+                self._file(tokens[at + 1 : at + 4])
             elif token.text in ("@include", "@load") and following is not None and following.kind == "string":
                 self._included(_value(following.text))
 
     def _command(self, tokens: list[_Token]) -> None:
+        self._lookups.spend(len(tokens))
         parts = [_value(token.text) if token.kind == "string" else _COMPUTED for token in tokens]
         if any(token.kind == "string" for token in tokens):
             text = "".join(parts).replace(_COMPUTED * 2, _COMPUTED)
@@ -144,22 +148,22 @@ def _tokens(text: str) -> Iterator[_Token]:
         at = match.end()
 
 
-def _inside(tokens: list[_Token]) -> list[_Token]:
-    """The tokens up to the parenthesis that closes."""
+def _inside(tokens: list[_Token], start: int) -> list[_Token]:
+    """The tokens from behind a parenthesis up to the one that closes it."""
     depth = 1
-    for at, token in enumerate(tokens):
-        depth += (token.text == "(") - (token.text == ")")
+    for at in range(start, len(tokens)):
+        depth += (tokens[at].text == "(") - (tokens[at].text == ")")
         if depth == 0:
-            return tokens[:at]
-    return tokens
+            return tokens[start:at]
+    return tokens[start:]
 
 
-def _operand(tokens: list[_Token]) -> list[_Token]:
-    """The strings and words at the end, which are put together: `"date +" format | getline`."""
-    at = len(tokens)
+def _operand(tokens: list[_Token], end: int) -> list[_Token]:
+    """The strings and words before a place, which are put together: `"date +" format | getline`."""
+    at = end
     while at and (tokens[at - 1].kind in ("string", "word") or tokens[at - 1].text in (")", "(")):
         at -= 1
-    return [token for token in tokens[at:] if token.kind in ("string", "word") and token.text not in ("while", "if")]
+    return [token for token in tokens[at:end] if token.kind in ("string", "word") and token.text not in ("while", "if")]
 
 
 def _value(literal: str) -> str:

@@ -33,6 +33,7 @@ def seen(program: str, *, limits: Limits = DEFAULT) -> tuple[list[str], list[str
         ("{ print $1 }", []),
         ("/system/ { n++ } END { print n }", []),
         ('BEGIN { FS = "|" } $2 ~ /a|b/ { print $1 || $2 }', []),
+        ('$1 || "sort" { print }', []),
         ('# system("no")\n{ print "system(no)" }', []),
         ('BEGIN { system("date +%s") }', ["date +%s"]),
         ('{ system("rm " $1 " -f") }', ["rm ${1} -f"]),
@@ -55,3 +56,11 @@ def test_a_computed_command_is_noted() -> None:
 
 def test_what_is_too_large_is_a_gap() -> None:
     assert seen("{ print }" * 10, limits=Limits(script=50)) == ([], ["too-large"])
+
+
+@pytest.mark.parametrize("unit", ["system(", '| "a" ', '"a" | getline; getline < "/data/m{}" ; '])
+def test_a_statement_that_never_ends_is_a_gap_and_costs_no_square(unit: str) -> None:
+    program = "".join(unit.format(number) for number in range(600))
+    asked, gaps = seen(f"{{ {program} }}", limits=Limits(script_steps=500))
+    assert len(asked) <= 500
+    assert gaps[-1] == "too-large"
