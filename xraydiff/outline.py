@@ -22,7 +22,19 @@ if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
     from tree_sitter import Tree
 
-__all__ = ["Form", "Outline", "Sound", "broken_lines", "end_of", "parsed", "sound", "uncommented", "within"]
+__all__ = [
+    "BLANK",
+    "Form",
+    "Lexed",
+    "Outline",
+    "Sound",
+    "broken_lines",
+    "end_of",
+    "parsed",
+    "sound",
+    "uncommented",
+    "within",
+]
 
 Sound = Callable[[bytes], bool | None]
 """Tells whether a text parses; None where the parser takes no more."""
@@ -44,6 +56,28 @@ _HERE: Final = re.compile(rb"<<[~-]?[\"'`]?([A-Za-z_]\w{0,80})")
 _COMMENT: Final = re.compile(rb"^[ \t]*#(?![{$@!])[^\n]*", re.MULTILINE)
 _GOES_ON: Final = frozenset(b",(\\&|+.=")
 """Signs at the end of a line after which a statement goes on, where lines end statements."""
+
+
+BLANK: Final = bytes(10 if code == 10 else 32 for code in range(256))
+"""For `bytes.translate`: every byte but the ends of lines becomes a blank."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lexed:
+    """A script as a lexer leaves it: two texts of one length, with the lines of the script."""
+
+    code: bytes
+    """The script without comments."""
+    masked: bytes
+    """The same with everything blanked that is no code: the inside of texts, patterns, what is only printed."""
+    tops: tuple[int, ...]
+    """Offsets at which brackets open and close whose outside is the top of the script, in turn."""
+    sure: bool
+    """Whether every text and comment has its end."""
+
+    def is_top(self, at: int) -> bool:
+        """Whether an offset is outside of all brackets, where code runs as the program starts."""
+        return bisect_right(self.tops, at) % 2 == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

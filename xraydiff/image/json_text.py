@@ -42,34 +42,14 @@ def parse_json(data: bytes, *, what: str, limits: Limits) -> object:
     if text.startswith("\ufeff"):
         raise _bad(what, "starts with a byte order mark")
     most = limits.json_free + limits.json_expansion * len(data)
-
-    def number(digits: str) -> int:
-        if len(digits) > _DIGITS:
-            raise _bad(what, f"a number of {len(digits)} characters")
-        return int(digits)
-
-    def fraction(digits: str) -> float:
-        value = float(digits) if len(digits) <= 2 * _DIGITS else math.inf
-        if not math.isfinite(value):
-            raise _bad(what, "a number that is too long or too large")
-        return value
-
-    def constant(word: str) -> NoReturn:
-        raise _bad(what, f"{word} is no JSON")
-
-    def pairs(items: list[tuple[str, object]]) -> dict[str, object]:
-        value = dict(items)
-        if len(value) != len(items):
-            seen: set[str] = set()
-            twice = next(key for key, _ in items if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-            raise _bad(what, f"the key {shown(twice)} stands twice in one object")
-        meter.keep(value)
-        return value
-
     try:
-        meter = Meter(text, depth=limits.json_depth, most=most)
+        strict = _Strict(what, Meter(text, depth=limits.json_depth, most=most))
         parsed: object = json.loads(
-            text, parse_int=number, parse_float=fraction, parse_constant=constant, object_pairs_hook=pairs
+            text,
+            parse_int=strict.number,
+            parse_float=strict.fraction,
+            parse_constant=strict.constant,
+            object_pairs_hook=strict.pairs,
         )
     except json.JSONDecodeError as error:
         raise _bad(what, f"{error.msg} in line {error.lineno}, column {error.colno}") from None
@@ -80,6 +60,37 @@ def parse_json(data: bytes, *, what: str, limits: Limits) -> object:
         message = f"{what} has {len(data)} bytes, and its values would take more than {most}"
         raise LimitExceeded(message, hint="limit json_expansion") from None
     return parsed
+
+
+class _Strict:
+    """What `json.loads` makes of numbers, words and objects of one text; each raises what `parse_json` raises."""
+
+    def __init__(self, what: str, meter: Meter) -> None:
+        self._what = what
+        self._meter = meter
+
+    def number(self, digits: str) -> int:
+        if len(digits) > _DIGITS:
+            raise _bad(self._what, f"a number of {len(digits)} characters")
+        return int(digits)
+
+    def fraction(self, digits: str) -> float:
+        value = float(digits) if len(digits) <= 2 * _DIGITS else math.inf
+        if not math.isfinite(value):
+            raise _bad(self._what, "a number that is too long or too large")
+        return value
+
+    def constant(self, word: str) -> NoReturn:
+        raise _bad(self._what, f"{word} is no JSON")
+
+    def pairs(self, items: list[tuple[str, object]]) -> dict[str, object]:
+        value = dict(items)
+        if len(value) != len(items):
+            seen: set[str] = set()
+            twice = next(key for key, _ in items if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+            raise _bad(self._what, f"the key {shown(twice)} stands twice in one object")
+        self._meter.keep(value)
+        return value
 
 
 def canonical_json(value: object) -> str:

@@ -7,10 +7,11 @@ right about `/` wherever the sign before it says what it is (ECMA-262, section 1
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Lexed", "lex"]
+from xraydiff.outline import BLANK, Lexed
+
+__all__ = ["lex"]
 
 _TOKEN: Final = re.compile(
     rb"\"(?>[^\"\\\n]|\\.)*+\"?|'(?>[^'\\\n]|\\.)*+'?|//[^\n]*+|/\*(?>[^*]|\*(?!/))*+(?:\*/)?|/|`|[(){}\[\]]", re.DOTALL
@@ -26,21 +27,6 @@ _KEYWORD: Final = re.compile(
     rb"(?<![\w$.])(?:return|typeof|case|in|of|do|else|void|delete|throw|new|instanceof|yield|await)[ \t\r\n]*\Z"
 )
 _CONDITION: Final = re.compile(rb"(?<![\w$.])(?:if|while|for|with)[ \t\r\n]*\Z")
-_BLANK: Final = bytes(10 if code == 10 else 32 for code in range(256))
-
-
-@dataclass(frozen=True, slots=True)
-class Lexed:
-    """Two texts of one length, with the lines of the script."""
-
-    code: bytes
-    """The script without comments."""
-    masked: bytes
-    """The same with everything inside of texts, templates and regular expressions blanked."""
-    tops: tuple[int, ...]
-    """Offsets at which brackets open and close whose outside is the top of the script, in turn."""
-    sure: bool
-    """Whether every text, template and comment has its end."""
 
 
 def lex(data: bytes) -> Lexed:
@@ -106,7 +92,7 @@ class _Lexer:
 
     def _hide(self, text: bytes, edge: int) -> None:
         inside = text[edge : len(text) - edge]
-        hidden = inside.translate(_BLANK) if b"\n" in inside else b" " * len(inside)
+        hidden = inside.translate(BLANK) if b"\n" in inside else b" " * len(inside)
         self._keep(text, text[:edge] + hidden + text[len(text) - edge :] if len(text) >= 2 * edge else text)
 
     def _regex(self, start: int) -> re.Match[bytes] | None:
@@ -145,7 +131,7 @@ class _Lexer:
             self._sure = self._sure and ended
             edge = 1 if ended else 0
         inside = text[: len(text) - edge]
-        self._keep(opening + text, opening + inside.translate(_BLANK) + text[len(text) - edge :])
+        self._keep(opening + text, opening + inside.translate(BLANK) + text[len(text) - edge :])
         return match.end()
 
     def _bracket(self, text: bytes, start: int, before: int) -> int:

@@ -7,13 +7,11 @@ Node has (`execSync`, `readFileSync`) are taken for that module's whatever they 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from xraydiff.limits import Limits
-from xraydiff.outline import Form, Outline, Sound
-from xraydiff.references.node.lexer import Lexed
+from xraydiff.outline import Form, Lexed, Outline, Sound
 
 __all__ = ["outline"]
 
@@ -90,7 +88,7 @@ class _Script:
     def __init__(self, lexed: Lexed, found: Outline, wanted: Callable[[int], bool]) -> None:
         self._code = lexed.code
         self._masked = lexed.masked
-        self._tops = lexed.tops
+        self._top = lexed.is_top
         self._found = found
         self._wanted = wanted
         self._asked: list[bytes] = []
@@ -121,9 +119,6 @@ class _Script:
             if match[0] not in paths and len(paths) < most and self._wanted(match.start()):
                 paths.add(match[0])
                 self._found.add(match.start(), match[0], top=False)
-
-    def _top(self, at: int) -> bool:
-        return bisect_right(self._tops, at) % 2 == 0
 
     def _add(self, at: int, text: bytes, *, top: bool) -> None:
         if self._wanted(at) and self._found.add_if_sound(at, text, top=top):

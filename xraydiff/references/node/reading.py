@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, Firing, NodeKind
-from xraydiff.outline import broken_lines, parsed, sound, uncommented, within
+from xraydiff.outline import Lexed, broken_lines, parsed, sound, uncommented, within
 from xraydiff.paths import ImagePath, basename, decoded, parent
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.node.calls import Calls, sight_modules
-from xraydiff.references.node.lexer import Lexed, lex
+from xraydiff.references.node.lexer import lex
 from xraydiff.references.node.outline import outline
 from xraydiff.references.node.resolve import Resolver, resolver
 from xraydiff.references.node.script import Script, gather

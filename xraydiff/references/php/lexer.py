@@ -7,10 +7,11 @@ each byte once (php.net/language.basic-syntax).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Lexed", "lex"]
+from xraydiff.outline import BLANK, Lexed
+
+__all__ = ["lex"]
 
 _OPEN: Final = re.compile(rb"<\?(?:php(?=\s|\Z)|=)", re.IGNORECASE)
 _TOKEN: Final = re.compile(
@@ -20,21 +21,6 @@ _TOKEN: Final = re.compile(
 )
 _AGAIN: Final = 16
 """Times the script that may be looked through in vain for ends of here-documents."""
-_BLANK: Final = bytes(10 if code == 10 else 32 for code in range(256))
-
-
-@dataclass(frozen=True, slots=True)
-class Lexed:
-    """Two texts of one length, with the lines of the script."""
-
-    code: bytes
-    """The script without comments."""
-    masked: bytes
-    """The same with texts and what is no code blanked."""
-    tops: tuple[int, ...]
-    """Offsets at which braces open and close whose outside is the top of the script, in turn."""
-    sure: bool
-    """Whether every text and comment has its end."""
 
 
 def lex(data: bytes) -> Lexed:
@@ -123,7 +109,7 @@ class _Lexer:
     def _keep(self, text: bytes, *, hidden: bool = False, edges: int = 0) -> None:
         if text:
             self._code.append(text)
-            inside = text[edges : len(text) - edges].translate(_BLANK) if hidden else b""
+            inside = text[edges : len(text) - edges].translate(BLANK) if hidden else b""
             covered = text[:edges] + inside + text[len(text) - edges :] if hidden and len(text) > edges else text
             self._masked.append(covered)
             self._length += len(text)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Callable
 from typing import Final
 
 from xraydiff.limits import Limits
-from xraydiff.outline import Form, Outline, Sound
-from xraydiff.references.php.lexer import Lexed
+from xraydiff.outline import Form, Lexed, Outline, Sound
 
 __all__ = ["outline"]
 
@@ -45,16 +43,12 @@ _MOST: Final = 20_000
 def outline(lexed: Lexed, limits: Limits, sound: Sound, wanted: Callable[[int], bool]) -> Outline:
     """The outline of a script; of the lines that are not `wanted` only what names stand for."""
     found = Outline(data=lexed.code, form=_FORM, limits=limits, sound=sound, code=lexed.masked)
-
-    def is_top(_data: bytes, at: int) -> bool:
-        return bisect_right(lexed.tops, at) % 2 == 0
-
     for count, match in enumerate(_NAMES.finditer(lexed.masked)):
         if count > _MOST:
             found.lost = "more names of classes than the limit for one script"
             break
-        _name(match, found, top=is_top(b"", match.start()), wanted=wanted(match.start()))
-    found.gather(is_top, wanted)
+        _name(match, found, top=lexed.is_top(match.start()), wanted=wanted(match.start()))
+    found.gather(lambda _data, at: lexed.is_top(at), wanted)
     found.bind()
     return found
 

@@ -8,12 +8,12 @@ from typing import Final
 
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, ImageConfig, NodeKind
-from xraydiff.outline import broken_lines, parsed, sound, within
+from xraydiff.outline import Lexed, broken_lines, parsed, sound, within
 from xraydiff.paths import ROOT, ImagePath, ancestors, basename, parent
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.php.calls import Calls
 from xraydiff.references.php.composer import autoload_of, is_map
-from xraydiff.references.php.lexer import Lexed, lex
+from xraydiff.references.php.lexer import lex
 from xraydiff.references.php.names import PROGRAM, TAGS
 from xraydiff.references.php.outline import outline
 from xraydiff.references.php.script import Script, gather
