@@ -128,8 +128,9 @@ def _interrupted(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _hear_no_more() -> None:
-    """A terminal tells all of its processes, and a parent passes on what it is told: the second must not stop cleaning
-    up. A parent kills a child that takes too long for it.
-    """  # noqa: D205  two sentences that belong together
+    """Ignore further signals while cleaning up; a parent kills a child that takes too long for it.
+
+    A terminal tells all of its processes, and a parent passes on what it is told, so one signal comes twice.
+    """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

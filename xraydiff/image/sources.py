@@ -188,9 +188,10 @@ def _open_tree(path: Path, wish: _Wish, opened: ExitStack) -> Image:
 
 
 def _refuse_image(content: Content, wish: _Wish) -> None:
-    """Raise `UsageError` where a tar of a file system is an image: compared as it lies there, its layers would be
-    files that hold no program, and nothing would be missed.
-    """  # noqa: D205  two sentences that belong together
+    """Raise `UsageError` where a tar of a file system is an image.
+
+    Compared as it lies there, its layers would be files that hold no program, and nothing would be missed.
+    """
     try:
         archive = Archive(content, limits=wish.limits)
     except ImageError:

@@ -22,9 +22,10 @@ _SONAME = re.compile(r"^(.+\.so)(?:\.[0-9.]+)?$")
 
 
 def judging(rules: Sequence[Rule], diff: ImageDiff) -> Sequence[Rule]:
-    """The rules that judge two images. Of two that are no pair only that is said: what else differs would be taken for
-    the work of a minifier.
-    """  # noqa: D205  two sentences that belong together
+    """The rules that judge two images.
+
+    Of two that are no pair only that is said: what else differs would be taken for the work of a minifier.
+    """
     return [rule for rule in rules if rule.id == _NOT_A_PAIR] if diff.not_a_pair else rules
 
 

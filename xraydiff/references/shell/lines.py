@@ -28,9 +28,7 @@ _STEPS: Final = 2_000
 
 
 def by_themselves(data: str, start: int, *, most: int) -> str | None:
-    """A script of the same lines with the commands of those that begin at or behind a place; None where they are more
-    than `most`.
-    """  # noqa: D205  one sentence
+    """A script of the same lines, with the commands of those from a place on; None where these are more than `most`."""
     first = data.rfind("\n", 0, start) + 1
     lines = data[first:].split("\n")
     if len(lines) > most:
