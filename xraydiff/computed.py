@@ -152,7 +152,7 @@ class Expander:
     """Look-ups of one script in a tree, counted: a script of a few lines can ask for every file of an image at once."""
 
     def __init__(self, tree: FileTree, *, steps: int, budget: Budget) -> None:
-        """`steps` bounds the look-ups of one script, with the names that patterns look through; `budget` is that of all."""
+        """`steps` bounds the look-ups of one script, names that patterns look through included; `budget` bounds all."""
         self._tree = tree
         self._steps = steps
         self._budget = budget

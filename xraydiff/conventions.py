@@ -7,12 +7,17 @@ from typing import Final
 
 from xraydiff.paths import is_below
 
-__all__ = ["ENGINE_FILES", "ENGINE_TREES", "OPENSSLDIR", "SHELLS", "engine_provides"]
+__all__ = ["ELF_MAGIC", "ENGINE_FILES", "ENGINE_TREES", "OPENSSLDIR", "SCRIPT_LINE", "SHELLS", "engine_provides"]
 
 ENGINE_TREES: Final = ("/dev", "/proc", "/sys")
 """Mounted into every Linux container (OCI runtime-spec, config-linux.md, "Default Filesystems")."""
 ENGINE_FILES: Final = frozenset({"/.dockerenv", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"})
 """Written by engines at the start of every container."""
+
+ELF_MAGIC: Final = b"\x7fELF"
+"""What every ELF file begins with (elf(5), EI_MAG)."""
+SCRIPT_LINE: Final = 256
+"""Bytes of a `#!` line that the kernel sees: BINPRM_BUF_SIZE of Linux 5.1 and later."""
 
 SHELLS: Final = frozenset("sh bash dash ash ksh ksh93 mksh lksh pdksh yash zsh rbash".split())
 """Base names of shells that read the language of sh(1); fish and csh have others."""

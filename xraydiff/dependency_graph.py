@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from xraydiff.conventions import ELF_MAGIC
 from xraydiff.escaping import escaped
 from xraydiff.facts import (
     Certainty,
@@ -329,9 +330,9 @@ def _add_programs(graph: Graph, tree: FileTree, config: ImageConfig, certainties
         if file.type is not FileType.FILE or not file.size:
             continue
         head = tree.read_at(path, 0, 4)
-        if head != b"\x7fELF" and head[:2] != b"#!":
+        if head != ELF_MAGIC and head[:2] != b"#!":
             continue
-        elf = head == b"\x7fELF"
+        elf = head == ELF_MAGIC
         graph.add_node(path, kind="elf" if elf else "script", size=file.size)
         node = Node(path=path)
         data = tree.content(path, limit=limits.elf) if file.size <= limits.elf else b""

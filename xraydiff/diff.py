@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from xraydiff.conventions import ELF_MAGIC
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import File, FileType, ImageConfig
 from xraydiff.image.config import canonical
@@ -277,7 +278,7 @@ def _is_program(tree: FileTree, path: ImagePath) -> bool:
     if not _has_content(tree.files[path]):
         return False
     start = tree.read_at(path, 0, 4)
-    return start == b"\x7fELF" or start[:2] == b"#!"
+    return start == ELF_MAGIC or start[:2] == b"#!"
 
 
 def _known_programs(original: FileTree, slim: FileTree, programs: list[ImagePath]) -> int:

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.elf_files import layers_of_archive, tree_of_directory
-from xraydiff.elf.format import MAGIC, ElfError
+from xraydiff.conventions import ELF_MAGIC
+from xraydiff.elf.format import ElfError
 from xraydiff.elf.loader import Closure, Dialect, Loader
 from xraydiff.facts import FileType
 from xraydiff.paths import ImagePath
@@ -113,7 +114,7 @@ def _compare(root: Path, env: Mapping[str, str] | None = None, *, hwcaps: tuple[
 
 def _elves(tree: Tree) -> Iterator[ImagePath]:
     for path, file in tree.files.items():
-        if file.type is FileType.FILE and tree.read_at(path, 0, 4) == MAGIC:
+        if file.type is FileType.FILE and tree.read_at(path, 0, 4) == ELF_MAGIC:
             yield path
 
 

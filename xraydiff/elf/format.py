@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from xraydiff.conventions import ELF_MAGIC
 from xraydiff.elf.layouts import LAYOUTS, SYMBOL_TAGS, Layout
 from xraydiff.elf.memory import PT_LOAD, Memory, Segment
 from xraydiff.elf.source import ElfError, ElfSource, NotLoadableError, Source, TreeSource
@@ -17,7 +18,6 @@ from xraydiff.limits import Limits
 from xraydiff.paths import decoded
 
 __all__ = [
-    "MAGIC",
     "Elf",
     "ElfError",
     "ElfSource",
@@ -27,7 +27,6 @@ __all__ = [
     "read_elf",
 ]
 
-MAGIC = b"\x7fELF"
 ET_EXEC, ET_DYN = 2, 3
 PT_DYNAMIC, PT_INTERP, PT_NOTE, PT_PHDR = 2, 3, 4, 6
 PF_X, PF_W, PF_R = 1, 2, 4
@@ -142,8 +141,8 @@ def _class_and_order(head: bytes, oddities: list[str]) -> tuple[int, bool]:
 
     Raises `NotLoadableError` where nobody could tell.
     """
-    if head[:4] != MAGIC or len(head) < 16:
-        raise NotLoadableError("not an ELF file" if head[:4] != MAGIC else "the header is cut off")
+    if head[:4] != ELF_MAGIC or len(head) < 16:
+        raise NotLoadableError("not an ELF file" if head[:4] != ELF_MAGIC else "the header is cut off")
     bits, little = {1: 32, 2: 64}.get(head[4]), {1: True, 2: False}.get(head[5])
     for seen in (True, False):
         machine = _word(head, 18, little=seen)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from xraydiff.conventions import SCRIPT_LINE
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, NodeKind
 from xraydiff.lookups import Exhausted, Lookups
 from xraydiff.paths import join
@@ -55,7 +56,7 @@ class AwkReader:
         """Whether awk runs this."""
         if subject.node.kind is NodeKind.SCRIPT or subject.node.language:
             return subject.node.language == _LANGUAGE
-        return subject.node.kind is NodeKind.FILE and _INTERPRETER.match(subject.data, 0, 256) is not None
+        return subject.node.kind is NodeKind.FILE and _INTERPRETER.match(subject.data, 0, SCRIPT_LINE) is not None
 
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """Edges in the order of the text, then gaps."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from xraydiff.conventions import ELF_MAGIC, SHELLS
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, ImageConfig, Node, NodeKind
 from xraydiff.limits import Limits
@@ -129,7 +130,7 @@ _NODE = _interpreter(
     commands="run",
 )
 _INTERPRETERS: Mapping[str, _Interpreter] = {
-    **dict.fromkeys(("sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "busybox-sh"), _SHELL),
+    **dict.fromkeys((*SHELLS, "busybox-sh"), _SHELL),
     **dict.fromkeys(("python", "pypy"), _PYTHON),
     **dict.fromkeys(("node", "nodejs", "bun", "deno"), _NODE),
     "ruby": _interpreter("ruby", inline="-e", valued="-r -I -C -E --encoding"),
@@ -290,7 +291,7 @@ class _Config:
         found = self._tree.resolve(path)
         if found.path is None or found.file is None or found.file.type is not FileType.FILE:
             return False
-        return self._tree.read_at(found.path, 0, 4).startswith((b"#!", b"\x7fELF"))
+        return self._tree.read_at(found.path, 0, 4).startswith((b"#!", ELF_MAGIC))
 
     def _is_command(self, word: str) -> bool:
         """Whether a word after a script names a program: entrypoint scripts end in `exec "$@"`."""

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from xraydiff.elf.format import MAGIC, Elf, ElfError, ElfSource, TreeSource, read_elf
+from xraydiff.conventions import ELF_MAGIC
+from xraydiff.elf.format import Elf, ElfError, ElfSource, TreeSource, read_elf
 from xraydiff.elf.loader import Closure, Found, LoadedObject, Loader
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node
@@ -53,7 +54,7 @@ class ElfReader:
 
     def accepts(self, subject: Subject) -> bool:
         """Whether the file begins like ELF."""
-        return subject.data.startswith(MAGIC)
+        return subject.data.startswith(ELF_MAGIC)
 
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """PT_INTERP, preloaded libraries and DT_NEEDED, in this order."""
@@ -89,7 +90,7 @@ def _edges(subject: Subject, context: Context, elf: Elf) -> Iterator[Edge | Gap]
         for found in _inherited(closure, state):
             yield from _need(subject, context, state, found)
     for path in closure.unread:
-        if context.original.read_at(path, 0, len(MAGIC)) != MAGIC:
+        if context.original.read_at(path, 0, len(ELF_MAGIC)) != ELF_MAGIC:
             # Its own reader would not know it for ELF: musl loads a library whatever its first bytes are.
             yield Gap(
                 node=subject.node, reason="malformed", detail=f"the loader maps {escaped(path)}, which is no ELF file"

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from xraydiff.conventions import ELF_MAGIC, SCRIPT_LINE
 from xraydiff.paths import ImagePath, basename
 from xraydiff.tree import FileTree
 
 __all__ = ["language_of"]
 
-_MAGIC: Final = b"\x7fELF"
 _CHUNK: Final = 4 << 20
 """Bytes of a program that are looked at in one go; the marks below are far shorter than what two chunks share."""
 _SHARED: Final = 128
@@ -68,8 +68,6 @@ _HARMLESS: Final = frozenset(
     "true false echo cat sleep nologin env yes test [ printf kill date hostname id whoami uname".split()
 )
 """Interpreters of a `#!` line that ask for nothing beyond the script itself."""
-_LINE: Final = 256
-"""BINPRM_BUF_SIZE: the kernel reads no more of a `#!` line."""
 
 
 def language_of(tree: FileTree, path: ImagePath, *, ran: bool) -> str:
@@ -83,10 +81,10 @@ def language_of(tree: FileTree, path: ImagePath, *, ran: bool) -> str:
         return source
     if not ran:
         return ""
-    head = tree.read_at(path, 0, _LINE)
+    head = tree.read_at(path, 0, SCRIPT_LINE)
     if head.startswith(b"#!"):
         return _of_script(head)
-    if not head.startswith(_MAGIC):
+    if not head.startswith(ELF_MAGIC):
         if not head:
             return ""
         return "a program of an unknown format" if b"\0" in head else "a program without a #! line"

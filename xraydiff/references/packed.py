@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from xraydiff.conventions import ELF_MAGIC
 from xraydiff.facts import Edge, NodeKind
 from xraydiff.paths import ImagePath
 from xraydiff.references import Context, Depth, Gap, Subject
@@ -42,7 +43,6 @@ _MEMBERS: Final = (
 """By the names in the central directory; the next record or an extra field follows each (APPNOTE.TXT 4.3.12)."""
 _JAVA: Final = re.compile(rb"[\w$-]\.(?:class|jar)(?=PK|UT|ux|\xfe\xca)")
 _SOURCES: Final = (".py", ".php", ".phar", ".pl", ".rb", ".js", ".cjs", ".mjs", ".sh")
-_ELF: Final = b"\x7fELF"
 _CLASS: Final = b"\xca\xfe\xba\xbe"
 _CACHED: Final = "/__pycache__/"
 
@@ -90,7 +90,7 @@ class PackedReader:
         node, file = subject.node, subject.file
         if node.kind is not NodeKind.FILE or file is None or _CACHED in subject.path:
             return False
-        if subject.data.startswith(_ELF) or subject.data[:4] == _CLASS:
+        if subject.data.startswith(ELF_MAGIC) or subject.data[:4] == _CLASS:
             return False
         runs = bool(node.language) or (subject.data.startswith(b"#!") and bool(file.mode & 0o111))
         if runs and packed(subject.data[:HEAD], subject.data[-_TAIL:]):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import islice, pairwise, takewhile
 from typing import Final
 
+from xraydiff.conventions import ELF_MAGIC
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, NodeKind
 from xraydiff.lookups import Exhausted, Lookups
 from xraydiff.paths import ImagePath, basename, decoded, join, parent
@@ -81,7 +82,6 @@ _BLOCK: Final = 64 << 10
 _ARGUMENTS: Final = 64
 """Words of a program of execline: those behind it are the next programs', each of which is looked at by itself."""
 _STEPS: Final = frozenset({"up", "down", "finish"})
-_ELF: Final = b"\x7fELF"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +260,7 @@ def _plain(value: str) -> str:
 
 def _is_crontab(subject: Subject) -> bool:
     """A crontab by its place or name; anything with a plain name whose first line of its own is a schedule."""
-    if subject.data.startswith((b"#!", _ELF)):
+    if subject.data.startswith((b"#!", ELF_MAGIC)):
         return False
     if _CRONTABS.search(subject.path):
         return True
@@ -385,7 +385,7 @@ def _is_file(path: ImagePath, context: Context) -> bool:
 def _language(path: ImagePath, context: Context) -> str:
     """Of a script by its ending, else JavaScript; none of what starts itself."""
     real = context.original.resolve(path).path
-    if real is not None and context.original.read_at(real, 0, 4).startswith((_ELF, b"#!")):
+    if real is not None and context.original.read_at(real, 0, 4).startswith((ELF_MAGIC, b"#!")):
         return ""
     return next((language for ending, language in _RUNNERS.items() if path.endswith(ending)), "node")
 

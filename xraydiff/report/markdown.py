@@ -140,13 +140,13 @@ def _gaps(problems: Sequence[Problem], limit: int) -> list[str]:
     gaps = [problem for problem in problems if problem.reader]
     if not gaps:
         return []
-    rows = ["| file | reader | reason | what to do |", "|---|---|---|---|"]
-    for gap in gaps[:limit]:
+    rows = []
+    for gap in gaps:
         place = f"{gap.image}: {gap.path or 'config'}"
         said = f"{code(gap.code)} {prose(gap.message)}"
         rows.append(f"| {code(place, _MESSAGE)} | {code(gap.reader, _MESSAGE)} | {said} | {prose(gap.hint)} |")
-    told = [f"### {counted(len(gaps), 'file')} not read whole", "\n".join(rows)]
-    return told if len(gaps) <= limit else [*told, f"and {len(gaps) - limit:,} more"]
+    heading = f"### {counted(len(gaps), 'file')} not read whole"
+    return [heading, *_table(("file", "reader", "reason", "what to do"), rows, limit)]
 
 
 def _findings(findings: Sequence[Finding], limit: int) -> list[str]:

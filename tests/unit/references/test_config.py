@@ -74,6 +74,16 @@ def test_a_program_by_path_and_by_name() -> None:
     assert _start("./app.jar") == _runs("/srv/app.jar")
 
 
+@pytest.mark.parametrize("shell", ["ksh93", "mksh", "yash", "rbash"])
+def test_a_rare_shell_s_string_is_an_inline_script_too(shell: str) -> None:
+    tree = make_tree({**FILES, f"/usr/bin/{shell}": ELF})
+    config = ImageConfig(entrypoint=(shell, "-c", "exec /entry.sh"))
+    subject = Subject(node=NODE, path=ROOT, file=None, tree=tree, data=b"", config=config)
+    found = ConfigReader().read(subject, Context(original=tree, config=config, env={}, path=(), cwd=ROOT))
+    scripts = [edge.target for edge in found if isinstance(edge, Edge) and edge.target.kind is NodeKind.SCRIPT]
+    assert [(script.language, script.text) for script in scripts] == [("shell", "exec /entry.sh")]
+
+
 def test_a_shell_string_is_an_inline_script() -> None:
     assert _start("/bin/sh", "-c", "exec nginx") == [*_runs("/bin/sh"), ("contains", "shell: exec nginx", "load")]
     for option in ("-ec", "-lc", "-euxc"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from xraydiff.conventions import ELF_MAGIC
 from xraydiff.elf.format import ElfError
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, NodeKind
@@ -37,7 +38,7 @@ class ElfCapabilitiesReader:
 
     def accepts(self, subject: Subject) -> bool:
         """Every ELF file."""
-        return subject.node.kind is NodeKind.FILE and subject.data.startswith(b"\x7fELF")
+        return subject.node.kind is NodeKind.FILE and subject.data.startswith(ELF_MAGIC)
 
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """The edges of every question that the file can ask, then what of the files that answer it was too large."""

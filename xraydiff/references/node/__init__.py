@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from xraydiff.conventions import ELF_MAGIC
 from xraydiff.facts import Edge, NodeKind
 from xraydiff.references import Context, Depth, Gap, Subject
 from xraydiff.start import health_command, start_command
@@ -40,7 +41,7 @@ class NodeReader:
             return any(_STARTS.search(word) for word in words)
         if node.kind is NodeKind.SCRIPT:
             return node.language == self.language or (node.language == "shell" and _has_manager(subject.data))
-        if node.kind is not NodeKind.FILE or subject.data.startswith(b"\x7fELF"):
+        if node.kind is not NodeKind.FILE or subject.data.startswith(ELF_MAGIC):
             return False
         if node.language == self.language or subject.path.endswith(_SUFFIXES):
             return not subject.path.endswith((".d.ts", ".d.mts", ".d.cts"))

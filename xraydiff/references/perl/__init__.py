@@ -9,14 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from xraydiff.conventions import ELF_MAGIC, SCRIPT_LINE
 from xraydiff.facts import Edge, FileType, NodeKind
 from xraydiff.references import Context, Depth, Gap, Subject
 
 __all__ = ["PerlReader"]
 
 _LANGUAGE = "perl"
-_BUFFER = 256
-"""BINPRM_BUF_SIZE: the kernel reads no more of a `#!` line."""
 _INTERPRETER = re.compile(rb"#![^\n]*?(?:/|[ \t])perl[0-9.]*(?=[\s]|\Z)")
 _SUFFIXES = (".pm", ".pl", ".psgi", ".cgi", ".al", ".ph")
 
@@ -31,13 +30,13 @@ class PerlReader:
     def accepts(self, subject: Subject) -> bool:
         """Whether perl reads this file."""
         node, file = subject.node, subject.file
-        if subject.data.startswith(b"\x7fELF"):
+        if subject.data.startswith(ELF_MAGIC):
             return False
         if node.kind is NodeKind.SCRIPT or node.language:
             return node.language == _LANGUAGE
         if node.kind is not NodeKind.FILE or (file is not None and file.type is not FileType.FILE):
             return False
-        interpreter = _INTERPRETER.match(subject.data[:_BUFFER])
+        interpreter = _INTERPRETER.match(subject.data[:SCRIPT_LINE])
         if subject.data.startswith(b"#!"):
             return interpreter is not None
         return subject.path.endswith(_SUFFIXES)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from xraydiff.conventions import ELF_MAGIC
 from xraydiff.lookups import Exhausted, Lookups
 from xraydiff.paths import ImagePath, decoded, image_path, join
 from xraydiff.references import Context
@@ -125,7 +126,7 @@ def _compiled_in(context: Context, lookups: Lookups) -> list[ImagePath]:
     libraries = (path for pattern in _LIBRARIES for path in lookups.glob(pattern))
     for path in dict.fromkeys([*named, *_PROGRAMS, *libraries]):
         data = lookups.content(path, context.limits.elf)
-        if not data.startswith(b"\x7fELF"):
+        if not data.startswith(ELF_MAGIC):
             continue
         names = (decoded(name) for name in dict.fromkeys(_COMPILED_IN.findall(data)))
         roots = [image_path(name) for name in names if ":" not in name and lookups.is_directory(name)]

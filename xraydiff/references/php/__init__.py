@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from xraydiff.conventions import ELF_MAGIC
 from xraydiff.facts import Edge, NodeKind
 from xraydiff.paths import basename
 from xraydiff.references import Context, Depth, Gap, Subject
@@ -31,7 +32,7 @@ class PhpReader:
             return node.language == self.language
         if node.kind is not NodeKind.FILE:
             return False
-        if data.startswith(b"\x7fELF"):
+        if data.startswith(ELF_MAGIC):
             return PROGRAM.search(subject.path) is not None
         if subject.path.endswith(".ini"):
             return SETTINGS.search(subject.path) is not None

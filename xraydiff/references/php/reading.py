@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from xraydiff.conventions import ELF_MAGIC
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, ImageConfig, NodeKind
 from xraydiff.outline import Lexed, broken_lines, parsed, sound, within
@@ -43,7 +44,7 @@ def read(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
 def _read(subject: Subject, context: Context, seen: Sightings) -> None:
     if subject.config is not None:
         _started(subject.config, context, seen)
-    elif subject.data.startswith(b"\x7fELF"):
+    elif subject.data.startswith(ELF_MAGIC):
         read_program(subject.data, subject.path, context, seen, detail=basename(subject.path))
     elif subject.path.endswith(".ini") and subject.node.kind is NodeKind.FILE:
         read_settings(subject.data, context, seen)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from xraydiff.conventions import ELF_MAGIC
 from xraydiff.facts import Edge, ImageConfig, NodeKind
 from xraydiff.references import Context, Depth, Gap, Subject
 from xraydiff.references.python.names import MODULE_VARIABLES, PROGRAMS, is_extension
@@ -39,7 +40,7 @@ class PythonReader:
             return node.language == self.language or (node.language == "shell" and _has_program(data))
         if node.kind is not NodeKind.FILE:
             return False
-        if data.startswith(b"\x7fELF"):
+        if data.startswith(ELF_MAGIC):
             return is_extension(subject)
         if node.language == self.language or subject.path.endswith((".py", ".pyw", ".wsgi")):
             return True

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
+from xraydiff.conventions import ELF_MAGIC
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, Firing, NodeKind
 from xraydiff.outline import uncommented
@@ -76,7 +77,7 @@ def _read(subject: Subject, context: Context, seen: Sightings) -> None:
             seen.gap("too-large", f"{len(data)} bytes")
         for command in shell_commands(text, firing, ""):
             launch(command, context, finder, seen)
-    elif data.startswith(b"\x7fELF"):
+    elif data.startswith(ELF_MAGIC):
         finder = _finder(context, interpreters(context).of(subject.path), ())
         for name in named_modules(data, subject.path, finder):
             chain, _ = finder.find(name)
@@ -91,7 +92,7 @@ def _is_text_of_commands(subject: Subject) -> bool:
     node, data = subject.node, subject.data
     if node.kind is NodeKind.SCRIPT:
         return node.language == "shell"
-    if node.language or data.startswith(b"\x7fELF") or subject.path.endswith(".py"):
+    if node.language or data.startswith(ELF_MAGIC) or subject.path.endswith(".py"):
         return False
     return _LISTS.search(subject.path) is not None or _SHELL.match(data, 0, 256) is not None
 

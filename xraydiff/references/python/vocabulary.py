@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from xraydiff.conventions import SHELLS
+
 ALWAYS_BUILT_IN: Final = frozenset(
     "_abc _ast _codecs _collections _functools _imp _io _locale _operator _signal _sre _stat _string _symtable"
     " _thread _tracemalloc _warnings _weakref atexit builtins errno faulthandler gc itertools marshal posix pwd sys"
@@ -78,8 +80,8 @@ VECTOR_CALLS: Final[Mapping[str, int]] = {
     "os.spawnvpe": 1,
 }
 """... and here its words follow as a list."""
-RUNS_OTHERS: Final = frozenset(
-    "sh bash dash ash ksh zsh env sudo su gosu su-exec nice ionice nohup setsid timeout stdbuf xargs find flock time"
+RUNS_OTHERS: Final = SHELLS | frozenset(
+    "env sudo su gosu su-exec nice ionice nohup setsid timeout stdbuf xargs find flock time"
     " chroot runuser setpriv tini dumb-init ssh-agent busybox watch parallel unshare xvfb-run".split()
 )
 """Programs that start others; what stands behind them is read as a shell would."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from xraydiff.conventions import ELF_MAGIC, SCRIPT_LINE
 from xraydiff.facts import Edge, FileType, NodeKind
 from xraydiff.paths import basename
 from xraydiff.references import Context, Depth, Gap, Subject
@@ -16,8 +17,6 @@ from xraydiff.references import Context, Depth, Gap, Subject
 __all__ = ["RubyReader"]
 
 _LANGUAGE = "ruby"
-_BUFFER = 256
-"""BINPRM_BUF_SIZE: the kernel reads no more of a `#!` line."""
 _INTERPRETER = re.compile(rb"#![^\n]*?(?:/|[ \t])ruby[0-9.]*(?=[\s]|\Z)")
 _SUFFIXES = (".rb", ".ru", ".rake", ".erb", ".thor", ".jbuilder")
 _CALLS = (b"\0rb_require\0", b"\0rb_f_require\0", b"\0rb_autoload_str\0", b"\0Init_openssl\0")
@@ -36,18 +35,18 @@ class RubyReader:
         """Whether Ruby reads this file."""
         node, file = subject.node, subject.file
         if node.kind is NodeKind.SCRIPT or node.language:
-            return node.language == _LANGUAGE and not subject.data.startswith(b"\x7fELF")
+            return node.language == _LANGUAGE and not subject.data.startswith(ELF_MAGIC)
         if node.kind is not NodeKind.FILE or (file is not None and file.type is not FileType.FILE):
             return False
-        if subject.data.startswith(b"\x7fELF"):
+        if subject.data.startswith(ELF_MAGIC):
             return subject.path.endswith(".so") and any(call in subject.data for call in _CALLS)
         if subject.path.endswith(_SUFFIXES) or basename(subject.path) in _NAMES:
             return True
-        return _INTERPRETER.match(subject.data[:_BUFFER]) is not None
+        return _INTERPRETER.match(subject.data[:SCRIPT_LINE]) is not None
 
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """Edges in the order of the file, then gaps."""
-        if subject.data.startswith(b"\x7fELF"):
+        if subject.data.startswith(ELF_MAGIC):
             from xraydiff.references.ruby.extension import read_extension
 
             return read_extension(subject, context)

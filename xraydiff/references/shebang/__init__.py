@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from xraydiff.conventions import SCRIPT_LINE
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, Firing, Node
 from xraydiff.paths import ImagePath, basename, decoded, escaped, join
@@ -15,8 +16,6 @@ from xraydiff.start import find_executable
 
 __all__ = ["ShebangReader", "parse"]
 
-BUFFER = 256
-"""BINPRM_BUF_SIZE of Linux 5.1 and later: the kernel sees no more of the file."""
 _LIBRARIES = ("/lib/python", "/site-packages/", "/dist-packages/", "/node_modules/", "/gems/", "/ruby/", "/perl")
 """Where modules lie that carry a `#!` line from their authors' tests and are imported, hardly ever started."""
 _SHELL = "/bin/sh"
@@ -34,10 +33,10 @@ def parse(data: bytes) -> tuple[str, str] | None:
     """
     if not data.startswith(b"#!"):
         return None
-    buffer = data[:BUFFER].ljust(BUFFER, b"\0")
+    buffer = data[:SCRIPT_LINE].ljust(SCRIPT_LINE, b"\0")
     end = buffer.partition(b"\0")[0].find(b"\n")
     if end < 0:
-        end = BUFFER - 1
+        end = SCRIPT_LINE - 1
         rest = buffer[2:].lstrip(_BLANK)
         if not rest or _END.search(rest) is None:
             return None
@@ -72,7 +71,7 @@ class ShebangReader:
 
 def _edges(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
     firing = Firing.DEFERRED if _is_module(subject.path) else Firing.LOAD
-    parsed = parse(subject.data[:BUFFER])
+    parsed = parse(subject.data[:SCRIPT_LINE])
     if parsed is None:
         yield from _by_a_shell(subject, context, firing)
         return

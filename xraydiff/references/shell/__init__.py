@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from xraydiff.conventions import SHELLS
+from xraydiff.conventions import ELF_MAGIC, SCRIPT_LINE, SHELLS
 from xraydiff.facts import Edge, FileType, NodeKind
 from xraydiff.references import Context, Depth, Gap, Subject
 from xraydiff.references.shell.script import read
@@ -18,8 +18,6 @@ from xraydiff.references.shell.vocabulary import SUFFIXES
 __all__ = ["ShellReader"]
 
 _LANGUAGE = "shell"
-_BUFFER = 256
-"""BINPRM_BUF_SIZE: the kernel reads no more of a `#!` line."""
 _WORD = re.compile(rb"[^\s/=]+(?=[\s]|\Z)")
 
 
@@ -34,12 +32,12 @@ class ShellReader:
         """Whether a shell reads this: an inline script, a file that some shell sources, or one that begins so."""
         node, file = subject.node, subject.file
         if node.kind is NodeKind.SCRIPT or node.language:
-            return node.language == _LANGUAGE and not subject.data.startswith(b"\x7fELF")
+            return node.language == _LANGUAGE and not subject.data.startswith(ELF_MAGIC)
         if node.kind is not NodeKind.FILE or (file is not None and file.type is not FileType.FILE):
             return False
         if subject.data.startswith(b"#!"):
-            return _is_shell(subject.data[2:_BUFFER])
-        return subject.path.endswith(SUFFIXES) and not subject.data.startswith(b"\x7fELF")
+            return _is_shell(subject.data[2:SCRIPT_LINE])
+        return subject.path.endswith(SUFFIXES) and not subject.data.startswith(ELF_MAGIC)
 
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """Edges in the order of the file, then gaps."""
