@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -11,6 +10,7 @@ from xraydiff.facts import Certainty, Edge, EdgeKind, FileType, Firing, Node, No
 from xraydiff.paths import ROOT, ImagePath, components, decoded, encoded, is_below, parent
 from xraydiff.references import Context, Depth, Gap, Subject
 from xraydiff.tree import FileTree
+from xraydiff.tree.glob import begun_with
 
 _BEFORE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./~$}-")
 """A slash after one of these goes on with a word: a URL, a relative name, a variable."""
@@ -128,7 +128,7 @@ class LiteralsReader:
         if real is None or f"{real}/{beginning}" in begun:
             return
         begun.add(f"{real}/{beginning}")
-        for name in _going_on(context.original.children(real), beginning):
+        for name in begun_with(context.original.children(real), beginning):
             path = ImagePath(f"{folder}/{name}")
             if not _is_directory(context, path):
                 yield _names(subject, Node(path=path), literal, line)
@@ -187,14 +187,6 @@ class _Lines:
         self._line += self._data.count(b"\n", self._offset, offset)
         self._offset = offset
         return self._line
-
-
-def _going_on(names: Sequence[str], beginning: str) -> Iterator[str]:
-    """Of sorted names those that begin so."""
-    for at in range(bisect_left(names, beginning), len(names)):
-        if not names[at].startswith(beginning):
-            return
-        yield names[at]
 
 
 def _first(literal: str) -> str:

@@ -135,7 +135,7 @@ def _names(tree: FileTree, real: ImagePath, part: str, spend: _Spend) -> Iterato
             yield part
         return
     pieces = re.split(r"[*?]", part.partition("[")[0])
-    names = _beginning(tree.children(real), pieces[0])
+    names = begun_with(tree.children(real), pieces[0])
     spend(1 + len(names) // _GLANCES)
     longest = max(pieces, key=len)
     candidates = [name for name in names if longest in name and _visible(name, part)]
@@ -146,7 +146,7 @@ def _names(tree: FileTree, real: ImagePath, part: str, spend: _Spend) -> Iterato
             yield name
 
 
-def _beginning(names: Sequence[str], begun: str) -> Sequence[str]:
+def begun_with(names: Sequence[str], begun: str) -> Sequence[str]:
     """Of sorted names those that begin so."""
     if not begun:
         return names

@@ -68,7 +68,7 @@ def test_an_interpreter_by_its_name(path: str, said: str) -> None:
         (b"#!/bin/cat\n", ""),
         (b"#!\n", ""),
         (b"just text\n", "a program without a #! line"),
-        (b"\0\1", ""),
+        (b"\0\1", "a program of an unknown format"),
         (b"", ""),
     ],
 )
