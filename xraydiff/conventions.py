@@ -7,7 +7,16 @@ from typing import Final
 
 from xraydiff.paths import is_below
 
-__all__ = ["ELF_MAGIC", "ENGINE_FILES", "ENGINE_TREES", "OPENSSLDIR", "SCRIPT_LINE", "SHELLS", "engine_provides"]
+__all__ = [
+    "ELF_MAGIC",
+    "ENGINE_FILES",
+    "ENGINE_TREES",
+    "OPENSSLDIR",
+    "SCRIPT_LINE",
+    "SHELLS",
+    "SHELL_SCRIPT",
+    "engine_provides",
+]
 
 ENGINE_TREES: Final = ("/dev", "/proc", "/sys")
 """Mounted into every Linux container (OCI runtime-spec, config-linux.md, "Default Filesystems")."""
@@ -21,6 +30,8 @@ SCRIPT_LINE: Final = 256
 
 SHELLS: Final = frozenset("sh bash dash ash ksh ksh93 mksh lksh pdksh yash zsh rbash".split())
 """Base names of shells that read the language of sh(1); fish and csh have others."""
+SHELL_SCRIPT: Final = re.compile(rb"#![^\n]{0,250}\b(?:" + "|".join(sorted(SHELLS)).encode() + rb")\b")
+"""The first line of a script that such a shell runs, through `env` or as an applet of busybox too."""
 
 OPENSSLDIR: Final = re.compile(rb'OPENSSLDIR: "([^"\0]{1,1024})"')
 """Where OpenSSL looks for openssl.cnf, certs and cert.pem, as it is compiled into libcrypto (OpenSSL_version(3))."""

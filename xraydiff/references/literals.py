@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from xraydiff.conventions import SHELL_SCRIPT
 from xraydiff.facts import Certainty, Edge, EdgeKind, FileType, Firing, Node, NodeKind
 from xraydiff.paths import ROOT, ImagePath, components, decoded, encoded, is_below, parent
 from xraydiff.references import Context, Depth, Gap, Subject
@@ -37,7 +38,6 @@ _LIST_TREES = (
     *("/usr/share/doc", "/usr/share/man", "/usr/share/info", "/usr/share/locale", "/usr/share/zoneinfo"),
 )
 _PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"\x89PNG", b"GIF8", b"\xff\xd8\xff")
-_SCRIPT = re.compile(rb"#![^\n]*\b(?:sh|bash|dash|ash|ksh|zsh)\b")
 _PROSE = re.compile(
     r"\.(?:md|rst|html?|css|svg|txt|pem|crt|key|pyc|pyo|map|po|mo|gmo|h|hpp|pod)$|/(?:RECORD|METADATA|SOURCES\.txt)$"
 )
@@ -71,7 +71,7 @@ class LiteralsReader:
         path, data = subject.path, subject.data
         if path in _LISTS or any(is_below(path, tree) for tree in _LIST_TREES) or _PROSE.search(path):
             return False
-        return not data.startswith(_PACKED) and not _SCRIPT.match(data, 0, 128)
+        return not data.startswith(_PACKED) and not SHELL_SCRIPT.match(data, 0, 128)
 
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """An edge for each distinct literal that the original resolves, in the order of the file.

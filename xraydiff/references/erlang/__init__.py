@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from xraydiff.conventions import SHELL_SCRIPT
 from xraydiff.facts import Edge, NodeKind
 from xraydiff.references import Context, Depth, Gap, Subject
 from xraydiff.references.erlang.names import ESCRIPT, is_beam
@@ -17,7 +18,6 @@ from xraydiff.start import health_command, start_command
 __all__ = ["ErlangReader"]
 
 _LANGUAGE = "erlang"
-_SHELL = re.compile(rb"#![^\n]{0,250}\b(?:sh|bash|dash|ash|ksh|zsh)\b")
 _TELLS = re.compile(rb"\berl\b|erlexec|beam\.smp|escript")
 _STARTS = re.compile(r"erl|beam")
 
@@ -46,7 +46,7 @@ class ErlangReader:
         if data.startswith(b"\x83"):
             return subject.path.endswith(".boot")
         if data.startswith(b"#!"):
-            shell = _SHELL.match(data) is not None and _TELLS.search(data) is not None
+            shell = SHELL_SCRIPT.match(data) is not None and _TELLS.search(data) is not None
             return shell or ESCRIPT.match(data) is not None
         return False
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from xraydiff.conventions import SCRIPT_LINE
+from xraydiff.conventions import SCRIPT_LINE, SHELL_SCRIPT
 from xraydiff.facts import Edge, NodeKind
 from xraydiff.references import Context, Depth, Gap, Subject
 from xraydiff.references.java.names import LANGUAGE, SERVICES, is_archive, is_class
@@ -17,7 +17,6 @@ from xraydiff.start import environment, health_command, start_command
 
 __all__ = ["JavaReader"]
 
-_SHELL = re.compile(rb"#![^\n]*\b(?:sh|bash|dash|ash|ksh|zsh)\b")
 _STARTS = re.compile(r"java|jdk|jre|jar|-cp|-classpath|--class-path", re.IGNORECASE)
 """In the words of a config that starts Java, or in the names of variables with its options."""
 
@@ -44,7 +43,7 @@ class JavaReader:
         if is_class(data) or (data.startswith(b"PK\3\4") and is_archive(subject)):
             return True
         if data.startswith(b"#!"):
-            return b"java" in data and (_SHELL.match(data, 0, SCRIPT_LINE) is not None or is_archive(subject))
+            return b"java" in data and (SHELL_SCRIPT.match(data, 0, SCRIPT_LINE) is not None or is_archive(subject))
         return SERVICES in subject.path
 
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:

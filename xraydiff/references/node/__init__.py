@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from xraydiff.conventions import ELF_MAGIC
+from xraydiff.conventions import ELF_MAGIC, SHELL_SCRIPT
 from xraydiff.facts import Edge, NodeKind
 from xraydiff.references import Context, Depth, Gap, Subject
 from xraydiff.start import health_command, start_command
@@ -21,7 +21,6 @@ _SUFFIXES = (".js", ".cjs", ".mjs", ".jsx", ".ts", ".cts", ".mts", "/package.jso
 _STARTS = re.compile(r"node|npm|npx|yarn|bun|tsx")
 """In the words of a config that starts Node or a package manager."""
 _NODE = re.compile(rb"#![^\n]*\b(?:node|nodejs|bun|ts-node|tsx)\b")
-_SHELL = re.compile(rb"#![^\n]*\b(?:sh|bash|dash|ash)\b")
 
 
 class NodeReader:
@@ -47,7 +46,7 @@ class NodeReader:
             return not subject.path.endswith((".d.ts", ".d.mts", ".d.cts"))
         if subject.data.startswith(b"#!"):
             return _NODE.match(subject.data, 0, 256) is not None or (
-                _SHELL.match(subject.data, 0, 256) is not None and _has_manager(subject.data)
+                SHELL_SCRIPT.match(subject.data, 0, 256) is not None and _has_manager(subject.data)
             )
         return False
 

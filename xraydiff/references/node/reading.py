@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from xraydiff.conventions import SHELL_SCRIPT
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, Firing, NodeKind
 from xraydiff.outline import Lexed, broken_lines, parsed, sound, uncommented, within
@@ -27,7 +28,6 @@ _WORTH = (b"require", b"import", b"export ", b"__dirname", b"render(", b"process
 """A script without any of these asks for nothing that a parser would show."""
 _SPECIFIERS = 10_000
 """Different plain imports of one bundle; the largest have some hundreds."""
-_SHELL = re.compile(rb"#![^\n]*\b(?:sh|bash|dash|ash)\b")
 _PLAIN = re.compile(
     rb"""(?<![\w$.])(?:require\s{0,9}\(\s{0,9}|import\s{0,9}\(\s{0,9}|import\s{0,9}|from\s{0,9})"""
     rb"""(?:"([^"\\\n]{1,255})"|'([^'\\\n]{1,255})'|`([^`$\\\n]{1,255})`)"""
@@ -49,7 +49,7 @@ def _read(subject: Subject, context: Context, seen: Sightings) -> None:
     if subject.config is not None:
         for command in commands_of(subject.config):
             launch(command, context, modules, seen)
-    elif node.language == "shell" or (node.kind is NodeKind.FILE and _SHELL.match(subject.data, 0, 256)):
+    elif node.language == "shell" or (node.kind is NodeKind.FILE and SHELL_SCRIPT.match(subject.data, 0, 256)):
         # What a config holds is run; of a script nobody knows which lines are.
         firing = Firing.GUARDED if node.path.startswith("/") else Firing.LOAD
         text = decoded(uncommented(subject.data[: context.limits.script_scan]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from xraydiff.conventions import ELF_MAGIC
+from xraydiff.conventions import ELF_MAGIC, SHELL_SCRIPT
 from xraydiff.facts import Edge, ImageConfig, NodeKind
 from xraydiff.references import Context, Depth, Gap, Subject
 from xraydiff.references.python.names import MODULE_VARIABLES, PROGRAMS, is_extension
@@ -18,7 +18,6 @@ from xraydiff.start import environment, health_command, start_command
 __all__ = ["PythonReader"]
 
 _LINE = re.compile(rb"#![^\n]*\b(?:python|pypy)[\d.]*")
-_SHELL = re.compile(rb"#![^\n]*\b(?:sh|bash|dash|ash)\b")
 _LISTS = re.compile(
     r"(?:/Procfile|/supervisord?\.conf|/supervisor/(?:conf\.d/)?[^/]+\.(?:conf|ini)|/uwsgi[^/]*\.ini)\Z"
 )
@@ -47,7 +46,7 @@ class PythonReader:
         if data.startswith(b"#!"):
             if _LINE.match(data, 0, 256):
                 return True
-            return _SHELL.match(data, 0, 256) is not None and _has_program(data)
+            return SHELL_SCRIPT.match(data, 0, 256) is not None and _has_program(data)
         return _LISTS.search(subject.path) is not None and _has_program(data)
 
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:

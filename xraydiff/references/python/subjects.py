@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
-from xraydiff.conventions import ELF_MAGIC
+from xraydiff.conventions import ELF_MAGIC, SHELL_SCRIPT
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, Firing, NodeKind
 from xraydiff.outline import uncommented
@@ -38,7 +38,6 @@ from xraydiff.sightings import Sightings
 
 __all__ = ["read"]
 
-_SHELL = re.compile(rb"#![^\n]*\b(?:sh|bash|dash|ash)\b")
 _LISTS = re.compile(
     r"(?:/Procfile|/supervisord?\.conf|/supervisor/(?:conf\.d/)?[^/]+\.(?:conf|ini)|/uwsgi[^/]*\.ini)\Z"
 )
@@ -94,7 +93,7 @@ def _is_text_of_commands(subject: Subject) -> bool:
         return node.language == "shell"
     if node.language or data.startswith(ELF_MAGIC) or subject.path.endswith(".py"):
         return False
-    return _LISTS.search(subject.path) is not None or _SHELL.match(data, 0, 256) is not None
+    return _LISTS.search(subject.path) is not None or SHELL_SCRIPT.match(data, 0, 256) is not None
 
 
 def _finder(context: Context, interpreter: Interpreter | None, front: tuple[ImagePath, ...]) -> Finder:
