@@ -21,6 +21,7 @@ PROGRAM = elf(interpreter="/lib/ld.so", executable=True)
 GO = elf(data=["* Go buildinf:"], executable=True).replace(b"* Go", b"\xff Go")
 RUST = elf(data=["/rustc/" + "0123456789" * 4 + "/library/core/src/panicking.rs"], executable=True)
 
+BUNDLE = b"!function(e){" + b'e.push(function(t,n,r){"use strict";var i=r(12);t.exports=i("x")});' * 80_000 + b"}([]);"
 ARCHIVE = jar({"__main__.py": b"import shop"})
 
 Files = Mapping[str, bytes]
@@ -118,6 +119,10 @@ MERELY_THERE: Mapping[str, tuple[Files, tuple[str, ...]]] = {
             "/app/main": PROGRAM,
         },
         ("/app/run",),
+    ),
+    "a bundle of five megabytes": (
+        {"/usr/bin/node": PROGRAM, "/app/main.js": BUNDLE},
+        ("/usr/bin/node", "/app/main.js"),
     ),
     "a #! line of a library": (
         {"/bin/false": PROGRAM, "/app/main": PROGRAM, "/app/lib.txt": b"#!/bin/false\n"},
