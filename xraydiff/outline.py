@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -256,22 +256,31 @@ def sound(language: str, limits: Limits, memo: dict[str, object]) -> Sound:
     return check
 
 
-def broken_lines(root: Syntax, *, most: int = 1_000) -> Iterator[tuple[int, int]]:
-    """First and last line (from 0) of what a parser did not understand, the outermost of such parts."""
-    cursor, count = root.walk(), 0
+def broken_lines(root: Syntax, *, most: int = 1_000) -> tuple[int, int]:
+    """First and last line (from 0) between which a parser may have misread a program: from the first error to the last.
+
+    Between two errors it may take code for a text without a word: a quote that it does not know opens one that is none.
+    """
+    first, last, count = root.end_point[0], 0, 0
+    cursor = root.walk()
     while count < most:
         node = cursor.node
         if node is None:
             break
-        if node.type == "ERROR" or node.is_missing:
+        if node.type == "ERROR" or node.is_missing or _ends_within_a_line(node):
             count += 1
-            yield node.start_point[0], node.end_point[0]
+            first, last = min(first, node.start_point[0]), max(last, node.end_point[0])
         elif node.has_error and cursor.goto_first_child():
             continue
         while not cursor.goto_next_sibling():
             if not cursor.goto_parent():
-                return
-    yield 0, root.end_point[0]
+                return first, last
+    return 0, root.end_point[0]
+
+
+def _ends_within_a_line(node: Syntax) -> bool:
+    """Whether a parser of Ruby took an `__END__` within a line, which is none, for the end of the program."""
+    return node.type == "uninterpreted" and node.start_point[1] > 0
 
 
 def parsed(found: Outline, language: str, memo: dict[str, object]) -> tuple[bytes, Tree] | None:

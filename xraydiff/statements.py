@@ -74,7 +74,7 @@ class Statements(ABC):
             return self._outlined((), refused or (tree.detail if tree is not None else ""))
         self._walk(tree.root_node, Firing.LOAD)
         if self._too_deep or tree.root_node.has_error:
-            self._outlined(() if self._too_deep else tuple(broken_lines(tree.root_node)), "")
+            self._outlined(() if self._too_deep else (broken_lines(tree.root_node),), "")
         return True
 
     def _outlined(self, broken: Sequence[tuple[int, int]], refused: str) -> bool:

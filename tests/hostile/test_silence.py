@@ -71,6 +71,29 @@ def test_a_program_that_asks_for_nothing_is_told_from_one_that_does(monkeypatch:
         silent("shell", b"2")
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"my $x = <<'EEE';\n=begin x\nEEE\n",
+        b"{ my $x = <<'EEE'; }\n=head1 x\nEEE\n",
+        b"my $x = <<\"A\" . <<'B';\n__END__\nA\n=pod\nB\n",
+        b"my $x = <<~A;\n  __DATA__\n  A\nmy $y = 1 << 2;\n",
+    ],
+)
+def test_documentation_within_a_text_of_perl(before: bytes) -> None:
+    perl = LANGUAGES["perl"]
+    assert any(judged(perl, perl.heads[0] + before + perl.ask)[:2])
+    assert judged(perl, perl.heads[0] + b"__END__\n" + perl.ask)[2]
+    assert judged(perl, perl.heads[0] + b"=pod\n\n" + perl.ask + b"=cut\n")[2]
+
+
+@pytest.mark.parametrize("word", [b"__END__", b"=begin", b"''"])
+def test_a_quote_that_the_parser_of_ruby_does_not_know(word: bytes) -> None:
+    ruby = LANGUAGES["ruby"]
+    program = ruby.heads[0] + b"x = %q\x01=begin /*x " + word + b" }} ' \x01\n" + ruby.ask + b"y = '\n'\n"
+    assert any(judged(ruby, program)[:2])
+
+
 def test_a_function_that_replaces_itself() -> None:
     shell = LANGUAGES["shell"]
     assert any(judged(shell, b"f() {\nf() {\n" + shell.ask + b"}\nf\n}\nf\n")[:2])

@@ -116,7 +116,7 @@ class _Script:
         script = gather(tree, data, levels=limits.script_depth)
         self._call(data, script)
         if script.too_deep or tree.root_node.has_error:
-            broken = () if script.too_deep else tuple(broken_lines(tree.root_node))
+            broken = () if script.too_deep else (broken_lines(tree.root_node),)
             self._outlined(lexed or lex(data), broken, typed=typed)
 
     def _call(self, data: bytes, script: Script) -> None:

@@ -31,25 +31,45 @@ _SECOND: Final = re.compile(rb"[)\]}>][ \t\n]*([(\[{<])")
 """Where the second half of `s{...}{...}` begins; in other code such brackets have their partners."""
 _HERE: Final = re.compile(rb"<<~?(?:[ \t]*(?:\"([^\"\n]*)\"|'([^'\n]*)')|\\?([A-Za-z_]\w*))")
 _HASHED: Final = re.compile(rb"(?<![\w$@%&])(?:q[qwrx]?|m|s|tr|y)#")
-_END: Final = re.compile(rb"^__(?:END|DATA)__[ \t\r]*$", re.MULTILINE)
-_POD: Final = re.compile(rb"^=(?:(cut\b)|[a-zA-Z])[^\n]*$", re.MULTILINE)
+_END: Final = re.compile(rb"__(?:END|DATA)__[ \t\r]*\Z")
+_POD: Final = re.compile(rb"=[a-zA-Z]")
+_POD_END: Final = re.compile(rb"=cut\b")
 
 
 def code_of(data: bytes) -> bytes:
-    """The program without its documentation (perlpod) and what follows `__END__`, its lines where they were."""
-    end = _END.search(data)
-    data = data[: end.start()] if end else data
-    parts: list[bytes] = []
-    at, inside = 0, False
-    for match in _POD.finditer(data):
-        if not inside and match[1] is None:
-            parts.append(data[at : match.start()])
-            at, inside = match.start(), True
-        elif inside and match[1] is not None:
-            parts.append(b"\n" * data.count(b"\n", at, match.end()))
-            at, inside = match.end(), False
-    parts.append(b"" if inside else data[at:])
-    return b"".join(parts)
+    """The program without its documentation (perlpod) and what follows `__END__`, its lines where they were.
+
+    In a here-document both are text.
+    """
+    lines = data.split(b"\n")
+    last = {line.strip(): number for number, line in enumerate(lines)}
+    kept: list[bytes] = []
+    waiting: list[bytes] = []
+    inside = False
+    for number, line in enumerate(lines):
+        if inside:
+            kept.append(b"")
+            inside = _POD_END.match(line) is None
+        elif waiting:
+            kept.append(line)
+            if line.strip() == waiting[0]:
+                del waiting[0]
+        elif _END.match(line):
+            break
+        elif _POD.match(line):
+            kept.append(b"")
+            inside = _POD_END.match(line) is None
+        else:
+            kept.append(line)
+            waiting = [word for word in _documents(line) if last.get(word, -1) > number]
+    return b"\n".join(kept)
+
+
+def _documents(line: bytes) -> list[bytes]:
+    """The words that end the here-documents which a line begins, in their order."""
+    if b"<<" not in line or line.lstrip().startswith(b"#"):
+        return []
+    return [next((one for one in match.groups() if one is not None), b"").strip() for match in _HERE.finditer(line)]
 
 
 def refusal(data: bytes, limits: Limits) -> str:
@@ -68,12 +88,7 @@ def _open_document(data: bytes) -> bool:
     """Whether a here-document has no end: the grammar's scanner looks for it at the end of the text for ever."""
     lines = data.split(b"\n")
     last = {line.strip(): number for number, line in enumerate(lines)}
-    for number, line in enumerate(lines):
-        for match in () if line.lstrip().startswith(b"#") else _HERE.finditer(line):
-            word = next((one for one in match.groups() if one is not None), b"")
-            if last.get(word.strip(), -1) <= number:
-                return True
-    return False
+    return any(last.get(word, -1) <= number for number, line in enumerate(lines) for word in _documents(line))
 
 
 def _endless(data: bytes) -> int:

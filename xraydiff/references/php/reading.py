@@ -115,7 +115,7 @@ class _Script:
         script = gather(tree, data, levels=limits.script_depth)
         self._note(data, script)
         if script.too_deep or tree.root_node.has_error:
-            self._outlined(lexed or lex(data), () if script.too_deep else tuple(broken_lines(tree.root_node)))
+            self._outlined(lexed or lex(data), () if script.too_deep else (broken_lines(tree.root_node),))
 
     def _outlined(self, lexed: Lexed, broken: Sequence[tuple[int, int]], refused: str = "") -> None:
         """What the grammar did not show: of the whole script, or of the lines that are `broken`."""
