@@ -256,31 +256,26 @@ def sound(language: str, limits: Limits, memo: dict[str, object]) -> Sound:
     return check
 
 
-def broken_lines(root: Syntax, *, most: int = 1_000) -> tuple[int, int]:
-    """First and last line (from 0) between which a parser may have misread a program: from the first error to the last.
+def broken_lines(root: Syntax, *, most: int = 1_000_000) -> tuple[int, int]:
+    """First and last line (from 0) of what a parser may have misread: from its first error to the end of the program.
 
-    Between two errors it may take code for a text without a word: a quote that it does not know opens one that is none.
+    Behind an error it may take code for a text without a further word: a quote that it does not know opens one that is
+    none. What stands behind `__END__` in a line of its own is data all the same.
     """
-    first, last, count = root.end_point[0], 0, 0
+    first, last = root.end_point[0], root.end_point[0]
+    if root.children and (end := root.children[-1]).type == "uninterpreted" and end.start_point[1] == len("__END__"):
+        last = end.start_point[0]
     cursor = root.walk()
-    while count < most:
+    for _ in range(most):
         node = cursor.node
-        if node is None:
-            break
-        if node.type == "ERROR" or node.is_missing or _ends_within_a_line(node):
-            count += 1
-            first, last = min(first, node.start_point[0]), max(last, node.end_point[0])
-        elif node.has_error and cursor.goto_first_child():
+        if node is None or node.type == "ERROR" or node.is_missing:
+            return min(first, node.start_point[0] if node is not None else 0), last
+        if node.has_error and cursor.goto_first_child():
             continue
         while not cursor.goto_next_sibling():
             if not cursor.goto_parent():
                 return first, last
-    return 0, root.end_point[0]
-
-
-def _ends_within_a_line(node: Syntax) -> bool:
-    """Whether a parser of Ruby took an `__END__` within a line, which is none, for the end of the program."""
-    return node.type == "uninterpreted" and node.start_point[1] > 0
+    return 0, last
 
 
 def parsed(found: Outline, language: str, memo: dict[str, object]) -> tuple[bytes, Tree] | None:

@@ -87,7 +87,7 @@ def test_documentation_within_a_text_of_perl(before: bytes) -> None:
     assert judged(perl, perl.heads[0] + b"=pod\n\n" + perl.ask + b"=cut\n")[2]
 
 
-@pytest.mark.parametrize("word", [b"__END__", b"=begin", b"''"])
+@pytest.mark.parametrize("word", [b"__END__", b"=begin", b"''", b"[[ <<EOF"])
 def test_a_quote_that_the_parser_of_ruby_does_not_know(word: bytes) -> None:
     ruby = LANGUAGES["ruby"]
     program = ruby.heads[0] + b"x = %q\x01=begin /*x " + word + b" }} ' \x01\n" + ruby.ask + b"y = '\n'\n"

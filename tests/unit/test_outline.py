@@ -91,8 +91,11 @@ def test_a_program_and_its_tree() -> None:
 def test_lines_that_did_not_parse() -> None:
     tree = parse(b"a = 1\nb = ) 2\nc = 3\n", "ruby", limits=Limits(), memo={})
     assert not isinstance(tree, Refused)
-    assert broken_lines(tree.root_node) == (1, 1)
+    assert broken_lines(tree.root_node) == (1, 3)
     assert broken_lines(tree.root_node, most=0) == (0, 3)
+    data = parse(b"a = 1\nb = ) 2\n__END__\nc = )\n", "ruby", limits=Limits(), memo={})
+    assert not isinstance(data, Refused)
+    assert broken_lines(data.root_node) == (1, 2)
 
 
 def test_comments_leave_their_lines() -> None:
