@@ -22,14 +22,15 @@ _SHARED: Final = 128
 _TAIL: Final = 66 << 10
 """Bytes at the end of a program where an appended archive has its directory (APPNOTE.TXT 4.3.16: 64 KiB at most)."""
 
+_RUST: Final = "Rust"
 _MARKS: Final = (
     ("Go", re.compile(rb"\xff Go buildinf:|Go build ID: \"")),
-    # SHA-256 of ".net core bundle", by which a host finds the archive that it carries (dotnet/runtime, bundle_marker).
+    # By what a host of .NET finds the archive that it may carry (dotnet/runtime, bundle_marker).
     (".NET", re.compile(re.escape(bytes.fromhex("8b1202b96a612038727b930214d7a03213f5b9e6efae3318ee3b2dce24b36aae")))),
     ("GraalVM native image", re.compile(rb"com\.oracle\.svm\.core")),
     # The fuse of Node.js for single executable applications; 1 where a program was put in.
     ("JavaScript in a program of its own", re.compile(rb"NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2:1")),
-    ("Rust", re.compile(rb"/rustc/[0-9a-f]{40}/|RUST_BACKTRACE")),
+    (_RUST, re.compile(rb"/rustc/[0-9a-f]{40}/|RUST_BACKTRACE")),
 )
 _ENDS: Final = (
     ("Python packed into a program", re.compile(rb"MEI\014\013\012\013\016")),
@@ -61,7 +62,7 @@ _SOURCES: Final = {
     ".csx": ".NET", ".fsx": ".NET", ".ps1": "PowerShell", ".scm": "Scheme or Lisp", ".wasm": "WebAssembly",
 }  # fmt: skip
 _READ: Final = re.compile(r"(?:python|pypy|node|nodejs|ruby|php|php-fpm|php-cgi|perl|java|beam|beam\.smp|erl)[0-9._-]*")
-"""Programs whose scripts have readers: what is compiled into them is the runtime's own, Rust within node included."""
+"""Programs whose scripts have readers: Rust within them is the runtime's own. A Go program may be called `node` too."""
 _WRAPPERS: Final = frozenset("gosu su-exec tini tini-static dumb-init docker-init catatonit pid1".split())
 """Starters that ask for nothing but the command in their own arguments, which is followed, in whatever language."""
 _HARMLESS: Final = frozenset(
@@ -88,9 +89,10 @@ def language_of(tree: FileTree, path: ImagePath, *, ran: bool) -> str:
         if not head:
             return ""
         return "a program of an unknown format" if b"\0" in head else "a program without a #! line"
-    if name in _WRAPPERS or _READ.fullmatch(name):
+    if name in _WRAPPERS:
         return ""
-    return _of_name(name) or _of_program(tree, path)
+    language = _of_name(name) or _of_program(tree, path)
+    return "" if language == _RUST and _READ.fullmatch(name) else language
 
 
 def _of_name(name: str) -> str:

@@ -46,6 +46,7 @@ def gaps(report: Report) -> list[tuple[str, str, str]]:
 RUN_UNREAD: Mapping[str, tuple[Files, tuple[str, ...], tuple[str, str]]] = {
     "Go": ({"/app/main": GO}, ("/app/main",), ("/app/main", "Go")),
     "Rust": ({"/app/main": RUST}, ("/app/main",), ("/app/main", "Rust")),
+    "Go that is called like a runtime": ({"/app/node": GO}, ("/app/node",), ("/app/node", "Go")),
     "Go that a script ends in": (
         {"/bin/sh": PROGRAM, "/app/run": b"#!/bin/sh\nexec /app/main\n", "/app/main": GO},
         ("/app/run",),
@@ -95,6 +96,7 @@ def test_what_is_run_and_has_no_reader_is_said(name: str) -> None:
 MERELY_THERE: Mapping[str, tuple[Files, tuple[str, ...]]] = {
     "a Go program that nobody runs": ({"/app/main": PROGRAM, "/app/tool": GO}, ("/app/main",)),
     "gosu": ({"/usr/sbin/gosu": GO, "/app/main": PROGRAM}, ("/usr/sbin/gosu", "app", "/app/main")),
+    "Rust within node": ({"/usr/bin/node": RUST, "/app/a.js": b"1;"}, ("/usr/bin/node", "/app/a.js")),
     "tini": ({"/usr/bin/tini": PROGRAM, "/app/main": PROGRAM}, ("/usr/bin/tini", "--", "/app/main")),
     "an extension of Rust": (
         {
