@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from xraydiff.dependency_graph import Explanation, explain, image_graph, judged, pair_graph
 from xraydiff.errors import ImageClosedError, UsageError
 from xraydiff.facts import Evidence, ImageConfig, Inventory
+from xraydiff.graphs.build import Explanation, explain, image_graph, judged, pair_graph
 from xraydiff.owners import Owners
 from xraydiff.paths import ImagePath, image_path
 from xraydiff.reach import Missing, Reach
@@ -19,7 +19,7 @@ from xraydiff.report.document import Report
 from xraydiff.tree import FileTree
 
 if TYPE_CHECKING:
-    from xraydiff.dependency_graph import Graph
+    from xraydiff.graphs.build import Graph
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,33 +11,33 @@ from typing import TYPE_CHECKING
 
 from xraydiff import plugins
 from xraydiff.budget import Budget
+from xraydiff.commands.start import environment, search_path, working_directory
 from xraydiff.comparison import Comparison, Seen
-from xraydiff.dependency_graph import image_graph
 from xraydiff.diff import ImageDiff, compare_trees, count_bytes, count_files
 from xraydiff.errors import ImageError, WorkLimit
 from xraydiff.facts import Certainty, ElfDetails, FileKind, FileType, Finding, Inventory, Problem, Scope
+from xraydiff.graphs.build import image_graph
 from xraydiff.image import Image
 from xraydiff.image.sources import open_image
 from xraydiff.inventory.classes import classify
 from xraydiff.inventory.take import take
 from xraydiff.limits import DEFAULT, Limits
-from xraydiff.minifier import NOTHING, Run, read_creport, read_includes
+from xraydiff.minifier.run import NOTHING, Run, read_creport, read_includes
 from xraydiff.owners import Owners, find_owners
 from xraydiff.paths import ImagePath
 from xraydiff.policy import Policy
 from xraydiff.policy import load_policy as read_policy
 from xraydiff.reach import Reach
-from xraydiff.reach.causes import causes
 from xraydiff.reach.walk import walk
 from xraydiff.references import Context
-from xraydiff.references.companions import Companion, CompanionsReader, our_companions, read_companions
+from xraydiff.references.readers.companions import Companion, CompanionsReader, our_companions, read_companions
 from xraydiff.report.assemble import Labels, assemble, assemble_inspection, whole
 from xraydiff.report.document import Inspection, Report
 from xraydiff.rules import Sight
+from xraydiff.rules.causes import causes
 from xraydiff.rules.gaps import gap_problems
 from xraydiff.rules.outlook import outlook
 from xraydiff.rules.running import findings, judging
-from xraydiff.start import environment, search_path, working_directory
 from xraydiff.suggestions import Suggestions, choose, propose
 from xraydiff.tree import FileTree
 from xraydiff.tree.counted import CountedTree
@@ -45,7 +45,7 @@ from xraydiff.tree.squash import squash
 from xraydiff.tree.view import Tree
 
 if TYPE_CHECKING:
-    from xraydiff.dependency_graph import Graph
+    from xraydiff.graphs.build import Graph
 
 Reference = str | os.PathLike[str] | Image
 Progress = Callable[[str, int, int], None]

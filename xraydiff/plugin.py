@@ -78,9 +78,9 @@ from xraydiff.facts import (
     When,
 )
 from xraydiff.facts import Inventory as ImageInventory
-from xraydiff.inventory import Inventory
+from xraydiff.inventory.protocol import Inventory
 from xraydiff.limits import Limits
-from xraydiff.minifier import Asked, Run
+from xraydiff.minifier.run import Asked, Run
 from xraydiff.owners import Owners
 from xraydiff.paths import (
     ImagePath,
@@ -96,9 +96,9 @@ from xraydiff.paths import (
     unescaped,
 )
 from xraydiff.reach import Followed, Missing, Reach, ReaderCount, Trail, Unfollowed, Unread
-from xraydiff.reach.causes import Cause, Need
 from xraydiff.references import Context, Depth, Gap, Reader, Subject
 from xraydiff.rules import Rule, Sight, listed, missed, rule, targets
+from xraydiff.rules.causes import Cause, Need
 from xraydiff.tree import FileTree, Resolution, glob, matches
 
 __all__ = [

@@ -12,26 +12,26 @@ from importlib import metadata
 from typing import TypeVar
 
 from xraydiff.errors import PluginError
-from xraydiff.inventory import Inventory
+from xraydiff.inventory.protocol import Inventory
 from xraydiff.references import Depth, Reader
-from xraydiff.references.awk import AwkReader
-from xraydiff.references.companions import CompanionsReader
-from xraydiff.references.config import ConfigReader
-from xraydiff.references.data_directories import DataDirectoriesReader
-from xraydiff.references.elf import ElfReader
-from xraydiff.references.elf_capabilities import ElfCapabilitiesReader
-from xraydiff.references.erlang import ErlangReader
-from xraydiff.references.java import JavaReader
-from xraydiff.references.literals import LiteralsReader
-from xraydiff.references.node import NodeReader
-from xraydiff.references.packed import PackedReader
-from xraydiff.references.perl import PerlReader
-from xraydiff.references.php import PhpReader
-from xraydiff.references.python import PythonReader
-from xraydiff.references.ruby import RubyReader
-from xraydiff.references.services import ServicesReader
-from xraydiff.references.shebang import ShebangReader
-from xraydiff.references.shell import ShellReader
+from xraydiff.references.readers.awk import AwkReader
+from xraydiff.references.readers.companions import CompanionsReader
+from xraydiff.references.readers.config import ConfigReader
+from xraydiff.references.readers.data_directories import DataDirectoriesReader
+from xraydiff.references.readers.elf import ElfReader
+from xraydiff.references.readers.elf_capabilities import ElfCapabilitiesReader
+from xraydiff.references.readers.erlang import ErlangReader
+from xraydiff.references.readers.java import JavaReader
+from xraydiff.references.readers.literals import LiteralsReader
+from xraydiff.references.readers.node import NodeReader
+from xraydiff.references.readers.packed import PackedReader
+from xraydiff.references.readers.perl import PerlReader
+from xraydiff.references.readers.php import PhpReader
+from xraydiff.references.readers.python import PythonReader
+from xraydiff.references.readers.ruby import RubyReader
+from xraydiff.references.readers.services import ServicesReader
+from xraydiff.references.readers.shebang import ShebangReader
+from xraydiff.references.readers.shell import ShellReader
 from xraydiff.rules import (
     Rule,
     application,
@@ -173,7 +173,7 @@ def _as_reader(loaded: object, label: str) -> Reader:
         raise PluginError(f"plug-in {label} is no reader: it lacks name, language, depth, accepts or read")
     reader: Reader = loaded  # type: ignore[assignment]  # checked member by member just above
     if reader.depth not in (Depth.HEADERS, Depth.FULL):
-        raise PluginError(f"plug-in {label}: depth must be {Depth.HEADERS!r} or {Depth.FULL!r}")
+        raise PluginError(f"plug-in {label}: depth must be {Depth.HEADERS.value!r} or {Depth.FULL.value!r}")
     return reader
 
 

@@ -21,8 +21,7 @@ from pathlib import Path
 from xraydiff import plugins
 from xraydiff.facts import ImageConfig, Node
 from xraydiff.paths import ImagePath
-from xraydiff.references import Context, Gap, Reader, Subject
-from xraydiff.sightings import NOTED
+from xraydiff.references import NOTED, Context, Gap, Reader, Subject
 from xraydiff.testing import ImageBuilder
 
 READERS = ("shell", "python", "node", "php", "ruby", "perl")

@@ -39,7 +39,7 @@ def main(name: str, seed: int, seconds: float, folder: Path) -> None:
     slowest = 0.0
     end = time.monotonic() + seconds
     with (folder / name).open("wb") as kept:
-        # Grammars of tree-sitter keep some memory for good (`xraydiff.syntax`), which is no fault of the next input.
+        # Grammars of tree-sitter keep some memory for good, which is no fault of the next input.
         while time.monotonic() < end and held()[1] < start + MEMORY // 3:
             data = mutated(seeds, chance)
             data = target.repaired(data) if chance.random() < 0.8 else data

@@ -22,7 +22,7 @@ from tests.fuzz.silence import silent
 from tests.image_archives import ONE, TWO, Layout, as_json, config_of, docker_archive, opened, read
 from tests.java_files import class_file, jar
 from tests.rpm_files import bdb, ndb, package, sqlite
-from tests.unit.references.test_erlang import beam
+from tests.unit.references.readers.test_erlang import beam
 from xraydiff import plugins
 from xraydiff.elf.format import read_elf
 from xraydiff.elf.ldcache import read_cache

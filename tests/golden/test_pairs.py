@@ -13,8 +13,8 @@ import pydot
 import pytest
 
 from xraydiff.comparison import Comparison
-from xraydiff.dependency_graph import as_dot, as_graphml
 from xraydiff.facts import Certainty, Finding, Severity
+from xraydiff.graphs.build import as_dot, as_graphml
 from xraydiff.pipeline import compare
 from xraydiff.suggestions import choose
 

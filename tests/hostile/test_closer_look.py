@@ -18,11 +18,11 @@ from xraydiff.cli import Exit, run
 from xraydiff.facts import Problem, Scope
 from xraydiff.image.sources import open_image
 from xraydiff.inventory.details import elf_details, file_kinds
+from xraydiff.inventory.worker import Worker
 from xraydiff.limits import Limits
 from xraydiff.report.codec import dump_inspection, dump_report, load_inspection, load_report
 from xraydiff.testing import ImageBuilder, elf
 from xraydiff.tree import squash
-from xraydiff.worker import Worker
 
 Capture = pytest.CaptureFixture[bytes]
 

@@ -10,7 +10,7 @@ import pytest
 from tests.patience import SLOW
 from xraydiff.errors import UsageError
 from xraydiff.limits import DEFAULT
-from xraydiff.references.companions import load_companions, read_companions
+from xraydiff.references.readers.companions import load_companions, read_companions
 
 ROW = """[[companion]]
 when = ["lib{number}.so"]

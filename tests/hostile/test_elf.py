@@ -20,7 +20,7 @@ from xraydiff.facts import ImageConfig, Node
 from xraydiff.limits import DEFAULT
 from xraydiff.paths import ROOT, ImagePath
 from xraydiff.references import Context, Gap, Subject
-from xraydiff.references.elf import ElfReader
+from xraydiff.references.readers.elf import ElfReader
 
 MIB = 1 << 20
 

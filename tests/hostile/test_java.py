@@ -16,10 +16,10 @@ from xraydiff.facts import Edge, Node
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.paths import ImagePath
 from xraydiff.references import Context, Gap, Subject
-from xraydiff.references.java import JavaReader
-from xraydiff.references.java.archive import Archive, Budget, JarError, names_in
-from xraydiff.references.java.bytecode import command_words
-from xraydiff.references.java.classfile import ClassError, read_class
+from xraydiff.references.readers.java import JavaReader
+from xraydiff.references.readers.java.archive import Archive, Budget, JarError, names_in
+from xraydiff.references.readers.java.bytecode import command_words
+from xraydiff.references.readers.java.classfile import ClassError, read_class
 from xraydiff.testing import ImageBuilder
 
 MIB = 1 << 20

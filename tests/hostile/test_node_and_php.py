@@ -13,8 +13,8 @@ from xraydiff.facts import Edge, ImageConfig, Node
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, image_path
 from xraydiff.references import Context, Gap, Reader, Subject
-from xraydiff.references.node import NodeReader
-from xraydiff.references.php import PhpReader
+from xraydiff.references.readers.node import NodeReader
+from xraydiff.references.readers.php import PhpReader
 from xraydiff.testing import ImageBuilder
 from xraydiff.tree import FileTree
 

@@ -12,14 +12,14 @@ from xraydiff.facts import Edge, ImageConfig, Node
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, image_path
 from xraydiff.references import Context, Gap, Reader, Subject
-from xraydiff.references.node import NodeReader
-from xraydiff.references.node.lexer import lex
-from xraydiff.references.perl import PerlReader
-from xraydiff.references.php import PhpReader
-from xraydiff.references.php.lexer import lex as lex_php
-from xraydiff.references.python import PythonReader
-from xraydiff.references.ruby import RubyReader
-from xraydiff.references.shell import ShellReader
+from xraydiff.references.readers.node import NodeReader
+from xraydiff.references.readers.node.lexer import lex
+from xraydiff.references.readers.perl import PerlReader
+from xraydiff.references.readers.php import PhpReader
+from xraydiff.references.readers.php.lexer import lex as lex_php
+from xraydiff.references.readers.python import PythonReader
+from xraydiff.references.readers.ruby import RubyReader
+from xraydiff.references.readers.shell import ShellReader
 from xraydiff.testing import ImageBuilder
 
 TREE = ImageBuilder().file("/usr/bin/convert", b"\x7fELF", mode=0o755).file("/app/a.js", b"x").tree()

@@ -12,7 +12,7 @@ from xraydiff.facts import Edge, ImageConfig, Node
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
 from xraydiff.references import Context, Gap, Subject
-from xraydiff.references.perl import PerlReader
+from xraydiff.references.readers.perl import PerlReader
 from xraydiff.testing import ImageBuilder
 
 PATH = ImagePath("/srv/app.pl")

@@ -13,7 +13,7 @@ from xraydiff.facts import Edge, ImageConfig, Node, NodeKind
 from xraydiff.limits import MIB, Limits
 from xraydiff.paths import ImagePath
 from xraydiff.references import Context, Gap, Subject
-from xraydiff.references.python import PythonReader
+from xraydiff.references.readers.python import PythonReader
 from xraydiff.testing import ImageBuilder, elf
 from xraydiff.tree import Tree
 

@@ -12,7 +12,7 @@ from xraydiff.facts import Edge, ImageConfig, Node
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
 from xraydiff.references import Context, Gap, Subject
-from xraydiff.references.ruby import RubyReader
+from xraydiff.references.readers.ruby import RubyReader
 from xraydiff.testing import ImageBuilder
 
 PATH = ImagePath("/srv/app.rb")

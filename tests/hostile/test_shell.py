@@ -11,7 +11,7 @@ from tests.patience import SLOW
 from xraydiff.facts import Edge, Firing, ImageConfig, Node
 from xraydiff.paths import ImagePath, image_path
 from xraydiff.references import Context, Gap, Subject
-from xraydiff.references.shell import ShellReader
+from xraydiff.references.readers.shell import ShellReader
 from xraydiff.testing import ImageBuilder
 from xraydiff.tree import FileTree
 

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.java_files import jar
+from xraydiff.commands.start import search_path, working_directory
 from xraydiff.facts import Certainty, Node, Outlook
 from xraydiff.paths import ImagePath
 from xraydiff.pipeline import compare
 from xraydiff.references import Context, Subject
-from xraydiff.references.services import ServicesReader
+from xraydiff.references.readers.services import ServicesReader
 from xraydiff.report.document import Report
-from xraydiff.start import search_path, working_directory
 from xraydiff.testing import ImageBuilder, elf
 
 PROGRAM = elf(interpreter="/lib/ld.so", executable=True)

@@ -15,8 +15,8 @@ import pytest
 
 from tests.patience import SLOW
 from xraydiff.facts import Problem, Scope
+from xraydiff.inventory.worker import Worker
 from xraydiff.limits import MIB, Limits
-from xraydiff.worker import Worker
 
 SECOND = Limits(worker_seconds=1)
 
@@ -203,7 +203,7 @@ def test_an_interrupt_leaves_no_answer_behind(monkeypatch: pytest.MonkeyPatch, w
 
     assert worker.file_type(b"") == "empty"
     with monkeypatch.context() as patch:
-        patch.setattr("xraydiff.worker._receive", interrupted)
+        patch.setattr("xraydiff.inventory.worker._receive", interrupted)
         with pytest.raises(KeyboardInterrupt):
             worker.file_type(b"#!/bin/sh\n")
     assert worker._process is None

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from xraydiff.commands.start import environment, search_path
 from xraydiff.facts import Edge, EdgeKind, FileType, Node, NodeKind
 from xraydiff.paths import ImagePath
 from xraydiff.references import Context, Subject
-from xraydiff.references.companions import CompanionsReader
-from xraydiff.references.java import JavaReader
-from xraydiff.start import environment, search_path
+from xraydiff.references.readers.companions import CompanionsReader
+from xraydiff.references.readers.java import JavaReader
 from xraydiff.testing import ImageBuilder
 from xraydiff.tree import Tree
 

@@ -16,8 +16,8 @@ import pytest
 from xraydiff.facts import Edge, FileType, ImageConfig, Node, NodeKind
 from xraydiff.paths import ImagePath
 from xraydiff.references import Context, Reader, Subject
-from xraydiff.references.node import NodeReader
-from xraydiff.references.shell import ShellReader
+from xraydiff.references.readers.node import NodeReader
+from xraydiff.references.readers.shell import ShellReader
 from xraydiff.testing import ImageBuilder
 from xraydiff.tree import Tree
 

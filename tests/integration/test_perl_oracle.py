@@ -13,11 +13,11 @@ import pytest
 
 from tests.elf_files import tree_of_directory
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, ImageConfig, Node, NodeKind
-from xraydiff.lookups import Lookups
 from xraydiff.paths import ROOT, ImagePath, image_path
 from xraydiff.references import Context, Subject
-from xraydiff.references.perl import PerlReader
-from xraydiff.references.perl.interpreter import find_interpreter
+from xraydiff.references.kit.lookup import Lookups
+from xraydiff.references.readers.perl import PerlReader
+from xraydiff.references.readers.perl.interpreter import find_interpreter
 from xraydiff.tree import Tree
 
 pytestmark = pytest.mark.integration

@@ -17,11 +17,11 @@ from tests.elf_files import tree_of_directory
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, ImageConfig, Node, NodeKind
 from xraydiff.paths import ROOT, ImagePath, image_path
 from xraydiff.references import Context, Subject
-from xraydiff.references.python import PythonReader
-from xraydiff.references.python.conditions import Known
-from xraydiff.references.python.nodes import Syntax
-from xraydiff.references.python.places import Script
-from xraydiff.references.python.syntax import parse
+from xraydiff.references.readers.python import PythonReader
+from xraydiff.references.readers.python.conditions import Known
+from xraydiff.references.readers.python.nodes import Syntax
+from xraydiff.references.readers.python.places import Script
+from xraydiff.references.readers.python.syntax import parse
 from xraydiff.tree import Tree
 
 pytestmark = pytest.mark.integration

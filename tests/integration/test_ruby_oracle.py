@@ -16,7 +16,7 @@ from tests.elf_files import tree_of_directory
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, ImageConfig, Node, NodeKind
 from xraydiff.paths import ROOT, ImagePath, image_path
 from xraydiff.references import Context, Subject
-from xraydiff.references.ruby import RubyReader
+from xraydiff.references.readers.ruby import RubyReader
 from xraydiff.tree import Tree
 
 pytestmark = pytest.mark.integration

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from xraydiff.paths import encoded
-from xraydiff.references.shebang import parse
-from xraydiff.references.shebang.env import started
+from xraydiff.references.readers.shebang import parse
+from xraydiff.references.readers.shebang.env import started
 
 pytestmark = [
     pytest.mark.integration,

@@ -21,8 +21,8 @@ import pytest
 from xraydiff.facts import Edge, EdgeKind, ImageConfig, Node, NodeKind
 from xraydiff.paths import ImagePath, image_path, join
 from xraydiff.references import Context, Reader, Subject
-from xraydiff.references.shebang import ShebangReader
-from xraydiff.references.shell import ShellReader
+from xraydiff.references.readers.shebang import ShebangReader
+from xraydiff.references.readers.shell import ShellReader
 from xraydiff.testing import ImageBuilder
 from xraydiff.tree import FileTree
 

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from tests.hostile.test_policy_and_output import full
 from tests.printed import fault
 from xraydiff.cli.output import note
-from xraydiff.dependency_graph import as_dot, as_graphml
 from xraydiff.escaping import escaped, one_line, unescaped
 from xraydiff.facts import Certainty
+from xraydiff.graphs.build import as_dot, as_graphml
 from xraydiff.paths import decoded, image_path, whiteout_target
 from xraydiff.pipeline import compare, graph, inspect
 from xraydiff.policy import evaluate, load_policy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xraydiff.references.shell.syntax import Syntax, parse
+from xraydiff.references.readers.shell.syntax import Syntax, parse
 
 PIECES = st.sampled_from(
     "a b $x ${ ${x:- } $( $(( (( )) ( ) { } [[ ]] ' \" ` | || & && ; ;; \n \\ # < > << <<- <<< <( E if then elif else "

@@ -183,7 +183,7 @@ def test_ours_come_first_in_a_fixed_order() -> None:
         ("x = 1", "[xraydiff.references]\nx = extra:x\n", "is no reader"),
         ("x = 1", "[xraydiff.inventory]\nx = extra:x\n", "is no inventory"),
         (
-            "from xraydiff.references.elf import ElfReader as x",
+            "from xraydiff.references.readers.elf import ElfReader as x",
             "[xraydiff.references]\nx = extra:x\n",
             "is taken",
         ),

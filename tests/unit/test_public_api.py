@@ -65,8 +65,8 @@ def test_importing_the_package_imports_no_room() -> None:
 
 
 def test_the_worker_stays_light() -> None:
-    ours = {name for name in imported("import xraydiff.worker") if name.startswith("xraydiff.")}
-    rooms = ("worker", "errors", "limits", "rlimits", "characters", "escaping", "paths", "facts")
+    ours = {name for name in imported("import xraydiff.inventory.worker") if name.startswith("xraydiff.")}
+    rooms = ("inventory", "inventory.worker", "errors", "limits", "rlimits", "characters", "escaping", "paths", "facts")
     assert ours <= {f"xraydiff.{room}" for room in rooms}
 
 

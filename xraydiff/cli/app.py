@@ -531,7 +531,7 @@ def _list_problems(problems: Iterable[Problem]) -> None:
 
 def _graph_text(opened: Image, output_format: InspectFormat) -> str:
     from xraydiff import pipeline
-    from xraydiff.dependency_graph import as_dot, as_graphml
+    from xraydiff.graphs.build import as_dot, as_graphml
 
     drawn = pipeline.graph(opened)
     return as_dot(drawn) if output_format is InspectFormat.DOT else as_graphml(drawn)

@@ -8,10 +8,10 @@ from typing import Self, TypeVar
 
 from xraydiff.errors import LimitExceeded, UsageError
 from xraydiff.facts import ElfDetails, ElfNote, ElfVersions, FileKind, FileType, Hardening, Problem, Scope
+from xraydiff.inventory.worker import Worker
 from xraydiff.limits import DEFAULT, MIB, Limits
 from xraydiff.paths import ImagePath, escaped, image_path
 from xraydiff.tree import FileTree
-from xraydiff.worker import Worker
 
 __all__ = ["elf_details", "file_kinds"]
 

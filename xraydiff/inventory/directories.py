@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from xraydiff.commands.start import environment
 from xraydiff.facts import FileType, ImageConfig, User
 from xraydiff.paths import ROOT, ImagePath, ancestors, image_path, parent
-from xraydiff.start import environment
 from xraydiff.tree import FileTree
 
 __all__ = ["find_headers", "find_homes", "find_temporary"]

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from xraydiff.commands.start import environment, working_directory
 from xraydiff.errors import PluginError, XraydiffError
 from xraydiff.facts import ImageConfig, Inventory, Problem
-from xraydiff.inventory import Inventory as PluggedIn
 from xraydiff.inventory.certificates import read_certificates
 from xraydiff.inventory.directories import find_headers, find_homes, find_temporary
 from xraydiff.inventory.packages import read_packages
 from xraydiff.inventory.privileges import read_privileges
+from xraydiff.inventory.protocol import Inventory as PluggedIn
 from xraydiff.inventory.runtimes import read_runtimes
 from xraydiff.inventory.tools import read_tools
 from xraydiff.inventory.users import read_shells, read_users
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.paths import join
-from xraydiff.start import environment, working_directory
 from xraydiff.tree import FileTree
 
 __all__ = ["take"]

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
+from xraydiff.commands.start import search_path
 from xraydiff.facts import File, FileType, ImageConfig, Tool, ToolClass
 from xraydiff.paths import ImagePath, basename
-from xraydiff.start import search_path
 from xraydiff.tree import FileTree
 
 __all__ = ["TOOLS", "read_tools", "tool_class"]

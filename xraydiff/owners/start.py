@@ -7,12 +7,12 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from xraydiff.commands.start import environment, find_executable, search_path, start_command, working_directory
 from xraydiff.conventions import SHELLS
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import FileType, ImageConfig
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, basename, join
-from xraydiff.start import environment, find_executable, search_path, start_command, working_directory
 from xraydiff.tree import FileTree
 
 _SHELLS = SHELLS | {"busybox"}

@@ -11,8 +11,7 @@ from xraydiff.errors import ImageError, PluginError, XraydiffError
 from xraydiff.facts import Edge, FileType, Firing, ImageConfig, Node, NodeKind
 from xraydiff.paths import ImagePath, escaped
 from xraydiff.reach import ReaderCount, Unfollowed
-from xraydiff.references import Context, Depth, Gap, Reader, Subject
-from xraydiff.sightings import NOTED
+from xraydiff.references import NOTED, Context, Depth, Gap, Reader, Subject
 from xraydiff.tree import FileTree
 
 
@@ -30,7 +29,7 @@ class Reading:
         self._context = context
         self._slim = slim
         self._configs = configs
-        self._known: dict[tuple[Node, str], tuple[Edge, ...]] = {}
+        self._known: dict[tuple[Node, Depth], tuple[Edge, ...]] = {}
         self.languages = frozenset(reader.language for reader in readers if reader.language)
         self.unfollowed: set[Unfollowed] = set()
         self.files_read: set[ImagePath] = set()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from xraydiff.conventions import engine_provides
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Certainty, Edge, EdgeKind, FileType, Firing, Node, NodeKind
-from xraydiff.minifier import Asked, Run
+from xraydiff.minifier.run import Asked, Run
 from xraydiff.paths import ImagePath, ancestors, image_path, is_below
 from xraydiff.reach.presence import Presence, Target
 from xraydiff.tree import FileTree

@@ -10,9 +10,9 @@ from xraydiff.paths import ImagePath
 from xraydiff.reach import Unread
 from xraydiff.reach.reading import Reading
 from xraydiff.reach.table import PACKAGE_ROWS, Standing
-from xraydiff.references.foreign import language_of
-from xraydiff.references.packed import packed_program
-from xraydiff.sightings import NOTED
+from xraydiff.references import NOTED
+from xraydiff.references.readers.foreign import language_of
+from xraydiff.references.readers.packed import packed_program
 from xraydiff.tree import FileTree
 
 NO_READER = "no-reader"

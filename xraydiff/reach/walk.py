@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from xraydiff.commands.start import find_executable, start_command
 from xraydiff.conventions import engine_provides
 from xraydiff.facts import (
     Certainty,
@@ -21,7 +22,7 @@ from xraydiff.facts import (
     Package,
     When,
 )
-from xraydiff.minifier import NOTHING, Run
+from xraydiff.minifier.run import NOTHING, Run
 from xraydiff.owners import Owners
 from xraydiff.paths import ROOT, ImagePath, encoded, join
 from xraydiff.reach import Followed, Missing, Reach
@@ -34,7 +35,6 @@ from xraydiff.reach.table import PACKAGE_ROWS, TABLE, Standing, certainty_of, st
 from xraydiff.reach.told import Told
 from xraydiff.reach.unread import Reached, real_targets, unread
 from xraydiff.references import Context, Reader
-from xraydiff.start import find_executable, start_command
 from xraydiff.tree import FileTree
 
 _EXEC = frozenset({EdgeKind.EXECUTES, EdgeKind.SOURCES, EdgeKind.CONTAINS, EdgeKind.INTERPRETS, EdgeKind.LINKS})

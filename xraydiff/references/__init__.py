@@ -1,4 +1,4 @@
-"""What a file asks for: per-file readers, called on demand by the walk. A reader says what it saw and nothing else.
+"""The protocol of readers: what a file refers to, read on demand by the walk. A reader says what it saw, nothing else.
 
 Readers know neither owners nor each other. They look names up in the tree of the *original*; a name that resolves to
 nothing there gives no edge, since slimming did not take it. What a reader meets but cannot follow is a `Gap`.
@@ -6,17 +6,71 @@ nothing there gives no edge, since slimming did not take it. What a reader meets
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, Protocol, TypeVar
 
+from xraydiff.budget import Budget
 from xraydiff.facts import Edge, File, ImageConfig, Node
-from xraydiff.lookups import Context
+from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
-from xraydiff.sightings import Gap
 from xraydiff.tree import FileTree
 
-__all__ = ["Context", "Depth", "Gap", "Reader", "Subject"]
+__all__ = ["NOTED", "Context", "Depth", "Gap", "Reader", "Subject"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Something that a reader met and could not follow: a computed name, a syntax that it does not know."""
+
+    node: Node
+    reason: str
+    """A stable word: one of `NOTED`, or why something was not read (`too-large`, `too-deep`, `malformed`)."""
+    detail: str = ""
+
+
+NOTED: Final = frozenset({"computed-name", "unresolved-command", "elf-inconsistent", "not-loadable"})
+"""Reasons of gaps that leave nothing unread: names that a program computes, words that the original does not hold
+either, oddities that lose nothing, files that the kernel, the loader or the interpreter refuses too. Every other
+reason, a plug-in's own included, says that something stands there which nobody read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a reader may look at besides the file itself; the same for the whole walk."""
+
+    original: FileTree
+    config: ImageConfig
+    """Of the original."""
+    env: Mapping[str, str]
+    """Environment of the start command."""
+    path: tuple[ImagePath, ...]
+    """Directories of PATH, in order."""
+    cwd: ImagePath
+    """WORKDIR."""
+    limits: Limits = field(default_factory=Limits)
+    budget: Budget = field(default_factory=Budget, compare=False, repr=False)
+    """What the whole comparison may cost; a reader that works long on little text spends of it."""
+    slim: FileTree | None = None
+    """The slimmed tree, for a test of files that decides at start which branch runs; None where there is none."""
+    watch: Callable[[FileTree, str, str], None] | None = field(default=None, compare=False, repr=False)
+    """Called with the tree, the path and the reader's name before a file is read, and without a name afterwards."""
+    memo: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
+    """Facts that a reader derives once from the tree (the loader's cache, sys.path), keyed by its own name first."""
+    _made: dict[Hashable, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    def once(self, make: Callable[[Context], T]) -> T:
+        """What `make` derives from this context, derived once: the loader's cache, the interpreters, `sys.path`.
+
+        A table that fills while files are read is made by a function that returns an empty one.
+        """
+        if make not in self._made:
+            self._made[make] = make(self)
+        made: T = self._made[make]
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +90,7 @@ class Subject:
     """Of a config node."""
 
 
-class Depth:
+class Depth(StrEnum):
     """What the walk wants of a file; by the certainty table of DESIGN.md section 1."""
 
     HEADERS = "headers"
@@ -51,7 +105,7 @@ class Reader(Protocol):
     name: str
     language: str
     """Of the inline scripts that it reads, or empty."""
-    depth: str
+    depth: Depth
     """`Depth.HEADERS` for readers that also run on kept package files, else `Depth.FULL`."""
 
     def accepts(self, subject: Subject) -> bool:

@@ -9,7 +9,7 @@ from xraydiff.errors import UsageError
 from xraydiff.facts import ElfDetails, FileKind, Finding, Inventory, Outlook, Problem, Suggestion
 
 if TYPE_CHECKING:
-    from xraydiff.dependency_graph import Graph
+    from xraydiff.graphs.build import Graph
 
 SCHEMA_VERSION = 1
 
@@ -128,7 +128,7 @@ class Report:
 
         Raises `UsageError` where no finding has that fingerprint.
         """
-        from xraydiff.dependency_graph import chains_graph
+        from xraydiff.graphs.build import chains_graph
 
         wanted = [finding for finding in self.findings if fingerprint in (None, finding.fingerprint)]
         if fingerprint is not None and not wanted:

@@ -30,7 +30,7 @@ from xraydiff.report.document import ImageSummary, Inspection, RemovedBy, Report
 from xraydiff.report.waivers import waiver_lines
 
 if TYPE_CHECKING:
-    from xraydiff.dependency_graph import Explanation
+    from xraydiff.graphs.build import Explanation
 
 __all__ = [
     "TO_ACCEPT",

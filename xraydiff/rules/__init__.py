@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from xraydiff.diff import ImageDiff
 from xraydiff.facts import Certainty, Finding, ImageConfig, Inventory, Problem, Severity
-from xraydiff.minifier import NOTHING, Run
+from xraydiff.minifier.run import NOTHING, Run
 from xraydiff.owners import Owners
 from xraydiff.paths import ImagePath, basename
 from xraydiff.reach import Reach
-from xraydiff.reach.causes import Cause
+from xraydiff.rules.causes import Cause
 from xraydiff.tree import FileTree
 
 __all__ = ["Rule", "Sight", "listed", "missed", "rule", "targets"]

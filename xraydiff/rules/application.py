@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xraydiff.facts import Finding, Severity
-from xraydiff.reach.causes import Need
 from xraydiff.rules import Sight, missed, rule, targets
+from xraydiff.rules.causes import Need
 
 
 @rule("APP001", "application-file-missing", Severity.HIGH)

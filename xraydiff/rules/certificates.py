@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from xraydiff.facts import Certainty, Finding, Severity
 from xraydiff.paths import is_below
-from xraydiff.reach.causes import Need
 from xraydiff.rules import Sight, listed, missed, rule, targets
+from xraydiff.rules.causes import Need
 
 
 @rule("CRT001", "certificates-missing", Severity.CRITICAL)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xraydiff.facts import Certainty, Finding, Severity
-from xraydiff.reach.causes import Need
 from xraydiff.rules import Sight, listed, missed, rule, targets
+from xraydiff.rules.causes import Need
 
 _DOCUMENTED = ("/tmp", "/var/tmp", "/run", "/var/run", "/run/lock", "/var/lock")  # noqa: S108  names of the FHS
 

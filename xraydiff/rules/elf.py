@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from xraydiff.facts import Certainty, EdgeKind, Finding, Severity
 from xraydiff.paths import basename
-from xraydiff.reach.causes import Need
 from xraydiff.rules import Sight, listed, missed, rule, targets
+from xraydiff.rules.causes import Need
 
 _LIBRARY = re.compile(r"^lib[^/]*\.so(?:\.[0-9]+)*$")
 _TLS = re.compile(r"^lib(?:ssl|crypto)[.-]")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from xraydiff.facts import Certainty, EdgeKind, Finding, Severity
 from xraydiff.paths import basename
-from xraydiff.reach.causes import Need
 from xraydiff.rules import Sight, listed, rule
+from xraydiff.rules.causes import Need
 
 
 @rule("PKG001", "package-database-gone", Severity.MEDIUM)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from xraydiff.facts import Certainty, Finding, Severity, ToolClass
 from xraydiff.paths import basename
-from xraydiff.reach.causes import Need
 from xraydiff.rules import Sight, listed, missed, rule, targets
+from xraydiff.rules.causes import Need
 
 
 @rule("SHL001", "shell-missing", Severity.HIGH)

@@ -14,10 +14,10 @@ from xraydiff.errors import UsageError
 from xraydiff.facts import ElfVersions, FileKind, Hardening, Problem, Scope
 from xraydiff.image.sources import open_image
 from xraydiff.inventory.details import elf_details, file_kinds
+from xraydiff.inventory.worker import Worker
 from xraydiff.limits import Limits
 from xraydiff.testing import ImageBuilder, elf
 from xraydiff.tree import Tree, squash
-from xraydiff.worker import Worker
 
 PROGRAM = """
 #include <stdio.h>

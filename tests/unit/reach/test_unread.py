@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 import pytest
 
 from tests.java_files import jar
+from xraydiff.commands.start import environment, search_path, working_directory
 from xraydiff.facts import Edge, Outlook
 from xraydiff.owners import find_owners
 from xraydiff.pipeline import compare
 from xraydiff.reach.walk import walk
 from xraydiff.references import Context, Depth, Gap, Reader, Subject
-from xraydiff.references.config import ConfigReader
+from xraydiff.references.readers.config import ConfigReader
 from xraydiff.report.document import Report
-from xraydiff.start import environment, search_path, working_directory
 from xraydiff.testing import ImageBuilder, elf
 
 PROGRAM = elf(interpreter="/lib/ld.so", executable=True)

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from xraydiff.dependency_graph import Explanation
 from xraydiff.errors import UsageError
 from xraydiff.facts import (
     Certainty,
@@ -23,6 +22,7 @@ from xraydiff.facts import (
     Verdict,
     When,
 )
+from xraydiff.graphs.build import Explanation
 from xraydiff.report.document import Inspection, Report, ReportedConfigChange
 from xraydiff.report.text import (
     Line,

@@ -1,0 +1,68 @@
+"""Names of a program in a tree, and what asking for them costs."""
+
+from __future__ import annotations
+
+import pytest
+
+from xraydiff.commands.start import search_path
+from xraydiff.facts import FileType
+from xraydiff.limits import Limits
+from xraydiff.paths import ImagePath
+from xraydiff.references import Context
+from xraydiff.references.kit.lookup import Exhausted, Lookups
+from xraydiff.testing import ImageBuilder
+
+
+def lookups(*, steps: int = 200_000) -> Lookups:
+    builder = ImageBuilder().config(env=["PATH=/bin"])
+    builder.file("/bin/date", b"x", mode=0o755).file("/srv/a.rb", b"a").file("/srv/b.pl", b"bb").file("/proc/x", b"x")
+    builder.symlink("/srv/link", "a.rb").symlink("/srv/gone", "nowhere").symlink("/srv/round", "round")
+    return Lookups(
+        Context(
+            original=builder.tree(),
+            config=builder.image().config,
+            env={},
+            path=search_path(builder.image().config),
+            cwd=ImagePath("/srv"),
+            limits=Limits(script_steps=steps),
+        )
+    )
+
+
+def test_real_path_and_type() -> None:
+    names = lookups()
+    assert names.real("/srv/link") == ("/srv/a.rb", FileType.FILE)
+    assert names.real("/srv/gone") is None
+    assert names.real("/srv/round") is None
+    assert names.is_file("/srv/link")
+    assert names.is_directory("/srv")
+
+
+def test_what_is_named_stays_as_it_is_spelled_and_the_engine_s_is_left_out() -> None:
+    names = lookups()
+    assert names.named("link", "/srv") == ("/srv/link", FileType.FILE)
+    assert names.named("../proc/x", "/srv") is None
+    assert names.named("a\0b", "/srv") is None
+
+
+def test_patterns_with_one_pair_of_braces() -> None:
+    names = lookups()
+    assert names.glob("/srv/*.{rb,pl}") == ("/srv/a.rb", "/srv/b.pl")
+    assert names.children("/srv") == ("a.rb", "b.pl", "gone", "link", "round")
+    assert names.below("/srv") == ("/srv/a.rb", "/srv/b.pl")
+
+
+def test_programs_and_content() -> None:
+    names = lookups()
+    assert names.executable("date") == "/bin/date"
+    assert names.executable("nothing") is None
+    assert names.content("/srv/b.pl", 2) == b"bb"
+    assert names.content("/srv/b.pl", 1) == b""
+
+
+def test_a_program_may_ask_only_so_much() -> None:
+    names = lookups(steps=2)
+    assert names.real("/srv/a.rb") == names.real("/srv/a.rb")
+    names.real("/srv/b.pl")
+    with pytest.raises(Exhausted):
+        names.real("/srv/c")

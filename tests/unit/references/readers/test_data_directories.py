@@ -1,0 +1,45 @@
+"""Data directories: what a server opens at every start and does not make."""
+
+from __future__ import annotations
+
+import pytest
+
+from xraydiff.facts import Edge, EdgeKind, Firing, ImageConfig, Node
+from xraydiff.paths import ROOT, ImagePath, image_path
+from xraydiff.references import Context, Subject
+from xraydiff.references.readers.data_directories import LAYOUTS, DataDirectoriesReader, Layout
+from xraydiff.testing import ImageBuilder
+
+
+def asked(builder: ImageBuilder, mark: str) -> list[Edge]:
+    tree = builder.file(mark, "x").tree()
+    path = image_path(mark)
+    subject = Subject(node=Node(path=path), path=path, file=tree.files[path], tree=tree, data=b"x")
+    context = Context(original=tree, config=ImageConfig(), env={}, path=(), cwd=ROOT)
+    reader = DataDirectoriesReader()
+    return [item for item in reader.read(subject, context) if isinstance(item, Edge)] if reader.accepts(subject) else []
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=[layout.mark for layout in LAYOUTS])
+def test_every_layout_finds_its_directories(layout: Layout) -> None:
+    builder = ImageBuilder().file(f"/srv/data/{layout.beside}", "x")
+    for name in layout.needed:
+        builder.directory(f"/srv/data/{name}")
+    edges = asked(builder, f"/srv/data/{layout.mark}")
+    assert [edge.target.path for edge in edges] == [f"/srv/data/{name}" for name in layout.needed]
+    assert {(edge.kind, edge.firing, edge.stops) for edge in edges} == {(EdgeKind.COMPANION, Firing.LOAD, True)}
+    assert len(set(layout.serves)) >= 2
+
+
+def test_only_what_the_original_has_and_only_beside_the_heart_of_the_database() -> None:
+    whole = (
+        ImageBuilder().file("/d/global/pg_control", "x").directory("/d/pg_notify").file("/d/pg_tblspc", "no directory")
+    )
+    assert [edge.target.path for edge in asked(whole, "/d/PG_VERSION")] == ["/d/pg_notify"]
+    assert asked(ImageBuilder().directory("/d/pg_notify"), "/d/PG_VERSION") == []
+    assert asked(ImageBuilder().file("/d/global/pg_control", "x").directory("/d/pg_notify"), "/d/VERSION") == []
+
+
+def test_a_mark_at_the_root() -> None:
+    builder = ImageBuilder().file("/global/pg_control", "x").directory("/pg_notify")
+    assert [edge.target.path for edge in asked(builder, "/PG_VERSION")] == [ImagePath("/pg_notify")]

@@ -1,0 +1,1 @@
+"""Graphs for people: networkx graphs of images and comparisons, and what they explain."""

@@ -1,0 +1,1 @@
+"""What is known of software, as data: TOML files, each row with its reason and its source."""

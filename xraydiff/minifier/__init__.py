@@ -1,0 +1,1 @@
+"""What the minifier was told, and what it says of its run."""

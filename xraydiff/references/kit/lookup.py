@@ -1,0 +1,144 @@
+"""How a reader finds in the original what a program names; the work is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from xraydiff.commands.start import find_executable
+from xraydiff.conventions import engine_provides
+from xraydiff.errors import ImageError, LimitExceeded
+from xraydiff.facts import FileType
+from xraydiff.paths import ImagePath, image_path, join
+from xraydiff.references import Context
+from xraydiff.references.kit.evaluation import Exhausted
+from xraydiff.tree.glob import glob
+
+__all__ = ["Exhausted", "Lookups"]
+
+_SYSTEM: Final = frozenset(
+    ("", "/lib", "/bin", "/usr", "/usr/lib", "/usr/local", "/usr/local/lib", "/etc", "/var", "/opt")
+)
+
+
+class Lookups:
+    """Finds names of one program in the original; counts the work."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._tree = context.original
+        self._steps = context.limits.script_steps
+        self._types: dict[str, tuple[ImagePath, FileType] | None] = {}
+
+    def spend(self, steps: int = 1) -> None:
+        """Count work, of the program and of the comparison. Raises `Exhausted` where a program takes too much of it."""
+        self._steps -= steps
+        self.context.budget.spend(steps)
+        if self._steps < 0:
+            raise Exhausted
+
+    def real(self, path: str) -> tuple[ImagePath, FileType] | None:
+        """Real path and type of a path, or None where it is not in the original."""
+        if path not in self._types:
+            self.spend()
+            self._types[path] = self._resolved(path)
+        return self._types[path]
+
+    def _resolved(self, path: str) -> tuple[ImagePath, FileType] | None:
+        try:
+            found = self._tree.resolve(path)
+        except LimitExceeded:
+            return None
+        return (found.path, found.file.type) if found.path is not None and found.file is not None else None
+
+    def is_file(self, path: str) -> bool:
+        """Whether a path is a regular file, links followed."""
+        found = self.real(path)
+        return found is not None and found[1] is FileType.FILE
+
+    def is_directory(self, path: str) -> bool:
+        """Whether a path is a directory, links followed."""
+        found = self.real(path)
+        return found is not None and found[1] is FileType.DIRECTORY
+
+    def is_system(self, path: str) -> bool:
+        """Whether a directory is the whole system's, so that lying in it says nothing."""
+        return path.rstrip("/") in _SYSTEM
+
+    def named(self, text: str, directory: str) -> tuple[ImagePath, FileType] | None:
+        """The path and type of something that a program names; None for what is absent or the engine's."""
+        if not text or "\0" in text or len(text) > self.context.limits.path:
+            return None
+        path = join(directory, text)
+        if path == "/" or engine_provides(path):
+            return None
+        found = self.real(path)
+        if found is None or found[1] not in (FileType.FILE, FileType.DIRECTORY):
+            return None
+        return path, found[1]
+
+    def executable(self, word: str) -> ImagePath | None:
+        """The program that a command word starts over PATH."""
+        if not word or "\0" in word:
+            return None
+        self.spend(1 + len(self.context.path))
+        try:
+            return find_executable(word, self._tree, self.context.path, self.context.cwd)
+        except LimitExceeded:
+            return None
+
+    def glob(self, pattern: str) -> tuple[ImagePath, ...]:
+        """The files that an absolute pattern matches."""
+        found: set[ImagePath] = set()
+        try:
+            for text in _alternatives(pattern):
+                matched = glob(self._tree, text, spend=self.spend)
+                self.spend(len(matched))
+                found.update(matched)
+        except LimitExceeded:
+            return ()
+        return tuple(sorted(found))
+
+    def below(self, directory: str) -> tuple[ImagePath, ...]:
+        """The regular files below a directory."""
+        found = self.real(directory)
+        if found is None or found[1] is not FileType.DIRECTORY:
+            return ()
+        files: list[ImagePath] = []
+        for path in self._tree.below(found[0]):
+            self.spend()
+            if self._tree.files[path].type is FileType.FILE:
+                files.append(path)
+        return tuple(files)
+
+    def children(self, directory: str) -> tuple[str, ...]:
+        """Names in a directory."""
+        found = self.real(directory)
+        if found is None or found[1] is not FileType.DIRECTORY:
+            return ()
+        names = self._tree.children(found[0])
+        self.spend(len(names))
+        return names
+
+    def content(self, path: str, limit: int) -> bytes:
+        """The bytes of a file, or none where it is absent or larger than the limit."""
+        found = self.real(path)
+        if found is None or found[1] is not FileType.FILE:
+            return b""
+        try:
+            data = self._tree.content(found[0], limit=limit)
+        except ImageError:
+            return b""
+        self.spend(len(data) >> 10)
+        return data
+
+
+def _alternatives(pattern: str) -> Iterator[str]:
+    """`a{b,c}d` as `abd` and `acd`: one pair of braces, which is what people write for suffixes."""
+    head, brace, rest = pattern.partition("{")
+    inner, close, tail = rest.partition("}")
+    if not brace or not close:
+        yield str(image_path(pattern))
+        return
+    for one in inner.split(","):
+        yield str(image_path(head + one + tail))

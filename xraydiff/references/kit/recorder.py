@@ -1,0 +1,104 @@
+"""What a reader saw in one script: edges and what it could not follow, each once, in the order of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from xraydiff.facts import Certainty, Edge, EdgeKind, FileType, Firing, Node, NodeKind
+from xraydiff.limits import Limits
+from xraydiff.paths import ImagePath
+from xraydiff.references import Gap
+
+__all__ = ["Sightings", "weakened"]
+
+_DETAIL: Final = 200
+"""Characters of a reference that a person needs to find it again."""
+
+
+def weakened(firing: Firing) -> Firing:
+    """The firing of what only some runs of something reach."""
+    return Firing.GUARDED if firing is Firing.LOAD else firing
+
+
+class Sightings:
+    """Edges and gaps of one node, made by the reader of this name."""
+
+    def __init__(self, source: Node, reader: str, limits: Limits) -> None:
+        self._source = source
+        self._reader = reader
+        self._limits = limits
+        self._edges: dict[tuple[Node, EdgeKind, Firing], Edge] = {}
+        self._gaps: dict[tuple[str, str], Gap] = {}
+        self._inline = 0
+        self.line = 0
+        """Line that the next edges stand in, 0 for unknown."""
+        self.optional = False
+        """Whether what the next edges are followed for depends on who calls a library, and with which arguments."""
+
+    def edges(self) -> Iterator[Edge]:
+        """Every edge, by line; those of one line as they were seen."""
+        yield from sorted(self._edges.values(), key=lambda edge: edge.line)
+
+    def gaps(self) -> Iterator[Gap]:
+        """What could not be followed, as it was met."""
+        yield from self._gaps.values()
+
+    def all(self) -> Iterator[Edge | Gap]:
+        """Edges, then gaps."""
+        yield from self.edges()
+        yield from self.gaps()
+
+    def gap(self, reason: str, detail: str = "") -> None:
+        """Note something that could not be followed. Of very many the details are left out, but never that one was."""
+        detail = detail[:_DETAIL] if len(self._gaps) < self._limits.inline_scripts else ""
+        self._gaps.setdefault((reason, detail), Gap(node=self._source, reason=reason, detail=detail))
+
+    def edge(self, target: Node, kind: EdgeKind, firing: Firing, detail: str, *, stops: bool | None = None) -> None:
+        """Note a reference; the first of several equal ones stays."""
+        if target == self._source or (target.path == self._source.path and target.kind is NodeKind.FILE):
+            return
+        key = (target, kind, firing)
+        most = Certainty.POSSIBLE if self.optional and firing is Firing.DEFERRED else None
+        known = self._edges.get(key)
+        if known is not None:
+            if known.certainty is not None and most is None:
+                self._edges[key] = replace(known, certainty=None)
+            return
+        if len(self._edges) >= self._limits.edges_per_file:
+            self.gap("too-many-references")
+            return
+        detail = " ".join(detail.split())[:_DETAIL]
+        self._edges[key] = Edge(
+            source=self._source,
+            target=target,
+            kind=kind,
+            firing=firing,
+            detail=detail,
+            line=self.line,
+            by=self._reader,
+            stops=stops,
+            certainty=most,
+        )
+
+    def file(self, path: ImagePath, kind: EdgeKind, firing: Firing, detail: str, *, language: str = "") -> None:
+        """Note a file that is read, loaded or run."""
+        self.edge(Node(path=path, language=language), kind, firing, detail)
+
+    def named(self, path: ImagePath, type_: FileType, detail: str, firing: Firing = Firing.NAMED) -> None:
+        """Note a path that a text names."""
+        directory = type_ is FileType.DIRECTORY
+        node = Node(kind=NodeKind.DIRECTORY if directory else NodeKind.FILE, path=path)
+        self.edge(node, EdgeKind.NAMES, firing, detail)
+
+    def inline(self, language: str, text: str, firing: Firing, detail: str) -> None:
+        """Note a script that stands in a text."""
+        if not text.strip():
+            return
+        self._inline += 1
+        if len(text) > self._limits.script or self._inline > self._limits.inline_scripts:
+            self.gap("too-large", f"inline script: {detail}")
+            return
+        script = Node(kind=NodeKind.SCRIPT, path=self._source.path, language=language, text=text)
+        self.edge(script, EdgeKind.CONTAINS, firing, detail)

@@ -1,0 +1,134 @@
+"""The walk over one program's syntax tree, statement by statement, on a stack of its own instead of Python's."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from xraydiff.facts import Firing
+from xraydiff.references import Context
+from xraydiff.references.kit.grammars import Refused, parse
+from xraydiff.references.kit.lookup import Lookups
+from xraydiff.references.kit.outline import Form, Outline, broken_lines, parsed, sound, uncommented, within
+from xraydiff.references.kit.recorder import Sightings
+
+if TYPE_CHECKING:
+    from tree_sitter import Node as Syntax
+
+__all__ = ["Handler", "Statements"]
+
+Handler = Callable[["Syntax", Firing, int], None]
+"""What is done with one kind of node: it gets the node, when that runs, and how deep it lies."""
+
+
+class Statements(ABC):
+    """One program; a language says what its kinds of nodes mean, and pushes what of them comes next."""
+
+    def __init__(self, data: bytes, language: str, context: Context, seen: Sightings, lookups: Lookups) -> None:
+        """`language` is one that `xraydiff.references.kit.grammars` parses."""
+        self._data = data
+        self._language = language
+        self._context = context
+        self._seen = seen
+        self._lookups = lookups
+        self._handlers = self._handled()
+        self._stack: list[tuple[Callable[..., None], tuple[object, ...]]] = []
+        self._too_deep = False
+        """Whether nodes lay deeper than is walked."""
+
+    @abstractmethod
+    def _handled(self) -> Mapping[str, Handler]:
+        """The handlers, by type of node; of all other nodes the children are visited."""
+
+    @abstractmethod
+    def _leaves(self) -> frozenset[str]:
+        """Types of nodes below which nothing is looked for."""
+
+    @abstractmethod
+    def _form(self) -> Form:
+        """How the statements look that ask for something, for programs that the parser does not take whole."""
+
+    @abstractmethod
+    def _refusal(self, data: bytes) -> str:
+        """Why a text cannot be given to the parser, or an empty string where it can."""
+
+    @abstractmethod
+    def _plainly(self) -> None:
+        """Note what lines of a program name of which not even the outline can be read."""
+
+    @abstractmethod
+    def _use(self, data: bytes) -> None:
+        """Take another text for the one that nodes lie in."""
+
+    def _walked(self) -> bool:
+        """Walk the whole program; its outline where the parser refuses it, or for what the parser does not show.
+
+        Whether anything was walked.
+        """
+        limits = self._context.limits
+        if len(self._data) > limits.syntax:
+            self._use(uncommented(self._data))
+        refused = self._refusal(self._data)
+        tree = None if refused else parse(self._data, self._language, limits=limits, memo=self._context.memo)
+        if tree is None or isinstance(tree, Refused):
+            return self._outlined((), refused or (tree.detail if tree is not None else ""))
+        self._walk(tree.root_node, Firing.LOAD)
+        if self._too_deep or tree.root_node.has_error:
+            self._outlined(() if self._too_deep else (broken_lines(tree.root_node),), "")
+        return True
+
+    def _outlined(self, broken: Sequence[tuple[int, int]], refused: str) -> bool:
+        """Walk the statements that ask for something: of all lines, or of the `broken` ones."""
+        limits, memo = self._context.limits, self._context.memo
+        whole, data = self._data, uncommented(self._data)
+        parses = sound(self._language, limits, memo)
+        found = Outline(data, self._form(), limits, lambda text: False if self._refusal(text) else parses(text))
+        found.gather(_starts_line, within(data, broken))
+        found.bind()
+        read = parsed(found, self._language, memo)
+        if read is not None:
+            self._use(read[0])
+            self._too_deep = False
+            # What looks like a statement may be part of a text.
+            self._walk(read[1].root_node, Firing.GUARDED)
+            self._use(whole)
+            if self._too_deep:
+                self._seen.gap("too-deep", "one statement")
+        if found.lost:
+            self._seen.gap("too-large", refused or found.lost)
+            self._plainly()
+        return read is not None
+
+    def _walk(self, root: Syntax, firing: Firing) -> None:
+        self._push(self._visit, root, firing, 0)
+        stack = self._stack
+        while stack:
+            step, arguments = stack.pop()
+            step(*arguments)
+
+    def _push(self, step: Callable[..., None], *arguments: object) -> None:
+        self._stack.append((step, arguments))
+
+    def _visit(self, node: Syntax, firing: Firing, depth: int) -> None:
+        # Children are paid for before they are made: a statement may have a million.
+        self._lookups.spend(1 + node.child_count)
+        if depth > self._context.limits.script_depth:
+            self._too_deep = True
+            return
+        self._seen.line = node.start_point[0] + 1
+        handler = self._handlers.get(node.type)
+        if handler is not None:
+            handler(node, firing, depth + 1)
+        elif node.type not in self._leaves():
+            self._all(node.named_children, firing, depth + 1)
+
+    def _all(self, nodes: Sequence[Syntax], firing: Firing, depth: int) -> None:
+        for node in reversed(nodes):
+            self._stack.append((self._visit, (node, firing, depth)))
+
+
+def _starts_line(data: bytes, at: int) -> bool:
+    """Whether the line of an offset is not indented."""
+    line = data.rfind(b"\n", max(0, at - 300), at) + 1
+    return (line > 0 or at < 300) and data[line : line + 1] not in (b" ", b"\t")

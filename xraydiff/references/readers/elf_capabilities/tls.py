@@ -1,0 +1,87 @@
+"""OpenSSL and GnuTLS: default certificate authorities, providers and engines of the very library that is loaded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from xraydiff.facts import Edge, EdgeKind
+from xraydiff.paths import ImagePath, image_path
+from xraydiff.references.readers.elf_capabilities.program import Program
+
+_DEFAULT_PATHS = (
+    "SSL_CTX_set_default_verify_paths",
+    "SSL_CTX_set_default_verify_file",
+    "SSL_CTX_set_default_verify_dir",
+    "SSL_CTX_set_default_verify_store",
+    "X509_STORE_set_default_paths",
+    "X509_STORE_set_default_paths_ex",
+    "X509_get_default_cert_file",
+    "X509_get_default_cert_dir",
+)
+_BUILT_IN = frozenset({"default", "base", "null", "fips"})
+_PLACES = re.compile(rb'(OPENSSLDIR|ENGINESDIR|MODULESDIR): "([^"\0]{1,1024})"')
+_GNUTLS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+
+
+def edges(program: Program) -> Iterator[Edge]:
+    """Certificate authorities for the default-path calls, modules for the loading calls with a string that names one.
+
+    `SSL_CTX_new` says nothing: every server has it, and only a client needs authorities.
+    """
+    if program.imports(*_DEFAULT_PATHS):
+        yield from _authorities(program)
+    if program.imports("gnutls_certificate_set_x509_system_trust"):
+        yield from _first(program, _GNUTLS, "gnutls_certificate_set_x509_system_trust")
+    if program.imports("OSSL_PROVIDER_load", "OSSL_PROVIDER_try_load", "OSSL_PROVIDER_load_ex"):
+        yield from _modules(program, "MODULESDIR", "OSSL_PROVIDER_load")
+    if program.imports("ENGINE_by_id"):
+        yield from _modules(program, "ENGINESDIR", "ENGINE_by_id")
+
+
+def _authorities(program: Program) -> Iterator[Edge]:
+    """SSL_CERT_FILE and SSL_CERT_DIR of the environment stand before OPENSSLDIR (X509_get_default_cert_file_env)."""
+    call = next(name for name in _DEFAULT_PATHS if program.imports(name))
+    home = _places(program).get("OPENSSLDIR")
+    files = (program.context.env.get("SSL_CERT_FILE"), f"{home}/cert.pem" if home else None)
+    folders = (program.context.env.get("SSL_CERT_DIR"), f"{home}/certs" if home else None)
+    for name in (*files, *folders):
+        path = program.exists(name) if name else None
+        if path is not None:
+            yield program.edge(path, EdgeKind.TRUSTS, call)
+            return
+
+
+def _first(program: Program, names: tuple[str, ...], detail: str) -> Iterator[Edge]:
+    path = next((found for name in names if (found := program.exists(name)) is not None), None)
+    if path is not None:
+        yield program.edge(path, EdgeKind.TRUSTS, detail)
+
+
+def _modules(program: Program, place: str, detail: str) -> Iterator[Edge]:
+    folder = program.context.env.get("OPENSSL_MODULES" if place == "MODULESDIR" else "OPENSSL_ENGINES")
+    folder = folder or _places(program).get(place)
+    real = program.context.original.resolve(folder).path if folder else None
+    if real is None:
+        return
+    for file in program.context.original.children(real):
+        name = file.removesuffix(".so")
+        if name != file and name not in _BUILT_IN and program.names(name):
+            yield program.edge(image_path(f"{folder}/{file}"), EdgeKind.LOADS, f"{detail} {name}")
+
+
+def _places(program: Program) -> dict[str, str]:
+    """OPENSSLDIR, ENGINESDIR and MODULESDIR as compiled into the libcrypto that this program loads, or into itself."""
+    path = program.library("libcrypto.so") or program.subject.path
+    key = f"elf_capabilities.openssl.{path}"
+    known = program.context.memo.get(key)
+    if not isinstance(known, dict):
+        known = _compiled_in(program, path)
+        if path not in program.unread:
+            program.context.memo[key] = known
+    return known
+
+
+def _compiled_in(program: Program, path: ImagePath) -> dict[str, str]:
+    data = program.content(path, program.context.limits.elf)
+    return {match[1].decode(): match[2].decode("utf-8", "surrogateescape") for match in _PLACES.finditer(data)}

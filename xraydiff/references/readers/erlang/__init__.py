@@ -1,0 +1,57 @@
+"""What Erlang and Elixir programs ask for: applications, modules that are loaded at their first call, helpers.
+
+The code server of a system that is not embedded loads a module when a function of it is first called, so that a run
+which did not come to a module lost it. Who calls whom stands in each compiled module.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from xraydiff.commands.start import health_command, start_command
+from xraydiff.conventions import SHELL_SCRIPT
+from xraydiff.facts import Edge, NodeKind
+from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references.readers.erlang.names import ESCRIPT, is_beam
+
+__all__ = ["ErlangReader"]
+
+_LANGUAGE = "erlang"
+_TELLS = re.compile(rb"\berl\b|erlexec|beam\.smp|escript")
+_STARTS = re.compile(r"erl|beam")
+
+
+class ErlangReader:
+    """Reads compiled modules, application resource and boot files, escripts, and what starts the emulator."""
+
+    name = "erlang"
+    language = _LANGUAGE
+    depth = Depth.FULL
+
+    def accepts(self, subject: Subject) -> bool:
+        """Whether there is something of Erlang's in it."""
+        node, data = subject.node, subject.data
+        if node.kind is NodeKind.CONFIG:
+            if subject.config is None:
+                return False
+            words = (*start_command(subject.config), *health_command(subject.config))
+            return any(_STARTS.search(word) for word in words)
+        if node.kind is NodeKind.SCRIPT or node.language == "shell":
+            return node.language == "shell" and _TELLS.search(data) is not None
+        if node.kind is not NodeKind.FILE:
+            return False
+        if is_beam(data, subject.path) or subject.path.endswith((".app", ".rel")):
+            return True
+        if data.startswith(b"\x83"):
+            return subject.path.endswith(".boot")
+        if data.startswith(b"#!"):
+            shell = SHELL_SCRIPT.match(data) is not None and _TELLS.search(data) is not None
+            return shell or ESCRIPT.match(data) is not None
+        return False
+
+    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+        """Edges in the order in which they were seen, then gaps."""
+        from xraydiff.references.readers.erlang.reading import read
+
+        return read(subject, context)

@@ -1,0 +1,53 @@
+"""What Java programs ask for: their class path, the parts of the runtime that their classes lead to, files, commands.
+
+Classes are read from their constant pools; nothing of the runtime itself is opened, a table with the JDK's sources says
+which of its files a class's use of the platform leads to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from xraydiff.commands.start import environment, health_command, start_command
+from xraydiff.conventions import SCRIPT_LINE, SHELL_SCRIPT
+from xraydiff.facts import Edge, NodeKind
+from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references.readers.java.names import LANGUAGE, SERVICES, is_archive, is_class
+
+__all__ = ["JavaReader"]
+
+_STARTS = re.compile(r"java|jdk|jre|jar|-cp|-classpath|--class-path", re.IGNORECASE)
+"""In the words of a config that starts Java, or in the names of variables with its options."""
+
+
+class JavaReader:
+    """Reads configs and shell scripts that start Java, archives, class files and lists of service providers."""
+
+    name = "java"
+    language = LANGUAGE
+    depth = Depth.FULL
+
+    def accepts(self, subject: Subject) -> bool:
+        """Whether there is something of Java's in it."""
+        node, data = subject.node, subject.data
+        if node.kind is NodeKind.CONFIG:
+            if subject.config is None:
+                return False
+            words = (*start_command(subject.config), *health_command(subject.config), *environment(subject.config))
+            return any(_STARTS.search(word) for word in words)
+        if node.kind is NodeKind.SCRIPT or node.language == "shell":
+            return node.language == "shell" and b"java" in data
+        if node.kind is not NodeKind.FILE:
+            return False
+        if is_class(data) or (data.startswith(b"PK\3\4") and is_archive(subject)):
+            return True
+        if data.startswith(b"#!"):
+            return b"java" in data and (SHELL_SCRIPT.match(data, 0, SCRIPT_LINE) is not None or is_archive(subject))
+        return SERVICES in subject.path
+
+    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+        """Edges in the order in which they were seen, then gaps."""
+        from xraydiff.references.readers.java.reading import read
+
+        return read(subject, context)

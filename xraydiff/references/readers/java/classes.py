@@ -1,0 +1,280 @@
+"""What one class asks for: parts of the runtime, classes and resources, paths, libraries, commands."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from xraydiff.commands.start import find_executable
+from xraydiff.conventions import SHELLS, engine_provides
+from xraydiff.errors import LimitExceeded
+from xraydiff.facts import EdgeKind, FileType, Firing, Node
+from xraydiff.paths import ImagePath, basename, image_path, join
+from xraydiff.references import Context
+from xraydiff.references.kit.evaluation import Exhausted, Expander, is_vague
+from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.readers.java.archive import Budget
+from xraydiff.references.readers.java.bytecode import HOLE, command_words, starts_programs
+from xraydiff.references.readers.java.classfile import ClassFile
+from xraydiff.references.readers.java.runtime import Home, homes
+from xraydiff.references.readers.java.vocabulary import DATED, FACILITIES, OLD_CLASS, TIME_ZONES, Facility, by_use
+
+__all__ = ["ROOTS", "Asked"]
+
+_EXACT, _PACKAGES = by_use()
+_TRUST: Final = tuple(row for row in FACILITIES if row.name in ("trusted certificates", "jurisdiction policy"))
+_CLIENTS: Final = (
+    "java/net/URL", "java/net/URI", "java/net/HttpURLConnection", "okhttp3/", "retrofit2/", "org/apache/http/",
+    "org/apache/hc/", "org/springframework/web/client/", "org/springframework/web/reactive/function/client/", "feign/",
+    "javax/ws/rs/client/", "jakarta/ws/rs/client/", "org/eclipse/jetty/client/", "io/vertx/ext/web/client/",
+)  # fmt: skip
+"""Classes by which a program fetches what a URL names; a URL alone is often only the name of an XML schema."""
+_NOT_FETCHED: Final = re.compile(r"https://(?:www\.)?(?:w3\.org|[a-z.]*schemas?\.|[a-z.]*xmlns\.|[a-z.]*xml\.org)")
+_LIBRARIES: Final = frozenset({("java/lang/System", "loadLibrary"), ("java/lang/Runtime", "loadLibrary")})
+_FILES: Final = frozenset(
+    {
+        "java/io/File",
+        "java/io/FileInputStream",
+        "java/io/FileReader",
+        "java/io/RandomAccessFile",
+        "java/nio/file/Files",
+        "java/nio/file/Path",
+        "java/nio/file/Paths",
+    }
+)
+_ZONES: Final = ("java/util/TimeZone", "java/time/ZoneId")
+_BUNDLES: Final = ("java/util/ResourceBundle", "org/springframework/context/support/ResourceBundleMessageSource")
+_STACKMAPS = 50
+"""Version of class files from which on libjvm verifies by itself."""
+_LONGEST: Final = 1_024
+"""Characters of a constant that may be a path or a name."""
+ROOTS: Final = frozenset({"", "/bin", "/etc", "/home", "/lib", "/opt", "/run", "/srv", "/tmp", "/usr", "/var"})  # noqa: S108
+"""Directories below which a computed name may mean anything."""
+_DOTTED: Final = re.compile(r"[A-Za-z_$][\w$]{0,100}(?:[./][A-Za-z_$][\w$]{0,100}){0,20}\Z", re.ASCII)
+
+
+class Asked:
+    """Notes what classes ask for, all as edges of one node: a class file, or the archive that holds the classes."""
+
+    def __init__(self, context: Context, seen: Sightings, folders: tuple[str, ...]) -> None:
+        """`folders` are the directories on the class path, that of the class itself first."""
+        self._context = context
+        self._tree = context.original
+        self._seen = seen
+        self._folders = folders
+        self._homes: tuple[Home, ...] = homes(context)
+        self._told: set[str] = set()
+        limits = context.limits
+        self._lookups = Expander(context.original, steps=limits.script_steps, budget=context.budget)
+
+    def look(self, read: ClassFile) -> None:
+        """Note everything that a class asks for. Raises `ClassError` for code that cannot be read."""
+        try:
+            self._classes(read)
+            self._runtime(read)
+            self._constants(read)
+            self._commands(read)
+        except (Exhausted, LimitExceeded):
+            self._seen.gap("too-large", f"{read.name} asks for more than is looked up")
+
+    # --- the runtime ------------------------------------------------------------------------------------------------
+
+    def _runtime(self, read: ClassFile) -> None:
+        self._dated(read)
+        for name in (*read.supers, *read.classes):
+            for row in (*_EXACT.get(name, ()), *_in_packages(name)):
+                self._facility(row, f"{read.name} uses {name}")
+        for owner, method in read.methods:
+            if owner.startswith(("java/", "javax/")):
+                for row in _EXACT.get(f"{owner}.{method}", ()):
+                    self._facility(row, f"{read.name} calls {owner}.{method}")
+        if read.major < _STACKMAPS:
+            self._facility(OLD_CLASS, f"{read.name} has version {read.major}")
+        url = next((text for text in read.strings if text.startswith("https://") and not _NOT_FETCHED.match(text)), "")
+        if url and any(name.startswith(_CLIENTS) for name in read.classes):
+            for row in _TRUST:
+                self._facility(row, f"{read.name} names {url}")
+
+    def _dated(self, read: ClassFile) -> None:
+        """A server cannot do without time zones, whatever else it does; of an archive only a framework is one."""
+        servers = DATED if self._folders else DATED[1:]
+        name = next((name for name in read.classes if name.startswith(servers)), "")
+        for row in FACILITIES if name else ():
+            if row.name == TIME_ZONES:
+                for home in self._homes:
+                    for path in home.files(row, self._tree):
+                        detail = f"{row.name}: {read.name} uses {name}, and each of its answers or log lines has a date"
+                        self._seen.edge(Node(path=path), row.kind, Firing.LOAD, detail, stops=True)
+
+    def _facility(self, row: Facility, detail: str) -> None:
+        if row.name in self._told:
+            return
+        self._told.add(row.name)
+        for home in self._homes:
+            for path in home.files(row, self._tree):
+                self._seen.file(path, row.kind, Firing.DEFERRED, f"{row.name}: {detail}")
+                if row.kind is EdgeKind.TRUSTS:
+                    break
+
+    # --- classes and resources on the class path ----------------------------------------------------------------------
+
+    def _classes(self, read: ClassFile) -> None:
+        for name in read.supers:
+            self._class(name, Firing.LOAD)
+        for name in read.classes:
+            self._class(name, Firing.DEFERRED)
+
+    def _class(self, name: str, firing: Firing) -> None:
+        for folder in self._folders:
+            path = f"{folder}/{name}.class"
+            if self._lookups.type_of(path) is FileType.FILE:
+                self._seen.file(image_path(path), EdgeKind.IMPORTS, firing, name.replace("/", "."))
+                return
+
+    def _constants(self, read: ClassFile) -> None:
+        package = read.name.rpartition("/")[0]
+        names = {name for name, _ in read.methods}
+        libraries = not _LIBRARIES.isdisjoint(read.methods)
+        files = not _FILES.isdisjoint(names) or not _FILES.isdisjoint(read.classes)
+        bundles = any(name in names for name in _BUNDLES)
+        for text in (*read.strings, *read.texts):
+            if not 0 < len(text) <= _LONGEST or HOLE in text:
+                continue
+            self._path(text, relative=files)
+            self._resource(text.removeprefix("classpath:"), package, bundle=bundles)
+            if libraries and "/" not in text:
+                self._library(text)
+
+    def _path(self, text: str, *, relative: bool) -> None:
+        text = text.removeprefix("file:").replace("\1", HOLE)
+        text = text.removeprefix("//")
+        if not text.startswith("/"):
+            if relative and ("/" in text or "." in text[1:]) and self._context.cwd != "/" and "://" not in text:
+                self._relative(text)
+            return
+        if HOLE in text:
+            self._computed(text)
+            return
+        path = image_path(text)
+        type_ = self._lookups.type_of(path)
+        if type_ in (FileType.FILE, FileType.DIRECTORY) and path.count("/") > 1 and not engine_provides(path):
+            self._seen.named(path, type_ or FileType.FILE, text, Firing.NAMED)
+
+    def _relative(self, text: str) -> None:
+        path = join(self._context.cwd, text)
+        type_ = self._lookups.type_of(path) if HOLE not in text else None
+        if type_ in (FileType.FILE, FileType.DIRECTORY) and path != self._context.cwd:
+            self._seen.named(path, type_ or FileType.FILE, text, Firing.NAMED)
+
+    def _computed(self, pattern: str) -> None:
+        """`"/app/data/" + name + ".json"` stands for the files that it matches."""
+        if is_vague(pattern, ROOTS) or engine_provides(pattern):
+            return
+        for path in self._lookups.expand(pattern):
+            type_ = self._lookups.type_of(path)
+            if type_ is FileType.FILE:
+                self._seen.named(path, type_, pattern.replace(HOLE, "*"), Firing.NAMED)
+
+    def _resource(self, text: str, package: str, *, bundle: bool) -> None:
+        """A resource beside the class or from the root of the class path, a class by its name, a bundle."""
+        if not self._folders or text.endswith("/") or " " in text:
+            return
+        dotted = _DOTTED.match(text)
+        for folder in self._folders:
+            if "." in text or "/" in text:
+                places = (text,) if text.startswith("/") else (text, f"{package}/{text}")
+                for place in places:
+                    path = f"{folder}/{place.lstrip('/')}"
+                    if self._lookups.type_of(path) is FileType.FILE:
+                        self._seen.file(image_path(path), EdgeKind.NAMES, Firing.DEFERRED, text)
+            if dotted and "." in text:
+                path = f"{folder}/{text.replace('.', '/')}.class"
+                if self._lookups.type_of(path) is FileType.FILE:
+                    self._seen.file(image_path(path), EdgeKind.IMPORTS, Firing.DEFERRED, text)
+            if dotted and bundle:
+                self._bundle(f"{folder}/{text.replace('.', '/')}", text)
+
+    def _bundle(self, stem: str, text: str) -> None:
+        """`messages` is messages.properties and, by locale, messages_it.properties."""
+        for pattern in (f"{stem}.properties", f"{stem}_{HOLE}.properties"):
+            for path in self._lookups.expand(pattern):
+                self._seen.file(path, EdgeKind.NAMES, Firing.DEFERRED, text)
+
+    # --- libraries and commands ---------------------------------------------------------------------------------------
+
+    def _library(self, name: str) -> None:
+        """System.loadLibrary looks in the runtime's own directory, then in java.library.path."""
+        if not _DOTTED.match(name.replace("-", "_").replace(".", "_")):
+            return
+        listed = self._context.env.get("LD_LIBRARY_PATH", "").split(":")
+        folders = (*(home.native for home in self._homes), *listed, *_DEFAULT_LIBRARIES)
+        for folder in folders:
+            path = f"{folder}/lib{name}.so"
+            if folder.startswith("/") and self._lookups.type_of(path) is FileType.FILE:
+                self._seen.file(image_path(path), EdgeKind.LOADS, Firing.DEFERRED, name)
+                return
+
+    def _commands(self, read: ClassFile) -> None:
+        if not starts_programs(read):
+            return
+        if not budget_of(self._context).take_code(len(read.data)):
+            self._seen.gap("too-large", f"the code of {read.name} is not looked at")
+            return
+        for words in command_words(read):
+            self._command(words)
+
+    def _command(self, words: tuple[str, ...]) -> None:
+        program = words[0]
+        if HOLE in program or not program:
+            return
+        path = find_executable(program, self._tree, self._context.path, self._context.cwd)
+        detail = " ".join(words).replace(HOLE, "...")
+        if path is not None:
+            self._seen.file(path, EdgeKind.EXECUTES, Firing.DEFERRED, detail)
+        if basename(program) in SHELLS and len(words) > 2 and words[1].startswith("-") and words[1].endswith("c"):
+            self._seen.inline("shell", words[2].replace(HOLE, '"$ARGUMENT"'), Firing.DEFERRED, detail)
+
+
+_DEFAULT_LIBRARIES: Final = (
+    "/usr/java/packages/lib",
+    "/usr/lib/x86_64-linux-gnu/jni",
+    "/usr/lib/aarch64-linux-gnu/jni",
+    "/lib/x86_64-linux-gnu",
+    "/lib/aarch64-linux-gnu",
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib/jni",
+    "/lib",
+    "/usr/lib",
+    "/usr/lib64",
+    "/lib64",
+)
+"""hotspot os_linux.cpp, DEFAULT_LIBPATH, with Debian's patch."""
+
+
+def budget_of(context: Context) -> Budget:
+    """One budget for the whole walk."""
+    known = context.memo.get("java.budget")
+    if not isinstance(known, Budget):
+        known = context.memo["java.budget"] = Budget(context.limits)
+    return known
+
+
+def _in_packages(name: str) -> list[Facility]:
+    """The rows of the package of a class and of the packages above it."""
+    found: list[Facility] = []
+    at = name.rfind("/")
+    if not name.startswith(("java", "com/sun/", "org/ietf/")):
+        return found
+    for _ in range(8):
+        if at < 0:
+            break
+        found.extend(_PACKAGES.get(name[: at + 1], ()))
+        at = name.rfind("/", 0, at)
+    return found
+
+
+def class_root(path: ImagePath, name: str) -> str | None:
+    """The directory of the class path that a class file lies in, by the name that it gives itself."""
+    tail = f"/{name}.class"
+    return path.removesuffix(tail) if path.endswith(tail) else None

@@ -1,0 +1,356 @@
+"""How a start command, a variable or a shell script starts a Java program: options, class path, what is run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from xraydiff.commands.start import environment, health_command
+from xraydiff.errors import ImageError, LimitExceeded
+from xraydiff.facts import EdgeKind, FileType, Firing, ImageConfig
+from xraydiff.paths import ImagePath, basename, decoded, join, parent
+from xraydiff.references import Context
+from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.readers.java.archive import JarError, names_in
+from xraydiff.references.readers.java.runtime import Home, homes
+from xraydiff.references.readers.java.vocabulary import ALWAYS, AT_START, OPTIONS
+from xraydiff.tree import glob
+
+__all__ = ["Launch", "class_folders", "note", "of_config", "of_script"]
+
+_PROGRAMS: Final = frozenset({"java", "javaw"})
+_PATHS: Final = frozenset({"-cp", "-classpath", "--class-path", "-p", "--module-path", "-Xbootclasspath/a"})
+_VALUED: Final = frozenset({"--add-modules", "--add-opens", "--add-exports", "--add-reads", "--limit-modules", "-d"})
+_MODULE: Final = frozenset({"-m", "--module"})
+_JOINED: Final = ("--class-path=", "--module-path=", "-Xbootclasspath/a:", "-Xbootclasspath/p:", "-Djava.class.path=")
+_OPTION_VARIABLES: Final = re.compile(r"[A-Z][A-Z0-9_]{0,60}_(?:OPTS|OPTIONS|ARGS|TOOL_OPTIONS)\Z")
+_HOLE: Final = "\0"
+_VARIABLE = re.compile(r"\$\{([A-Za-z_]\w{0,60})(?::?[-=]([^{}$\n]{0,500}))?\}|\$([A-Za-z_]\w{0,60})", re.ASCII)
+_COMPUTED = re.compile(r"\$\([^()\n]{0,500}\)|`[^`\n]{0,500}`")
+_ASSIGNED = re.compile(
+    r"^[ \t]*(?:export[ \t]+|local[ \t]+|readonly[ \t]+)?([A-Za-z_]\w{0,60})=([^\n]{0,20000})$", re.MULTILINE | re.ASCII
+)
+_TOKEN = re.compile(r"""(?:"[^"\n]*"|'[^'\n]*'|[^\s"';&|<>()])+""")
+_TELLS = re.compile(rb"java|-jar|-cp |-classpath|CLASSPATH")
+_RUNS = re.compile(
+    r"(?:[\w./${}-]*/)?java\Z|\$\{?_?(?:RUN_?JAVA|JAVA(?:CMD|_CMD|_EXE|_BIN|BIN|_RUN)?)\}?\Z", re.IGNORECASE
+)
+_NESTED: Final = 4
+"""Command substitutions inside each other: `$(cd "$(dirname "$0")" && pwd)` has two."""
+_LONGEST: Final = 65_536
+"""Characters of a variable that are kept: a generated class path of 500 jars has 30,000."""
+_LINES: Final = 2_000
+"""Lines of a script that are looked at for a launch; start scripts have 300."""
+_ENTRIES: Final = 2_000
+"""Entries of a class path."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """One start of a Java program."""
+
+    options: tuple[str, ...] = ()
+    class_path: tuple[str, ...] = ()
+    """Entries as written."""
+    jar: str = ""
+    main: str = ""
+    detail: str = ""
+    firing: Firing = Firing.LOAD
+    starts: bool = True
+    """Whether a virtual machine is started, rather than options given to one."""
+    bases: tuple[ImagePath, ...] = ()
+    """Directories that a relative or computed entry may count from."""
+    line: int = 0
+
+
+@dataclass(slots=True)
+class _Words:
+    options: list[str] = field(default_factory=list)
+    class_path: list[str] = field(default_factory=list)
+    jar: str = ""
+    main: str = ""
+
+
+def of_config(config: ImageConfig, context: Context) -> Iterator[Launch]:
+    """The launches of the start command and of the health check, and the options in variables."""
+    env = environment(config)
+    start = (*((word, "ENTRYPOINT") for word in config.entrypoint or ()), *((word, "CMD") for word in config.cmd or ()))
+    for words in (start, tuple((word, "HEALTHCHECK") for word in health_command(config))):
+        yield from _of_words(words, env, context)
+    for name, value in env.items():
+        if _OPTION_VARIABLES.match(name):
+            read = _read(value.split()[:_ENTRIES])
+            yield Launch(options=tuple(read.options), detail=name, starts=False, bases=(context.cwd,))
+
+
+def _of_words(words: Sequence[tuple[str, str]], env: Mapping[str, str], context: Context) -> Iterator[Launch]:
+    """From the word `java` on; or from the first option that only Java knows, which a script hands on to it."""
+    for at, (word, detail) in enumerate(words):
+        program = basename(word) in _PROGRAMS
+        if not program and not (
+            at and (word in ("-jar", "-cp", "-classpath", "--class-path") or word.startswith(_JOINED))
+        ):
+            continue
+        read = _read([one for one, _ in words[at + program :]])
+        class_path = read.class_path or ([] if read.jar else env.get("CLASSPATH", ".").split(":"))
+        yield Launch(
+            options=tuple(read.options),
+            class_path=tuple(class_path[:_ENTRIES]),
+            jar=read.jar,
+            main=read.main,
+            detail=detail,
+            bases=(context.cwd,),
+        )
+        return
+
+
+def _read(words: Sequence[str]) -> _Words:
+    """Options up to the main class or jar (java(1)); what follows is the program's."""
+    found = _Words()
+    at = 0
+    while at < len(words):
+        word = words[at]
+        value = words[at + 1] if at + 1 < len(words) else ""
+        if word in _PATHS:
+            found.class_path += value.split(":")
+            at += 1
+        elif word.startswith(_JOINED):
+            found.class_path += word[word.index("=" if "=" in word else ":") + 1 :].split(":")
+        elif word == "-jar":
+            found.jar = value
+            break
+        elif word in _MODULE:
+            found.main = value.partition("/")[2]
+            break
+        elif word in _VALUED:
+            at += 1
+        elif word.startswith("-"):
+            found.options.append(word)
+        elif _HOLE not in word and word:
+            found.main = word
+            break
+        at += 1
+    return found
+
+
+def of_script(text: bytes, path: ImagePath, context: Context, *, firing: Firing) -> Iterator[Launch]:
+    """The launches of a shell script. Its assignments are followed from top to bottom, its branches are not."""
+    if not _TELLS.search(text):
+        return
+    bases = tuple(dict.fromkeys((parent(path), parent(parent(path)), context.cwd)))
+    values = dict(context.env)
+    for line in _lines(decoded(text))[:_LINES]:
+        assigned = _ASSIGNED.match(line)
+        if assigned:
+            values[assigned[1]] = _expanded(_unquoted(assigned[2].strip()), values)
+            continue
+        tokens = _TOKEN.findall(line)
+        at = next((at for at, token in enumerate(tokens) if _RUNS.match(_unquoted(token))), -1)
+        if at >= 0 and not (at and tokens[at - 1] in _ASKS):
+            yield _launch(tokens[at + 1 :], values, bases, firing, line)
+
+
+_ASKS: Final = frozenset({"which", "-v", "type", "hash", "-x", "-f", "-n", "-z", "-e", "echo", "="})
+"""Words before a program that only ask for it."""
+
+
+def _lines(text: str) -> list[str]:
+    """Lines, continued ones joined and comments left out."""
+    joined = re.sub(r"\\\n", " ", text)
+    return [
+        line
+        for line in joined.split("\n")
+        if ("java" in line.lower() or "=" in line or "-jar" in line) and not line.lstrip().startswith("#")
+    ]
+
+
+def _launch(
+    tokens: list[str], values: Mapping[str, str], bases: tuple[ImagePath, ...], firing: Firing, line: str
+) -> Launch:
+    words: list[str] = []
+    for token in tokens[:_ENTRIES]:
+        text = _expanded(_unquoted(token), values)
+        # An unquoted variable is split: JAVA_OPTS holds several options.
+        words += [text] if token.startswith(('"', "'")) else text.split()
+    read = _read(words)
+    return Launch(
+        options=tuple(read.options),
+        class_path=tuple(read.class_path[:_ENTRIES]),
+        jar=read.jar,
+        main=read.main,
+        detail=" ".join(line.split())[:100],
+        firing=firing,
+        bases=bases,
+    )
+
+
+def _unquoted(text: str) -> str:
+    return text.replace('"', "").replace("'", "")
+
+
+def _expanded(text: str, values: Mapping[str, str]) -> str:
+    """Variables by their values, what is computed by a hole; never longer than is kept."""
+
+    def value(match: re.Match[str]) -> str:
+        return values.get(match[1] or match[3]) or match[2] or _HOLE
+
+    text = text[:_LONGEST]
+    for _ in range(_NESTED):
+        if "$(" not in text and "`" not in text:
+            break
+        text = _COMPUTED.sub(_HOLE, text)
+    return _VARIABLE.sub(value, text)[:_LONGEST] if "$" in text else text
+
+
+# --- what a launch asks for -----------------------------------------------------------------------------------------
+
+
+def note(launch: Launch, context: Context, seen: Sightings) -> None:
+    """Note the runtime's files, the class path and what is run."""
+    runtimes = homes(context)
+    if launch.starts:
+        for home in runtimes:
+            _note_runtime(home, launch, context, seen)
+    for option in launch.options:
+        _note_option(option, launch, runtimes, context, seen)
+    if launch.jar:
+        for path in _resolved(launch.jar, launch, context):
+            seen.file(path, EdgeKind.SOURCES, launch.firing, launch.detail, language=_language(path))
+    entries = list(class_path(launch, context))
+    main = launch.main.replace(".", "/") + ".class" if launch.main else ""
+    found = False
+    for path, type_ in entries:
+        holds = bool(main) and not found and _holds(path, type_, main, context)
+        found = found or holds
+        if type_ is FileType.FILE:
+            kind, firing = (EdgeKind.SOURCES, launch.firing) if holds else (EdgeKind.IMPORTS, Firing.DEFERRED)
+            seen.file(path, kind, firing, launch.detail, language=_language(path))
+        elif holds:
+            seen.file(join(path, main), EdgeKind.SOURCES, launch.firing, launch.detail)
+
+
+def _note_runtime(home: Home, launch: Launch, context: Context, seen: Sightings) -> None:
+    seen.file(ImagePath(home.machine), EdgeKind.NEEDS, launch.firing, launch.detail)
+    for row in AT_START:
+        for path in home.files(row, context.original):
+            seen.file(path, row.kind, launch.firing, launch.detail)
+    for row in ALWAYS:
+        for path in home.files(row, context.original):
+            seen.file(path, row.kind, Firing.KEPT_WITH, launch.detail)
+
+
+def _note_option(option: str, launch: Launch, runtimes: Iterable[Home], context: Context, seen: Sightings) -> None:
+    for start, row in OPTIONS:
+        if option.startswith(start):
+            for home in runtimes:
+                for path in home.files(row, context.original):
+                    seen.file(path, row.kind, launch.firing, option)
+    value = option.partition(":")[2].partition("=")[0]
+    if option.startswith("-javaagent:"):
+        for path in _resolved(value, launch, context):
+            seen.file(path, EdgeKind.SOURCES, launch.firing, option, language=_language(path))
+    elif option.startswith("-agentpath:"):
+        for path in _resolved(value, launch, context):
+            seen.file(path, EdgeKind.LOADS, launch.firing, option)
+
+
+def class_path(launch: Launch, context: Context) -> Iterator[tuple[ImagePath, FileType]]:
+    """The archives and directories of a class path, as the launcher expands it."""
+    left = _ENTRIES
+    for entry in launch.class_path:
+        for path in _class_path_entry(entry, launch, context):
+            file = context.original.resolve(path).file
+            left -= 1
+            if left < 0:
+                return
+            if file is not None and file.type in (FileType.FILE, FileType.DIRECTORY) and path != "/":
+                yield path, file.type
+
+
+def _class_path_entry(entry: str, launch: Launch, context: Context) -> Iterator[ImagePath]:
+    if entry.startswith("@"):
+        # `java -cp @file`, as Jib writes it.
+        for path in _resolved(entry[1:], launch, context):
+            for one in _content(path, context).split(":")[:_ENTRIES]:
+                yield from _resolved(one.strip(), launch, context)
+    elif entry == "*" or entry.endswith("/*"):
+        for folder in _resolved(entry[:-1] or ".", launch, context):
+            real = context.original.resolve(folder).path
+            for name in context.original.children(real) if real is not None else ():
+                if name.endswith((".jar", ".JAR")):
+                    yield join(folder, name)
+    else:
+        yield from _resolved(entry, launch, context)
+
+
+def _resolved(text: str, launch: Launch, context: Context) -> Iterator[ImagePath]:
+    """The existing paths that an entry stands for: an unknown beginning may be any of the launch's bases."""
+    if not text or len(text) > context.limits.path:
+        return
+    text = text.removeprefix("file:")
+    if text.startswith(_HOLE):
+        text = text.lstrip(_HOLE).lstrip("/")
+    if _HOLE in text or not text:
+        return
+    for base in launch.bases:
+        path = join(base, text)
+        if "*" in path:
+            try:
+                found: tuple[ImagePath, ...] = glob(context.original, path, spend=context.budget.spend)
+            except LimitExceeded:
+                found = ()
+        else:
+            found = (path,) if context.original.resolve(path).file is not None else ()
+        if found:
+            yield from found[:_ENTRIES]
+            return
+
+
+def _holds(path: ImagePath, type_: FileType, main: str, context: Context) -> bool:
+    """Whether a directory or an archive of the class path holds the main class."""
+    if type_ is FileType.DIRECTORY:
+        return context.original.resolve(join(path, main)).file is not None
+    real = context.original.resolve(path).path
+    names = context.memo.get(f"java.names.{real}")
+    if not isinstance(names, frozenset) and real is not None:
+        names = _names(real, context)
+        context.memo[f"java.names.{real}"] = names
+    return isinstance(names, frozenset) and main in names
+
+
+def _names(path: ImagePath, context: Context) -> frozenset[str]:
+    try:
+        return frozenset(names_in(context.original, path, context.limits))
+    except (JarError, ImageError):
+        return frozenset()
+
+
+def _content(path: ImagePath, context: Context) -> str:
+    found = context.original.resolve(path)
+    if found.path is None or found.file is None or found.file.type is not FileType.FILE:
+        return ""
+    if found.file.size > context.limits.text_line:
+        return ""
+    return decoded(context.original.content(found.path))
+
+
+def _language(path: ImagePath) -> str:
+    return "" if path.endswith((".jar", ".war", ".ear", ".zip")) else "java"
+
+
+def class_folders(context: Context) -> tuple[str, ...]:
+    """The directories on the class path of the start command."""
+    known = context.memo.get("java.folders")
+    if not isinstance(known, tuple):
+        known = tuple(
+            dict.fromkeys(
+                str(path)
+                for launch in of_config(context.config, context)
+                for path, type_ in class_path(launch, context)
+                if type_ is FileType.DIRECTORY
+            )
+        )[:64]
+        context.memo["java.folders"] = known
+    return known

@@ -1,0 +1,61 @@
+"""What Node programs ask for: modules by Node's own algorithm, files, views, addons, programs, and when they do.
+
+A script is parsed whole; what names are bound to is looked up in the script itself, so that
+`require(path.join(__dirname, 'routes', name))` and `promisify(child_process.exec)('date')` are understood.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from xraydiff.commands.start import health_command, start_command
+from xraydiff.conventions import ELF_MAGIC, SHELL_SCRIPT
+from xraydiff.facts import Edge, NodeKind
+from xraydiff.references import Context, Depth, Gap, Subject
+
+__all__ = ["NodeReader"]
+
+_MANAGERS = (b"npm", b"npx", b"yarn", b"pnpm")
+_SUFFIXES = (".js", ".cjs", ".mjs", ".jsx", ".ts", ".cts", ".mts", "/package.json")
+_STARTS = re.compile(r"node|npm|npx|yarn|bun|tsx")
+"""In the words of a config that starts Node or a package manager."""
+_NODE = re.compile(rb"#![^\n]*\b(?:node|nodejs|bun|ts-node|tsx)\b")
+
+
+class NodeReader:
+    """Reads JavaScript and TypeScript, package.json, and start commands that start Node or a package manager."""
+
+    name = "node"
+    language = "node"
+    depth = Depth.FULL
+
+    def accepts(self, subject: Subject) -> bool:
+        """By kind, name and first bytes; of shell scripts those that name a package manager."""
+        node = subject.node
+        if node.kind is NodeKind.CONFIG:
+            if subject.config is None:
+                return False
+            words = (*start_command(subject.config), *health_command(subject.config), *subject.config.env)
+            return any(_STARTS.search(word) for word in words)
+        if node.kind is NodeKind.SCRIPT:
+            return node.language == self.language or (node.language == "shell" and _has_manager(subject.data))
+        if node.kind is not NodeKind.FILE or subject.data.startswith(ELF_MAGIC):
+            return False
+        if node.language == self.language or subject.path.endswith(_SUFFIXES):
+            return not subject.path.endswith((".d.ts", ".d.mts", ".d.cts"))
+        if subject.data.startswith(b"#!"):
+            return _NODE.match(subject.data, 0, 256) is not None or (
+                SHELL_SCRIPT.match(subject.data, 0, 256) is not None and _has_manager(subject.data)
+            )
+        return False
+
+    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+        """Edges by line, then gaps."""
+        from xraydiff.references.readers.node.reading import read
+
+        return read(subject, context)
+
+
+def _has_manager(data: bytes) -> bool:
+    return any(name in data for name in _MANAGERS)

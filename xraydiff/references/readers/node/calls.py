@@ -1,0 +1,391 @@
+"""What the calls and texts of a script ask for: modules, files, folders, programs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from xraydiff import conventions
+from xraydiff.commands.start import find_executable
+from xraydiff.facts import EdgeKind, FileType, Firing
+from xraydiff.paths import ImagePath, basename, image_path, is_below, join, parent
+from xraydiff.references import Context
+from xraydiff.references.kit.evaluation import DEEP, HOLE, Exhausted, Expander, is_vague, joined, known
+from xraydiff.references.kit.grammars import text_of
+from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.readers.node.resolve import Found, Resolver
+from xraydiff.references.readers.node.script import Script, Use
+from xraydiff.references.readers.node.values import Place, Values, arguments, string
+from xraydiff.references.readers.node.vocabulary import FORKS, PROGRAMS, READS, SHELLS, STATIC, SUFFIXES, TOUCHES
+
+if TYPE_CHECKING:
+    from tree_sitter import Node as Syntax
+
+__all__ = ["Calls", "language_of", "sight_modules"]
+
+_REQUIRES: Final = frozenset(
+    {"/require", "require.resolve", "module.require", "import", "import.meta.resolve", "/.require"}
+)
+_PATHS: Final = frozenset({"path.join", "path.resolve", "/URL", "url.URL", "/.resolve"})
+_NAME = re.compile(r"[A-Za-z0-9_@./+-]{1,255}\Z")
+_HAS_SUFFIX = re.compile(r"[^/]\.[A-Za-z0-9]{1,10}\Z")
+_VIEWS: Final = ("views", "templates", "src/views")
+_RENDER: Final = frozenset({"/.render", "/.renderFile", "/.view"})
+_ADDONS: Final = (
+    "build/Release", "build/Debug", "build", "out/Release", "Release", "build/default", "compiled",
+    "addon-build/release/install-root",
+)  # fmt: skip
+_HOST: Final = "linux"
+
+
+def language_of(path: str) -> str:
+    """The language that a file's node must carry: none where its name tells Node what it is."""
+    return "" if path.endswith((*SUFFIXES, ".json", ".node", ".wasm")) else "node"
+
+
+def sight_modules(seen: Sightings, found: Iterable[Found], kind: EdgeKind, firing: Firing, detail: str) -> None:
+    """Note modules with the package.json files that lead to them."""
+    for module in found:
+        seen.file(module.path, kind, firing, detail, language=language_of(module.path))
+        for manifest in module.manifests:
+            seen.file(manifest, kind if kind is EdgeKind.COMPANION else EdgeKind.IMPORTS, firing, detail)
+
+
+class Calls:
+    """Notes what one script asks for."""
+
+    def __init__(
+        self, data: bytes, script: Script, place: Place, *, context: Context, resolver: Resolver, seen: Sightings
+    ) -> None:
+        self._data = data
+        self._script = script
+        self._place = place
+        self._context = context
+        self._tree = context.original
+        self._resolver = resolver
+        self._seen = seen
+        self._values = Values(data, script.bindings, place, resolver)
+        limits = context.limits
+        self._lookups = Expander(context.original, steps=limits.script_steps, budget=context.budget)
+        self._requires: dict[str, ImagePath] = {}
+        """Names bound to what `createRequire` gives, each with the folder from which it looks."""
+        self._specifiers: set[int] = set()
+        """Expressions that were looked up as modules or files and so name nothing else."""
+        self._views: list[ImagePath] = []
+        self._engine = ""
+
+    def read(self) -> None:
+        """Note everything, in the order of imports, calls, texts."""
+        try:
+            self._read()
+        except Exhausted:
+            self._seen.gap("too-large", "more look-ups than the limit for one script")
+        if self._values.exhausted:
+            self._seen.gap("too-large", "more expressions than the limit for one script")
+
+    def _read(self) -> None:
+        self._bind()
+        for use in self._script.imports:
+            self._at(use.node)
+            specifier = string(use.node, self._data)
+            if specifier is not None:
+                self._module(specifier, use.firing, specifier, self._place.directory, esm=True)
+                self._specifiers.add(use.node.id)
+        rendered: list[Use] = []
+        for use in self._script.calls:
+            name = self._values.callee(use.node)
+            if name in _RENDER:
+                rendered.append(use)
+            self._at(use.node)
+            self._call(use, name)
+        for use in rendered:
+            self._at(use.node)
+            self._render(use)
+        for use in self._script.options:
+            self._at(use.node)
+            self._option(use)
+        for use in self._script.texts:
+            if use.node.id not in self._specifiers:
+                self._at(use.node)
+                self._text(use)
+
+    def _at(self, node: Syntax) -> None:
+        self._seen.line = node.start_point[0] + 1
+
+    def _snippet(self, node: Syntax) -> str:
+        return text_of(node, self._data, most=300)
+
+    # --- names -------------------------------------------------------------------------------------------------------
+
+    def _bind(self) -> None:
+        """Modules behind names: twice, for a name may be bound to a part of one that is bound below."""
+        bindings = self._script.bindings
+        for _ in range(2):
+            for name, values in bindings.values.items():
+                for value in values:
+                    module = self._values.module(value)
+                    if module == ("module", "createRequire") or module is None:
+                        self._bind_require(name, value)
+                    else:
+                        bindings.module(name, *module)
+            for name, key, value in self._script.destructured:
+                module = self._values.module(value)
+                if module is not None:
+                    export = "" if key in ("default", "promises", "posix") else key
+                    bindings.module(name, module[0], f"{module[1]}.{export}" if module[1] and export else export)
+
+    def _bind_require(self, name: str, value: Syntax) -> None:
+        if value.type != "call_expression" or name in self._requires:
+            return
+        if self._values.callee(value) not in ("module.createRequire", "/createRequire"):
+            return
+        for text in known(self._values.texts(arguments(value)[0]) if arguments(value) else ()):
+            plain = text.removeprefix("file://")
+            base = plain if plain.endswith("/") else plain.rpartition("/")[0]
+            self._requires[f"/{name}"] = image_path(join(self._place.directory, base or "/"))
+
+    # --- calls -------------------------------------------------------------------------------------------------------
+
+    def _call(self, use: Use, name: str) -> None:
+        given = arguments(use.node)
+        if not given:
+            return
+        if name in self._requires or name in _REQUIRES:
+            self._require(use, given[0], name)
+        elif name in SHELLS or (name == "child_process.exec"):
+            self._shell(given[0], use.firing)
+        elif name in FORKS:
+            self._fork(given[0], use.firing)
+        elif name in PROGRAMS:
+            self._program(given, use.firing)
+        elif name in READS:
+            self._file(given[0], use.firing)
+        elif name in TOUCHES or name in STATIC:
+            self._file(given[0], Firing.NAMED, bare=True)
+        elif name in _PATHS and use.node.id not in self._specifiers:
+            self._path(use.node)
+        elif name in ("/.set", "/.engine") and len(given) > 1:
+            self._setting(given, name)
+        elif name in ("bindings.default", "node-gyp-build.default", "@mapbox/node-pre-gyp.find", "process.dlopen"):
+            self._addon(use, given, name)
+        elif name in ("/.register", "module.register"):
+            self._require(use, given[0], "import") if string(given[0], self._data) else None
+
+    def _require(self, use: Use, argument: Syntax, name: str) -> None:
+        directory = self._requires.get(name, self._place.directory)
+        esm = name in ("import", "import.meta.resolve")
+        detail = self._snippet(argument)
+        self._specifiers.add(argument.id)
+        for text in self._values.texts(argument):
+            self._module(text, use.firing, string(argument, self._data) or detail, directory, esm=esm)
+
+    def _module(self, text: str, firing: Firing, detail: str, directory: ImagePath, *, esm: bool) -> None:
+        self._lookups.spend(8)
+        if HOLE not in text:
+            sight_modules(
+                self._seen, self._resolver.modules(text, directory, esm=esm), EdgeKind.IMPORTS, firing, detail
+            )
+            return
+        found = self._resolver.matching(text, directory, self._lookups, esm=esm)
+        if found is None:
+            self._seen.gap("computed-name", f"line {self._seen.line}: {detail}")
+        else:
+            sight_modules(self._seen, found, EdgeKind.CONTAINS, Firing.NAMED, detail)
+
+    def _shell(self, argument: Syntax, firing: Firing) -> None:
+        """A command line for `/bin/sh -c`; what it does not tell becomes a parameter that no shell knows either."""
+        self._seen.file(ImagePath("/bin/sh"), EdgeKind.EXECUTES, firing, self._snippet(argument))
+        for text in self._values.texts(argument):
+            if text.strip(HOLE + " "):
+                self._seen.inline("shell", text.replace(HOLE, "${1}"), firing, self._snippet(argument))
+
+    def _program(self, given: Sequence[Syntax], firing: Firing) -> None:
+        words = given[1].named_children[:32] if len(given) > 1 and given[1].type == "array" else []
+        shell = any(self._is_true(option, "shell") for option in given[1:3])
+        for command in self._values.texts(given[0]):
+            if HOLE in command or not command:
+                continue
+            if shell:
+                rest = [self._values.texts(word)[0] for word in words]
+                self._shell_text(" ".join([command, *rest]), firing, given[0])
+            else:
+                self._start(command, words, firing, self._snippet(given[0]))
+
+    def _is_true(self, options: Syntax, key: str) -> bool:
+        return options.type == "object" and any(
+            name == key and value.type in ("true", "string") for name, value in self._values.pairs(options)
+        )
+
+    def _shell_text(self, text: str, firing: Firing, node: Syntax) -> None:
+        self._seen.file(ImagePath("/bin/sh"), EdgeKind.EXECUTES, firing, self._snippet(node))
+        self._seen.inline("shell", text.replace(HOLE, "${1}"), firing, self._snippet(node))
+
+    def _start(self, command: str, words: Sequence[Syntax], firing: Firing, detail: str) -> None:
+        program = find_executable(command, self._tree, self._context.path, self._place.cwd)
+        if program is None:
+            return
+        self._seen.file(program, EdgeKind.EXECUTES, firing, detail)
+        name = basename(command)
+        texts = [self._values.texts(word)[0] for word in words]
+        if name in conventions.SHELLS and len(texts) > 1 and texts[0].startswith("-") and texts[0].endswith("c"):
+            self._seen.inline("shell", texts[1].replace(HOLE, "${1}"), firing, detail)
+        elif name in ("node", "nodejs"):
+            script = next((text for text in texts if not text.startswith("-")), "")
+            found = self._resolver.main(join(self._place.cwd, script)) if script and HOLE not in script else None
+            if found is not None:
+                sight_modules(self._seen, (found,), EdgeKind.SOURCES, firing, detail)
+        elif texts:
+            # Other programs may read what their arguments name; a command line says so to the shell's reader.
+            line = " ".join(shlex.quote(text) for text in (command, *texts) if HOLE not in text)
+            self._seen.inline("shell", line, firing, detail)
+
+    def _fork(self, argument: Syntax, firing: Firing) -> None:
+        for text in known(self._values.texts(argument)):
+            plain = text.removeprefix("file://")
+            for base in (self._place.cwd, self._place.directory):
+                found = self._resolver.main(join(base, plain)) if plain else None
+                if found is not None:
+                    sight_modules(self._seen, (found,), EdgeKind.SOURCES, firing, self._snippet(argument))
+                    self._specifiers.add(argument.id)
+                    break
+
+    def _addon(self, use: Use, given: Sequence[Syntax], name: str) -> None:
+        """Packages that look for a compiled addon in the places where build tools put it."""
+        root = self._resolver.package_root(self._place.directory)
+        patterns: list[str] = []
+        if name == "bindings.default":
+            names = known(self._values.texts(given[0])) or (HOLE,)
+            for text in names:
+                file = text if text.endswith(".node") else f"{text}.node"
+                patterns += [f"{root}/{folder}/{file}" for folder in _ADDONS] + [f"{root}/lib/binding/{DEEP}/{file}"]
+        elif name == "node-gyp-build.default":
+            folders = known(self._values.texts(given[0])) or (root,)
+            for folder in folders:
+                patterns += [f"{folder}/build/Release/{HOLE}.node", f"{folder}/prebuilds/{_HOST}-{HOLE}/{HOLE}.node"]
+        elif name == "process.dlopen":
+            patterns += [text for text in (self._values.texts(given[1]) if len(given) > 1 else ()) if text != HOLE]
+        else:
+            for manifest in known(self._values.texts(given[0])):
+                folder = parent(ImagePath(manifest))
+                found = self._resolver.manifests.of(folder)
+                module_path = re.sub(r"\{[^}]{0,100}\}", HOLE, found.binary_module if found is not None else "")
+                patterns.append(joined(folder, f"{module_path or 'build/Release'}/{HOLE}.node"))
+        for pattern in patterns:
+            for path in self._lookups.expand(pattern):
+                self._seen.file(path, EdgeKind.LOADS, use.firing, self._snippet(use.node))
+
+    # --- views -------------------------------------------------------------------------------------------------------
+
+    def _setting(self, given: Sequence[Syntax], name: str) -> None:
+        """`app.set('view engine', 'pug')`, `app.set('views', dir)`, `app.engine('html', ...)` of Express."""
+        key = string(given[0], self._data)
+        values = known(self._values.texts(given[1]))
+        if name == "/.engine" and key:
+            self._engine = self._engine or key.lstrip(".")
+        elif key == "view engine" and values:
+            self._engine = values[0].lstrip(".")
+            self._specifiers.add(given[1].id)
+            found = self._resolver.modules(self._engine, self._place.directory, esm=False)
+            sight_modules(self._seen, found, EdgeKind.IMPORTS, Firing.DEFERRED, f"view engine {self._engine}")
+            self._folder(self._place.cwd, "views", "view engine")
+        elif key == "views":
+            for text in values:
+                folder = join(self._place.cwd, text)
+                self._views.append(folder)
+                self._named(folder, text)
+
+    def _render(self, use: Use) -> None:
+        """`res.render('name')`: the name in a folder of views, with the engine's suffix or any."""
+        given = arguments(use.node)
+        names = [text for text in known(self._values.texts(given[0])) if _NAME.match(text)] if given else []
+        root = self._resolver.package_root(self._place.directory)
+        folders = dict.fromkeys(
+            [*self._views, *(join(base, view) for base in (self._place.cwd, root) for view in _VIEWS)]
+        )
+        for text in names[:8]:
+            for folder in folders:
+                patterns = (
+                    [f"{folder}/{text}"] if _HAS_SUFFIX.search(text) else [f"{folder}/{text}.{self._engine or HOLE}"]
+                )
+                for pattern in patterns:
+                    for path in self._lookups.expand(pattern):
+                        if self._lookups.type_of(path) is FileType.FILE:
+                            self._seen.named(path, FileType.FILE, text, use.firing)
+
+    def _folder(self, base: ImagePath, name: str, detail: str) -> None:
+        path = join(base, name)
+        if self._lookups.type_of(path) is FileType.DIRECTORY:
+            self._named(path, detail)
+
+    # --- paths -------------------------------------------------------------------------------------------------------
+
+    def _option(self, use: Use) -> None:
+        """`{root: 'public'}`: a folder below the working directory, or beside the script."""
+        for text in known(self._values.texts(use.node)):
+            if _NAME.match(text) and (text.startswith("/") or not _HAS_SUFFIX.search(text)):
+                self._relative(text, bare=True)
+
+    def _file(self, argument: Syntax, firing: Firing, *, bare: bool = True) -> None:
+        """A path that a function of `fs` takes: a relative one counts from the working directory."""
+        self._specifiers.update((argument.id, *(part.id for part in arguments(argument))))
+        for text in self._values.texts(argument):
+            plain = text.removeprefix("file://")
+            if HOLE in plain:
+                self._pattern(joined(self._place.cwd, plain), self._snippet(argument))
+            elif plain.startswith("/") or bare:
+                path = join(self._place.cwd, plain)
+                if self._lookups.type_of(path) is FileType.FILE:
+                    self._seen.named(path, FileType.FILE, self._snippet(argument), firing)
+                elif firing is Firing.NAMED:
+                    self._named(path, self._snippet(argument))
+
+    def _path(self, node: Syntax) -> None:
+        """A path that is put together of parts, whatever it is used for."""
+        self._specifiers.update(part.id for part in arguments(node))
+        for text in self._values.texts(node):
+            if text.startswith("/"):
+                if HOLE in text:
+                    self._pattern(text, self._snippet(node))
+                else:
+                    self._named(image_path(text), self._snippet(node))
+
+    def _text(self, use: Use) -> None:
+        literal = string(use.node, self._data)
+        if literal is None:
+            self._path(use.node)
+        elif not literal.startswith("/") and _NAME.match(literal):
+            self._relative(literal, bare=False)
+
+    def _relative(self, text: str, *, bare: bool) -> None:
+        """A name that is a path only if something is there: from the working directory, the script or its package."""
+        spoken = text.startswith(("./", "../"))
+        if not (bare or spoken or "/" in text or _HAS_SUFFIX.search(text)):
+            return
+        bases = [self._place.cwd, self._resolver.package_root(self._place.directory)]
+        for base in dict.fromkeys([self._place.directory, *bases] if spoken or bare else bases):
+            path = join(base, text)
+            type_ = self._lookups.type_of(path)
+            if type_ is FileType.FILE or (type_ is FileType.DIRECTORY and (bare or "/" in text)):
+                self._named(path, text)
+                return
+
+    def _pattern(self, pattern: str, detail: str) -> None:
+        roots = (self._place.cwd, self._resolver.package_root(self._place.directory))
+        if is_vague(pattern, roots):
+            return
+        for path in self._lookups.expand(pattern):
+            self._named(path, detail)
+
+    def _named(self, path: ImagePath, detail: str) -> None:
+        """A path that exists; not a directory that holds the script itself, of which everything is part."""
+        type_ = self._lookups.type_of(path)
+        if type_ is FileType.FILE or (
+            type_ is FileType.DIRECTORY
+            and path.count("/") > 1
+            and path != self._place.cwd
+            and basename(path) != "node_modules"
+            and not is_below(self._place.path, path)
+        ):
+            self._seen.named(path, type_, detail)

@@ -1,0 +1,51 @@
+"""What a Perl program asks for: modules, their compiled parts, data beside it, commands, each with when it is followed.
+
+A program is walked statement by statement; `use` and `require` stand for the file that this image's own perl would find
+over the @INC that is compiled into it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from xraydiff.conventions import ELF_MAGIC, SCRIPT_LINE
+from xraydiff.facts import Edge, FileType, NodeKind
+from xraydiff.references import Context, Depth, Gap, Subject
+
+__all__ = ["PerlReader"]
+
+_LANGUAGE = "perl"
+_INTERPRETER = re.compile(rb"#![^\n]*?(?:/|[ \t])perl[0-9.]*(?=[\s]|\Z)")
+_SUFFIXES = (".pm", ".pl", ".psgi", ".cgi", ".al", ".ph")
+
+
+class PerlReader:
+    """Reads Perl programs and modules, told by `#!`, by their names, or by who loads them."""
+
+    name = "perl"
+    language = _LANGUAGE
+    depth = Depth.FULL
+
+    def accepts(self, subject: Subject) -> bool:
+        """Whether perl reads this file."""
+        node, file = subject.node, subject.file
+        if subject.data.startswith(ELF_MAGIC):
+            return False
+        if node.kind is NodeKind.SCRIPT or node.language:
+            return node.language == _LANGUAGE
+        if node.kind is not NodeKind.FILE or (file is not None and file.type is not FileType.FILE):
+            return False
+        interpreter = _INTERPRETER.match(subject.data[:SCRIPT_LINE])
+        if subject.data.startswith(b"#!"):
+            return interpreter is not None
+        return subject.path.endswith(_SUFFIXES)
+
+    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+        """Edges in the order of the file, then gaps."""
+        size = max(len(subject.data), len(subject.node.text))
+        if size > context.limits.script_scan:
+            return (Gap(node=subject.node, reason="too-large", detail=f"{size} bytes"),)
+        from xraydiff.references.readers.perl.script import read
+
+        return read(subject, context)

@@ -1,0 +1,196 @@
+"""What perl asks for on a program's behalf: encodings, layers of PerlIO, tables of Unicode, authorities for TLS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from xraydiff.conventions import OPENSSLDIR
+from xraydiff.facts import EdgeKind, FileType, Firing
+from xraydiff.paths import decoded, image_path
+from xraydiff.references.kit.lookup import Lookups
+from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.readers.perl.interpreter import Interpreter
+
+__all__ = ["Native"]
+
+_LAYER: Final = re.compile(r":([A-Za-z_]\w*)(?:\(([^()\s]{1,60})\))?")
+_BUILT_IN: Final = frozenset(
+    ("utf8", "raw", "bytes", "crlf", "unix", "perlio", "stdio", "mmap", "pop", "std", "locale")
+)
+_LAYERS: Final = re.compile(r"[<>+|\s-]*(?::[A-Za-z_]\w*(?:\([^()\s]{1,60}\))?)+\s*\Z")
+_ENCODINGS: Final = (
+    (re.compile(r"utf-?8(?:-strict)?|ascii|us-ascii|iso-8859-1|latin-?1|null"), ""),
+    (re.compile(r"(?:utf|ucs)-?(?:16|32|2|4)(?:-?[bl]e)?"), "Encode::Unicode"),
+    (re.compile(r"utf-?7(?:-imap)?"), "Encode::Unicode::UTF7"),
+    (
+        re.compile(r"(?:euc-?jp|shift-?_?jis|sjis|7bit-jis|iso-2022-jp(?:-1)?|cp932|windows-31j|macjapanese|jis.*)"),
+        "Encode::JP",
+    ),
+    (re.compile(r"(?:euc-?kr|cp949|johab|iso-2022-kr|mackorean|ksc.*|uhc)"), "Encode::KR"),
+    (re.compile(r"(?:euc-?cn|gb.*|cp936|hz|iso-ir-165|macchinesesimp)"), "Encode::CN"),
+    (re.compile(r"(?:big5.*|cp950|macchinesetrad)"), "Encode::TW"),
+    (re.compile(r"mime-.*"), "Encode::MIME::Header"),
+    (re.compile(r"gsm0338"), "Encode::GSM0338"),
+    (re.compile(r"(?:symbol|dingbats|adobe.*|macdingbats|macsymbol)"), "Encode::Symbol"),
+    (re.compile(r"(?:cp(?:37|500|875|1026|1047)|posix-bc)"), "Encode::EBCDIC"),
+    (re.compile(r"guess"), "Encode::Guess"),
+    (
+        re.compile(r"(?:cp\d+|windows-?\d+|iso-?8859-?\d+|koi8-?[rfu]|mac\w+|viscii|hp-roman8|nextstep|latin-?\d+)"),
+        "Encode::Byte",
+    ),
+)
+"""Encodings by the module that holds them (Encode::Config, Encode::Alias)."""
+_ENCODES: Final = frozenset(("encode", "decode", "find_encoding", "from_to", "resolve_alias", "encodings", "perlio_ok"))
+_PROPERTY: Final = re.compile(rb"\\[pP]\{\s*\^?\s*([A-Za-z_ =:]{1,60})\}")
+_NAMED: Final = re.compile(rb"\\N\{\s*[A-Z]")
+_TABLE: Final = re.compile(rb"'([a-z0-9_=]{1,60})' => '([A-Za-z0-9_]{1,30}/[A-Za-z0-9_]{1,30})'")
+_CLIENTS: Final = (
+    "LWP",
+    "HTTP::Tiny",
+    "Mojo::UserAgent",
+    "IO::Socket::SSL",
+    "WWW::Mechanize",
+    "Net::SMTP",
+    "Furl",
+    "REST",
+)
+_TLS_MODULES: Final = ("IO::Socket::SSL", "Net::SSLeay", "LWP::Protocol::https", "Mozilla::CA")
+_OPENSSL: Final = (
+    "/usr/lib/*/libcrypto.so.*",
+    "/usr/lib/libcrypto.so.*",
+    "/usr/lib64/libcrypto.so.*",
+    "/lib/*/libcrypto.so.*",
+    "/lib/libcrypto.so.*",
+    "/usr/local/lib*/libcrypto.so.*",
+)
+
+
+class Native:
+    """Collects what one program says about encodings, layers, properties and TLS."""
+
+    def __init__(
+        self, seen: Sightings, lookups: Lookups, perl: Interpreter, module: Callable[[str, Firing], bool]
+    ) -> None:
+        self._seen = seen
+        self._lookups = lookups
+        self._perl = perl
+        self._module = module
+        self._client: tuple[int, Firing, str] | None = None
+        self._secure = False
+
+    def module(self, name: str, firing: Firing) -> None:
+        """A module that the program uses: one of those that speak TLS where they are told to."""
+        if self._client is None and name.startswith(_CLIENTS):
+            self._client = (self._seen.line, firing, name)
+            self._secure = self._secure or name.startswith("IO::Socket::SSL")
+
+    def text(self, raw: bytes, firing: Firing) -> None:
+        """A string or pattern of the source: properties and names of characters, layers, and `https`."""
+        self._secure = self._secure or b"https://" in raw
+        for match in _PROPERTY.finditer(raw):
+            self._property(decoded(match[1]), firing)
+        if _NAMED.search(raw):
+            for name in ("_charnames.pm", "unicore/Name.pm", "unicore/Name.pl"):
+                self._file(name, firing, "\\N{...}")
+
+    def layers(self, text: str, firing: Firing) -> None:
+        """Layers of `open`, `binmode` and `use open`: `<:encoding(UTF-16)`."""
+        for name, argument in _LAYER.findall(text) if _LAYERS.match(text) else ():
+            if name not in _BUILT_IN:
+                self._module("PerlIO", firing)
+            if name == "encoding":
+                self._module("PerlIO::encoding", firing)
+                self.encoding(argument, firing)
+            elif name == "via":
+                self._module("PerlIO::via", firing)
+                self._module(f"PerlIO::via::{argument}", firing)
+                self._module(argument, firing)
+            elif name not in _BUILT_IN:
+                self._module(f"PerlIO::{name}", firing)
+
+    def scalar(self, firing: Firing) -> None:
+        """A file handle over a variable: `open` with a reference in place of a path."""
+        self._module("PerlIO::scalar", firing)
+
+    def call(self, name: str, texts: tuple[str, ...], firing: Firing) -> None:
+        """A function of Encode with the name of an encoding."""
+        if name.rpartition("::")[2] in _ENCODES:
+            for text in texts:
+                self.encoding(text, firing)
+
+    def encoding(self, name: str, firing: Firing) -> None:
+        """The module that holds an encoding."""
+        low = name.lower()
+        module = next((module for pattern, module in _ENCODINGS if pattern.fullmatch(low)), None)
+        if module is not None:
+            self._module("Encode", firing)
+        if module:
+            self._module(module, firing)
+
+    def finish(self) -> None:
+        """Modules and authorities for a program that was seen to speak TLS as a client."""
+        if self._client is None or not self._secure:
+            return
+        line, firing, text = self._client
+        self._seen.line = line
+        firing = Firing.DEFERRED if firing is Firing.LOAD else firing
+        for module in _TLS_MODULES:
+            self._module(module, firing)
+        bundle = self._perl.file("Mozilla/CA/cacert.pem", self._lookups)
+        if bundle is not None:
+            self._seen.file(bundle, EdgeKind.TRUSTS, firing, text)
+        env = self._lookups.context.env
+        names = [env.get("SSL_CERT_FILE", ""), *(f"{home}/cert.pem" for home in self._homes())]
+        names += [env.get("SSL_CERT_DIR", ""), *(f"{home}/certs" for home in self._homes())]
+        for name in names:
+            found = self._lookups.named(name, "/")
+            if found is not None and found[1] is FileType.FILE:
+                self._seen.file(found[0], EdgeKind.TRUSTS, firing, text)
+                return
+            if found is not None:
+                self._seen.named(*found, text)
+                return
+
+    def _homes(self) -> tuple[str, ...]:
+        """OPENSSLDIR of every libcrypto where the loader looks by default."""
+        known = self._lookups.context.memo.get("perl.openssl")
+        if isinstance(known, tuple):
+            return known
+        homes: dict[str, None] = {}
+        for pattern in _OPENSSL:
+            for path in self._lookups.glob(pattern):
+                match = OPENSSLDIR.search(self._lookups.content(path, self._lookups.context.limits.elf))
+                if match:
+                    homes[decoded(match[1])] = None
+        made = tuple(homes)
+        self._lookups.context.memo["perl.openssl"] = made
+        return made
+
+    def _property(self, name: str, firing: Firing) -> None:
+        """A table of Unicode, for a perl that reads them from files: before 5.32 it had utf8_heavy.pl."""
+        if self._perl.file("utf8_heavy.pl", self._lookups) is None:
+            return
+        for file in ("utf8_heavy.pl", "unicore/Heavy.pl"):
+            self._file(file, firing, name)
+        low = re.sub(r"[ _]", "", name.lower()).replace(":", "=")
+        found = self._tables().get(low)
+        if found:
+            self._file(f"unicore/lib/{found}.pl", firing, name)
+
+    def _tables(self) -> Mapping[str, str]:
+        """Files of unicore/lib by the names of properties (unicore/Heavy.pl); read once in a walk."""
+        known = self._lookups.context.memo.get("perl.tables")
+        if isinstance(known, dict):
+            return known
+        path = self._perl.file("unicore/Heavy.pl", self._lookups)
+        data = self._lookups.content(path, self._lookups.context.limits.script) if path else b""
+        made = {decoded(name): decoded(file) for name, file in _TABLE.findall(data)}
+        self._lookups.context.memo["perl.tables"] = made
+        return made
+
+    def _file(self, name: str, firing: Firing, detail: str) -> None:
+        path = self._perl.file(name, self._lookups)
+        if path is not None:
+            self._seen.file(image_path(path), EdgeKind.LOADS, firing, detail, language="perl")

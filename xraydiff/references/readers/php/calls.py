@@ -1,0 +1,321 @@
+"""What the expressions of a PHP script ask for: included files, classes, files, views, programs, time zones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from xraydiff.commands.start import find_executable
+from xraydiff.facts import EdgeKind, FileType, Firing
+from xraydiff.paths import ImagePath, ancestors, basename, image_path, is_below, join
+from xraydiff.references import Context
+from xraydiff.references.kit.evaluation import HOLE, Exhausted, Expander, is_vague, known, normal
+from xraydiff.references.kit.grammars import text_of
+from xraydiff.references.kit.recorder import Sightings, weakened
+from xraydiff.references.readers.php.composer import Autoload
+from xraydiff.references.readers.php.names import SUFFIXES
+from xraydiff.references.readers.php.script import Script, Use
+from xraydiff.references.readers.php.settings import zones_of_the_system
+from xraydiff.references.readers.php.values import Place, Values, arguments, function_name
+
+if TYPE_CHECKING:
+    from tree_sitter import Node as Syntax
+
+__all__ = ["Calls"]
+_COMMANDS: Final = frozenset({"shell_exec", "exec", "system", "passthru", "popen", "proc_open"})
+_READS: Final = frozenset(
+    {
+        "file_get_contents", "readfile", "fopen", "file", "parse_ini_file", "simplexml_load_file", "highlight_file",
+        "show_source", "php_strip_whitespace", "fpassthru", "imagecreatefrompng", "imagecreatefromjpeg",
+        "imagecreatefromgif", "imagettftext", "finfo_open", "gzopen", "readgzfile", "yaml_parse_file",
+    }
+)  # fmt: skip
+"""Functions whose first argument is a file that they need."""
+_TOUCHES: Final = frozenset(
+    {
+        "file_exists",
+        "is_file",
+        "is_dir",
+        "is_readable",
+        "scandir",
+        "opendir",
+        "glob",
+        "filemtime",
+        "filesize",
+        "copy",
+        "chdir",
+    }
+)
+_ZONES: Final = frozenset({"date_default_timezone_set", "timezone_open", "->settimezone"})
+_RENDERS: Final = frozenset(
+    {"view", "->render", "->renderview", "->display", "->fetch", "::make", "->make", "->view", "->load"}
+)
+_VIEWS: Final = ("templates", "views", "resources/views", "tpl", "app/views", "src/views", "src/templates")
+_VIEW_ENDS: Final = ("", ".php", ".twig", ".html.twig", ".blade.php", ".phtml", ".tpl", ".html", ".latte", ".mustache")
+_NAME = re.compile(r"[A-Za-z0-9_@.:/-]{1,255}\Z")
+_CLASS = re.compile(r"\\?[A-Za-z_][A-Za-z0-9_]{0,100}(?:\\[A-Za-z_][A-Za-z0-9_]{0,100}){1,12}\Z")
+_ZONE = re.compile(r"[A-Z][A-Za-z_]{1,30}(?:/[A-Za-z0-9_+-]{1,30}){0,2}\Z")
+_HAS_SUFFIX = re.compile(r"[^/]\.[A-Za-z0-9]{1,10}\Z")
+_ABOVE: Final = 8
+"""Directories above a script in which what only a constant of another file tells is looked for."""
+
+
+class Calls:
+    """Notes what one script asks for."""
+
+    def __init__(
+        self, data: bytes, script: Script, place: Place, *, context: Context, autoload: Autoload | None, seen: Sightings
+    ) -> None:
+        self._data = data
+        self._script = script
+        self._place = place
+        self._context = context
+        self._tree = context.original
+        self._autoload = autoload
+        self._seen = seen
+        self._values = Values(data, script, place)
+        limits = context.limits
+        self._lookups = Expander(context.original, steps=limits.script_steps, budget=context.budget)
+        self._included: set[int] = set()
+        """Expressions that are included, which therefore name nothing else."""
+
+    def read(self, *, is_map: bool) -> None:
+        """Note everything; of the autoloader's own maps only what they include."""
+        try:
+            self._all(is_map=is_map)
+        except Exhausted:
+            self._seen.gap("too-large", "more look-ups than the limit for one script")
+        if self._values.exhausted:
+            self._seen.gap("too-large", "more expressions than the limit for one script")
+
+    def _all(self, *, is_map: bool) -> None:
+        for use in self._script.includes:
+            self._at(use.node)
+            self._include(use)
+        if is_map:
+            return
+        for one in self._script.classes:
+            self._at(one.node)
+            self._class(one.name, one.firing)
+        for use in self._script.commands:
+            self._at(use.node)
+            self._command(self._values.texts(use.node), use.firing, use.node)
+        for use in self._script.calls:
+            self._at(use.node)
+            self._call(use)
+        for use in self._script.texts:
+            if use.node.id not in self._included:
+                self._at(use.node)
+                self._text(use.node)
+
+    def _at(self, node: Syntax) -> None:
+        self._seen.line = node.start_point[0] + 1
+
+    def _snippet(self, node: Syntax) -> str:
+        return text_of(node, self._data, most=300)
+
+    # --- includes ----------------------------------------------------------------------------------------------------
+
+    def _include(self, use: Use) -> None:
+        if not use.node.named_children:
+            return
+        argument = use.node.named_children[-1]
+        while argument.type == "parenthesized_expression" and argument.named_children:
+            argument = argument.named_children[0]
+        self._included.add(argument.id)
+        detail = self._snippet(argument)
+        for text in self._values.texts(argument):
+            if HOLE not in text:
+                self._file(text, use.firing, detail)
+            elif text.startswith("/") or not text.startswith(HOLE):
+                self._pattern(text, detail, EdgeKind.CONTAINS)
+            else:
+                self._below_unknown(text, use.firing, detail)
+
+    def _file(self, text: str, firing: Firing, detail: str) -> None:
+        for candidate, sure in self._candidates(text):
+            if self._lookups.type_of(candidate) is FileType.FILE:
+                path = image_path(candidate)
+                certain = firing if sure else weakened(firing)
+                self._seen.file(path, EdgeKind.SOURCES, certain, detail, language=_language(path))
+                return
+
+    def _candidates(self, text: str) -> Iterator[tuple[str, bool]]:
+        """Where PHP looks for a file (php.net/include), and whether that is for sure: the first script is not known."""
+        if text.startswith("/"):
+            yield normal(text), True
+            return
+        if not text.startswith(("./", "../")):
+            for folder in self._include_path():
+                yield join(folder, text), True
+        yield join(self._place.directory, text), True
+        yield join(self._place.cwd, text), True
+        for count, above in enumerate(ancestors(self._place.directory)):
+            if above == "/" or count >= _ABOVE:
+                return
+            yield join(above, text), False
+
+    def _include_path(self) -> tuple[str, ...]:
+        return ("/usr/share/php", "/usr/local/lib/php")
+
+    def _below_unknown(self, text: str, firing: Firing, detail: str) -> None:
+        """`ABSPATH . 'inc/x.php'`: a constant of another file, and below it a name that tells enough."""
+        rest = text.rpartition(HOLE)[2].lstrip("/")
+        if text.count(HOLE) == 1 and _HAS_SUFFIX.search(rest):
+            for above in (self._place.directory, *ancestors(self._place.directory)):
+                path = join(above, rest)
+                if above != "/" and self._lookups.type_of(path) is FileType.FILE:
+                    self._seen.file(path, EdgeKind.SOURCES, weakened(firing), detail, language=_language(path))
+                    return
+        self._seen.gap("computed-name", f"line {self._seen.line}: {detail}")
+
+    def _pattern(self, text: str, detail: str, kind: EdgeKind) -> None:
+        """The files that a text with holes may mean."""
+        roots = (self._place.cwd, self._place.project)
+        pattern = normal(text if text.startswith("/") else f"{self._place.directory}/{text}")
+        found = None if is_vague(pattern, roots) else self._lookups.expand(pattern)
+        if found is None:
+            if kind is EdgeKind.CONTAINS:
+                self._seen.gap("computed-name", f"line {self._seen.line}: {detail}")
+            return
+        for path in found:
+            if kind is EdgeKind.CONTAINS and self._lookups.type_of(path) is FileType.FILE:
+                self._seen.file(path, kind, Firing.NAMED, detail, language=_language(path))
+            elif kind is EdgeKind.NAMES:
+                self._name(path, detail)
+
+    # --- classes -----------------------------------------------------------------------------------------------------
+
+    def _class(self, name: str, firing: Firing) -> None:
+        if self._autoload is None:
+            return
+        self._lookups.spend(2 + 2 * name.count("\\"))
+        path = self._autoload.find(name)
+        if path is not None:
+            self._seen.file(path, EdgeKind.IMPORTS, firing, name)
+
+    # --- calls -------------------------------------------------------------------------------------------------------
+
+    def _call(self, use: Use) -> None:
+        given = arguments(use.node)
+        if not given:
+            return
+        if use.node.type == "object_creation_expression":
+            self._made(use, given[0])
+            return
+        name = function_name(use.node, self._data)
+        if name in _COMMANDS:
+            self._command(self._values.texts(given[0]), use.firing, given[0])
+        elif name == "pcntl_exec":
+            for text in known(self._values.texts(given[0])):
+                self._executes(text, use.firing, given[0])
+        elif name in _READS or name in _TOUCHES:
+            self._read(given[0], use.firing if name in _READS else Firing.NAMED)
+        elif name in _ZONES:
+            self._zone(given[0], use.firing)
+        elif name in _RENDERS:
+            self._render(given[0], use.firing)
+
+    def _made(self, use: Use, argument: Syntax) -> None:
+        made = use.node.named_children[0]
+        name = (
+            text_of(made, self._data, most=200).rpartition("\\")[2] if made.type in ("name", "qualified_name") else ""
+        )
+        if name == "DateTimeZone":
+            self._zone(argument, use.firing)
+        elif name in ("SplFileObject", "SQLite3", "FilesystemLoader", "Engine", "Twig_Loader_Filesystem"):
+            self._read(argument, use.firing)
+
+    def _command(self, texts: Iterable[str], firing: Firing, node: Syntax) -> None:
+        """A command line for `/bin/sh -c`; what it does not tell becomes a parameter that no shell knows either."""
+        lines = [text for text in texts if text.strip(HOLE + " `")]
+        self._executes("/bin/sh", firing, node)
+        for line in lines:
+            self._seen.inline("shell", line.replace(HOLE, "${1}"), firing, self._snippet(node))
+
+    def _executes(self, command: str, firing: Firing, node: Syntax) -> None:
+        program = find_executable(command, self._tree, self._context.path, self._place.cwd)
+        if program is not None:
+            self._seen.file(program, EdgeKind.EXECUTES, firing, self._snippet(node))
+
+    def _zone(self, argument: Syntax, firing: Firing) -> None:
+        for text in known(self._values.texts(argument)):
+            path = ImagePath(f"/usr/share/zoneinfo/{text}")
+            if (
+                _ZONE.match(text)
+                and self._lookups.type_of(path) is FileType.FILE
+                and zones_of_the_system(self._context)
+            ):
+                self._seen.named(path, FileType.FILE, text, firing)
+
+    def _render(self, argument: Syntax, firing: Firing) -> None:
+        """A view by its name: `view('shop.cart')`, `$twig->render('cart.html.twig')`."""
+        for text in known(self._values.texts(argument))[:8]:
+            if not _NAME.match(text):
+                continue
+            plain = text.rpartition("::")[2].removeprefix("@")
+            names = [plain] if "/" in plain or _HAS_SUFFIX.search(plain) else []
+            names.append(plain.replace(".", "/"))
+            for base in dict.fromkeys((self._place.directory, self._place.project, join(self._place.directory, ".."))):
+                for candidate in (
+                    f"{base}/{folder}/{name}{end}" for folder in _VIEWS for name in names for end in _VIEW_ENDS
+                ):
+                    if self._lookups.type_of(candidate) is FileType.FILE:
+                        self._seen.named(image_path(candidate), FileType.FILE, text, firing)
+
+    # --- paths -------------------------------------------------------------------------------------------------------
+
+    def _read(self, argument: Syntax, firing: Firing) -> None:
+        self._included.add(argument.id)
+        detail = self._snippet(argument)
+        for text in self._values.texts(argument):
+            if HOLE in text:
+                if not text.startswith(HOLE):
+                    self._pattern(text, detail, EdgeKind.NAMES)
+                continue
+            if "://" in text or not text:
+                continue
+            for candidate, sure in self._candidates(text):
+                type_ = self._lookups.type_of(candidate)
+                if type_ is FileType.FILE:
+                    self._seen.named(image_path(candidate), type_, detail, firing if sure else Firing.NAMED)
+                    break
+                if type_ is FileType.DIRECTORY and sure:
+                    self._name(image_path(candidate), detail)
+                    break
+
+    def _text(self, node: Syntax) -> None:
+        """A text that is a class, or the path of something that is there."""
+        literal = node.type in ("string", "encapsed_string")
+        detail = self._snippet(node)
+        for text in self._values.texts(node):
+            if HOLE in text:
+                if text.startswith("/") and not literal:
+                    self._pattern(text, detail, EdgeKind.NAMES)
+            elif _CLASS.match(text):
+                self._class(text.lstrip("\\"), Firing.NAMED)
+            elif not literal and text.startswith("/"):
+                self._name(image_path(text), detail)
+            elif _NAME.match(text) and not text.startswith("/") and (_HAS_SUFFIX.search(text) or "/" in text):
+                for base in dict.fromkeys((self._place.directory, self._place.project, self._place.cwd)):
+                    if self._lookups.type_of(join(base, text)) is FileType.FILE:
+                        self._name(join(base, text), text)
+                        break
+
+    def _name(self, path: ImagePath, detail: str) -> None:
+        """A path that exists; not a directory that holds the script itself, of which everything is part."""
+        type_ = self._lookups.type_of(path)
+        if type_ is FileType.FILE or (
+            type_ is FileType.DIRECTORY
+            and path.count("/") > 1
+            and path not in (self._place.cwd, self._place.project)
+            and basename(path) != "vendor"
+            and not is_below(self._place.path, path)
+        ):
+            self._seen.named(path, type_, detail)
+
+
+def _language(path: str) -> str:
+    """The language that an included file's node must carry: none where its name tells it."""
+    return "" if path.endswith(SUFFIXES) else "php"

@@ -1,0 +1,124 @@
+"""php.ini and its like: which files a PHP program reads at its start, and which extensions these load (php.net/ini)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from xraydiff.errors import ImageError
+from xraydiff.facts import EdgeKind, FileType, Firing
+from xraydiff.paths import ImagePath, basename, decoded, image_path, join, parent
+from xraydiff.references import Context
+from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.readers.php.names import SETTINGS
+from xraydiff.tree import glob
+
+__all__ = ["EXTENSION_FOLDERS", "read_program", "read_settings", "zones_of_the_system"]
+
+EXTENSION_FOLDERS: Final = (
+    "/usr/lib/php/[0-9]*", "/usr/local/lib/php/extensions/*", "/usr/lib/php*/modules", "/usr/lib64/php*/modules",
+    "/usr/lib64/php/modules", "/usr/lib/php/modules",
+)  # fmt: skip
+"""Where Debian, Docker's image, Alpine and Fedora keep extensions, for settings that name none."""
+_LINE = re.compile(rb"(?m)^[ \t]*(extension|zend_extension|extension_dir|include_path|auto_prepend_file"
+                   rb"|auto_append_file|error_log|openssl\.cafile|openssl\.capath|curl\.cainfo|browscap|opcache\.preload"
+                   rb"|date\.timezone|session\.save_path|sendmail_path)[ \t]*=[ \t]*([^\r\n;]{1,1000})")  # fmt: skip
+_PATH = re.compile(rb"/[A-Za-z0-9_.+-]{1,100}(?:/[A-Za-z0-9_.+-]{1,100}){1,8}(?=\0)")
+_ZONES: Final = b"/usr/share/zoneinfo"
+_PROGRAM: Final = 64 << 20
+"""Bytes of a program that are searched for the names of folders; PHP has six million."""
+_PROGRAMS: Final = 16
+"""Programs and libraries of PHP that are looked into; an image has three."""
+
+
+def read_settings(data: bytes, context: Context, seen: Sightings) -> None:
+    """Note what a settings file loads and names."""
+    text = data[: context.limits.script_scan]
+    if len(data) > len(text):
+        seen.gap("too-large", f"{len(data)} bytes")
+    found = [(match[1], decoded(match[2]).strip().strip("\"'"), match.start()) for match in _LINE.finditer(text)]
+    folders = [value for key, value, _ in found if key == b"extension_dir" and value.startswith("/")]
+    line, before = 1, 0
+    for key, value, start in found:
+        line += text.count(b"\n", before, start)
+        before = start
+        seen.line = line
+        if key in (b"extension", b"zend_extension"):
+            _extension(value, folders or _folders(context), context, seen)
+        elif key == b"date.timezone":
+            path = ImagePath(f"{decoded(_ZONES)}/{value}")
+            if zones_of_the_system(context) and _is_file(context, path):
+                seen.named(path, FileType.FILE, value)
+        elif key != b"extension_dir":
+            _named(value.split(":"), context, seen)
+
+
+def _extension(value: str, folders: Iterable[str], context: Context, seen: Sightings) -> None:
+    names = (value,) if value.endswith(".so") else (f"{value}.so",)
+    for name in names:
+        for path in (image_path(name),) if name.startswith("/") else tuple(join(folder, name) for folder in folders):
+            if _is_file(context, path):
+                seen.file(path, EdgeKind.LOADS, Firing.LOAD, value)
+
+
+def _named(values: Iterable[str], context: Context, seen: Sightings) -> None:
+    for value in values:
+        file = context.original.resolve(value).file if value.startswith("/") else None
+        if file is not None and value.count("/") > 1:
+            seen.named(image_path(value), file.type, value)
+
+
+def read_program(data: bytes, path: ImagePath, context: Context, seen: Sightings, *, detail: str) -> None:
+    """Note the settings files that a program with these bytes reads: its own folders are compiled into it."""
+    folders = dict.fromkeys(decoded(match[0]) for match in _PATH.finditer(data[:_PROGRAM]))
+    override = context.env.get("PHPRC", "")
+    scans = context.env.get("PHP_INI_SCAN_DIR", "")
+    sapi = basename(path).removeprefix("php").strip("-.0123456789") or "cli"
+    for folder in (*([override] if override else folders), parent(path)):
+        for name in (f"php-{sapi}.ini", "php.ini"):
+            if _is_file(context, f"{folder}/{name}"):
+                seen.file(image_path(f"{folder}/{name}"), EdgeKind.NAMES, Firing.LOAD, detail)
+                break
+    for folder in scans.split(":") if scans else folders:
+        for name in context.original.children(context.original.resolve(folder).path or ImagePath("/.")):
+            file = f"{folder}/{name}"
+            if name.endswith(".ini") and SETTINGS.search(file) and name != "php.ini" and _is_file(context, file):
+                seen.file(image_path(file), EdgeKind.NAMES, Firing.LOAD, detail)
+
+
+def zones_of_the_system(context: Context) -> bool:
+    """Whether this PHP takes time zones from /usr/share/zoneinfo, as Debian's and Fedora's do, and not from itself."""
+    known = context.memo.get("php.zones")
+    if not isinstance(known, bool):
+        known = context.memo["php.zones"] = any(_ZONES in data for data in _programs(context))
+    return known
+
+
+def _programs(context: Context) -> Iterator[bytes]:
+    """The contents of PHP's programs and shared libraries."""
+    tree, left = context.original, _PROGRAMS
+    for path, file in tree.files.items():
+        name = path[path.rfind("/") + 1 :]
+        if not name.startswith(("php", "libphp", "mod_php")) or file.type is not FileType.FILE or file.size < 1 << 16:
+            continue
+        if not (name.endswith(".so") or "/bin/" in path or "/sbin/" in path) or left == 0:
+            continue
+        left -= 1
+        try:
+            yield tree.content(path, limit=context.limits.elf)
+        except ImageError:
+            continue
+
+
+def _folders(context: Context) -> tuple[str, ...]:
+    known = context.memo.get("php.extensions")
+    if not isinstance(known, tuple):
+        known = tuple(path for pattern in EXTENSION_FOLDERS for path in glob(context.original, pattern))
+        context.memo["php.extensions"] = known
+    return known
+
+
+def _is_file(context: Context, path: str) -> bool:
+    file = context.original.resolve(path).file
+    return file is not None and file.type is FileType.FILE

@@ -1,0 +1,67 @@
+"""What Python programs ask for: modules as that image's interpreter finds them, data, programs, codecs, zones, trust.
+
+A module is parsed whole. What names are bound to is looked up in the module itself, so that
+`import_module(f"{__name__}.{kind}")` and `open(BASE / "data" / "x.json")` are understood.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from xraydiff.commands.start import environment, health_command, start_command
+from xraydiff.conventions import ELF_MAGIC, SHELL_SCRIPT
+from xraydiff.facts import Edge, ImageConfig, NodeKind
+from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references.readers.python.names import MODULE_VARIABLES, PROGRAMS, is_extension
+
+__all__ = ["PythonReader"]
+
+_LINE = re.compile(rb"#![^\n]*\b(?:python|pypy)[\d.]*")
+_LISTS = re.compile(
+    r"(?:/Procfile|/supervisord?\.conf|/supervisor/(?:conf\.d/)?[^/]+\.(?:conf|ini)|/uwsgi[^/]*\.ini)\Z"
+)
+
+
+class PythonReader:
+    """Reads Python modules and scripts, extension modules, and commands that start Python programs."""
+
+    name = "python"
+    language = "python"
+    depth = Depth.FULL
+
+    def accepts(self, subject: Subject) -> bool:
+        """By kind, name and first bytes; of shell texts those that name Python or one of its servers."""
+        node, data = subject.node, subject.data
+        if node.kind is NodeKind.CONFIG:
+            return subject.config is not None and _starts(subject.config)
+        if node.kind is NodeKind.SCRIPT:
+            return node.language == self.language or (node.language == "shell" and _has_program(data))
+        if node.kind is not NodeKind.FILE:
+            return False
+        if data.startswith(ELF_MAGIC):
+            return is_extension(subject)
+        if node.language == self.language or subject.path.endswith((".py", ".pyw", ".wsgi")):
+            return True
+        if data.startswith(b"#!"):
+            if _LINE.match(data, 0, 256):
+                return True
+            return SHELL_SCRIPT.match(data, 0, 256) is not None and _has_program(data)
+        return _LISTS.search(subject.path) is not None and _has_program(data)
+
+    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+        """Edges by line, then gaps."""
+        from xraydiff.references.readers.python.subjects import read
+
+        return read(subject, context)
+
+
+def _starts(config: ImageConfig) -> bool:
+    """Whether a config names Python, one of its servers, or a module in a variable."""
+    words = (*start_command(config), *health_command(config))
+    named = any(_has_program(word.encode("utf-8", "surrogateescape")) for word in words)
+    return named or not MODULE_VARIABLES.isdisjoint(environment(config))
+
+
+def _has_program(data: bytes) -> bool:
+    return any(name in data for name in PROGRAMS)

@@ -1,0 +1,58 @@
+"""What a Ruby program asks for: features, gems, templates, data beside it, commands, each with when it is followed.
+
+A program is walked statement by statement; a `require` stands for the file that this image's own Ruby would load, by
+the load path compiled into it and the gems that it would find.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from xraydiff.conventions import ELF_MAGIC, SCRIPT_LINE
+from xraydiff.facts import Edge, FileType, NodeKind
+from xraydiff.paths import basename
+from xraydiff.references import Context, Depth, Gap, Subject
+
+__all__ = ["RubyReader"]
+
+_LANGUAGE = "ruby"
+_INTERPRETER = re.compile(rb"#![^\n]*?(?:/|[ \t])ruby[0-9.]*(?=[\s]|\Z)")
+_SUFFIXES = (".rb", ".ru", ".rake", ".erb", ".thor", ".jbuilder")
+_CALLS = (b"\0rb_require\0", b"\0rb_f_require\0", b"\0rb_autoload_str\0", b"\0Init_openssl\0")
+"""What an ELF file imports, or is, that loads features."""
+_NAMES = frozenset({"Gemfile", "Rakefile", "Guardfile", "Capfile", "Procfile.rb"})
+
+
+class RubyReader:
+    """Reads Ruby programs, told by `#!`, by their names, or by who loads them; and the code in ERB templates."""
+
+    name = "ruby"
+    language = _LANGUAGE
+    depth = Depth.FULL
+
+    def accepts(self, subject: Subject) -> bool:
+        """Whether Ruby reads this file."""
+        node, file = subject.node, subject.file
+        if node.kind is NodeKind.SCRIPT or node.language:
+            return node.language == _LANGUAGE and not subject.data.startswith(ELF_MAGIC)
+        if node.kind is not NodeKind.FILE or (file is not None and file.type is not FileType.FILE):
+            return False
+        if subject.data.startswith(ELF_MAGIC):
+            return subject.path.endswith(".so") and any(call in subject.data for call in _CALLS)
+        if subject.path.endswith(_SUFFIXES) or basename(subject.path) in _NAMES:
+            return True
+        return _INTERPRETER.match(subject.data[:SCRIPT_LINE]) is not None
+
+    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+        """Edges in the order of the file, then gaps."""
+        if subject.data.startswith(ELF_MAGIC):
+            from xraydiff.references.readers.ruby.extension import read_extension
+
+            return read_extension(subject, context)
+        size = max(len(subject.data), len(subject.node.text))
+        if size > context.limits.script_scan:
+            return (Gap(node=subject.node, reason="too-large", detail=f"{size} bytes"),)
+        from xraydiff.references.readers.ruby.script import read
+
+        return read(subject, context)

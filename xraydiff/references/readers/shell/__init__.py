@@ -1,0 +1,59 @@
+"""What a shell script asks for: programs, sourced files, inline scripts and paths, each with when it is followed.
+
+The script is walked as a shell would run it: assignments, branches, functions and sourced files keep what a variable
+may hold, so that `"$DIR/bin/tool"`, `for f in /etc/profile.d/*.sh` and `exec "$@"` after `set -- tool "$@"` are found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from xraydiff.conventions import ELF_MAGIC, SCRIPT_LINE, SHELLS
+from xraydiff.facts import Edge, FileType, NodeKind
+from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references.readers.shell.script import read
+from xraydiff.references.readers.shell.vocabulary import SUFFIXES
+
+__all__ = ["ShellReader"]
+
+_LANGUAGE = "shell"
+_WORD = re.compile(rb"[^\s/=]+(?=[\s]|\Z)")
+
+
+class ShellReader:
+    """Reads shell scripts, told by `#!`, by a suffix where there is none, or by who runs or sources them."""
+
+    name = "shell"
+    language = _LANGUAGE
+    depth = Depth.FULL
+
+    def accepts(self, subject: Subject) -> bool:
+        """Whether a shell reads this: an inline script, a file that some shell sources, or one that begins so."""
+        node, file = subject.node, subject.file
+        if node.kind is NodeKind.SCRIPT or node.language:
+            return node.language == _LANGUAGE and not subject.data.startswith(ELF_MAGIC)
+        if node.kind is not NodeKind.FILE or (file is not None and file.type is not FileType.FILE):
+            return False
+        if subject.data.startswith(b"#!"):
+            return _is_shell(subject.data[2:SCRIPT_LINE])
+        return subject.path.endswith(SUFFIXES) and not subject.data.startswith(ELF_MAGIC)
+
+    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+        """Edges in the order of the file, then gaps."""
+        size = max(len(subject.data), len(subject.node.text))
+        if size > context.limits.script_scan:
+            return (Gap(node=subject.node, reason="too-large", detail=f"{size} bytes"),)
+        return read(subject, context)
+
+
+def _is_shell(line: bytes) -> bool:
+    """Whether a `#!` line names a shell: itself, over `env`, or as an applet of busybox."""
+    words = _WORD.findall(line.partition(b"\n")[0])
+    for word in words[:6]:
+        name = word.decode("latin-1")
+        if name in SHELLS:
+            return True
+        if name not in ("env", "busybox", "with-contenv") and not name.startswith("-"):
+            return False
+    return False

@@ -1,0 +1,761 @@
+"""What one simple command asks for: the program, what it wraps or interprets, and the paths among its arguments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from xraydiff.conventions import SHELLS
+from xraydiff.facts import EdgeKind, FileType, Firing, Node, When
+from xraydiff.paths import ImagePath, basename, join, parent
+from xraydiff.references.readers.shell.findings import Findings, weakened
+from xraydiff.references.readers.shell.lookups import Lookups
+from xraydiff.references.readers.shell.syntax import Syntax
+from xraydiff.references.readers.shell.variables import (
+    ARGUMENTS,
+    DIRECTORY,
+    ENDED,
+    ERREXIT,
+    NOTHING_KNOWN,
+    REST,
+    SEPARATOR,
+    STDIN,
+    UNKNOWN,
+    Value,
+    Variables,
+    pattern,
+    plain,
+    union,
+)
+from xraydiff.references.readers.shell.vocabulary import (
+    BUILTINS,
+    INTERPRETERS,
+    NO_NAMES,
+    USER_OPERAND,
+    WRAPPERS,
+    Interpreter,
+    Wrapper,
+)
+from xraydiff.references.readers.shell.words import Word, Words
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_VERSION = re.compile(r"[0-9.]+\Z")
+_MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
+_HEADS = 16
+"""Candidates of a command word that are followed as wrappers and interpreters."""
+_WILD = 20
+"""Files that a path with an unknown part may stand for."""
+_TURNS = 32
+"""Wrappers in wrappers."""
+_SPLIT = re.compile(r"""[^\s"']+|"[^"]*"|'[^']*'""")
+_START = frozenset({"-S", "--start"})
+_STOP = frozenset({"-K", "--stop", "-T", "--status"})
+_FIND_EXEC = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
+_NO_CODE = frozenset({"", "-"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A command as it is run: where it may be looked for, and what is fed to it."""
+
+    firing: Firing
+    external: bool = False
+    """Started by another program, which knows no builtins and no functions."""
+    stdin: Syntax | None = None
+    """A here-document or here-string."""
+    found: bool = False
+    """Whether the program is told already: an applet of busybox."""
+    stops: bool = False
+    """Whether its failure ends the script."""
+
+
+Enter = Callable[[str, list[Word], Firing], bool]
+"""Runs a function of the script; false where there is none of that name."""
+EnterLike = Callable[[str, Firing], bool]
+"""Runs the functions of the script whose names a text with an unknown part may stand for (`do_$1`)."""
+Ran = Callable[[str, list[Word]], None]
+"""Told of each program that runs, with its arguments."""
+Take = Callable[[ImagePath], None]
+"""Goes through a sourced file for what it sets and defines."""
+
+
+class Commands:
+    """Follows simple commands of one script."""
+
+    def __init__(self, words: Words, findings: Findings, enter: Enter, enter_like: EnterLike, take: Take) -> None:
+        self._words = words
+        self._variables: Variables = words.variables
+        self._lookups: Lookups = words.lookups
+        self._findings = findings
+        self._enter = enter
+        self._enter_like = enter_like
+        self._take = take
+        self.aliases: dict[str, list[Word]] = {}
+        self.keywords: frozenset[str] = frozenset()
+        """Words that this script's shell runs itself and others do not: `time` of bash."""
+        self.posix = False
+        """Whether this script's shell ends where a file that is sourced is gone (POSIX.1-2024, XCU 2.8.1)."""
+        self.ran: Ran = lambda _name, _words: None
+        self.touched: Callable[[Word], None] = lambda _: None
+
+    def run(self, words: list[Word], call: Call) -> None:
+        """Follow one command, then whatever it starts."""
+        todo = [(words, call)]
+        for _ in range(_TURNS):
+            if not todo:
+                return
+            words, call = todo.pop()
+            self._lookups.spend(1 + len(words))
+            while len(words) > 1 and words[0].optional:
+                self._findings.gap("computed-name", self._source(words[0]))
+                words, call = words[1:], self._weaker(call)
+            if words:
+                todo.extend(self._one(words, call))
+        if todo:
+            self._findings.gap("too-deep", "wrappers")
+
+    def _one(self, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
+        head = words[0].value
+        if head.texts == (REST,):
+            return []
+        started: list[tuple[list[Word], Call]] = []
+        firing = call.firing if head.sure else weakened(call.firing)
+        self._lookups.spend(len(head.texts))
+        for text in head.texts[:_HEADS]:
+            started += self._headed(text, words, call, firing)
+        for text in head.texts[_HEADS:]:
+            self._program(plain(text), firing)
+        return started
+
+    def _headed(self, text: str, words: list[Word], call: Call, firing: Firing) -> list[tuple[list[Word], Call]]:
+        stops = call.stops and firing is Firing.LOAD
+        call = Call(firing=firing, external=call.external, stdin=call.stdin, found=call.found, stops=stops)
+        if UNKNOWN in text or text == "":
+            self._wild(text, words[0], firing)
+            self.mention(words[1:])
+            return []
+        name = plain(text)
+        if not call.external and not call.found and "/" not in name:
+            if self._enter(name, words[1:], firing):
+                self.mention(words[1:])
+                return []
+            if name in self.aliases:
+                expansion, self.aliases = self.aliases[name], {k: v for k, v in self.aliases.items() if k != name}
+                return [([*expansion, *words[1:]], call)]
+            if name in BUILTINS or name in self.keywords:
+                return self._builtin(name, words[1:], call)
+        found = call.found or self._program(name, firing, stops=stops)
+        self.ran(basename(name), words[1:])
+        if not found:
+            # The command never was in the image, so what it would start runs in some other case at best.
+            call = self._weaker(call)
+        return self._arguments(basename(name), words[1:], call)
+
+    def _program(self, name: str, firing: Firing, *, stops: bool = False) -> bool:
+        paths = self._lookups.executables(name, self._words.directory)
+        if len(paths) > 1:
+            firing, stops = weakened(firing), False
+        for path in paths:
+            self._findings.executes(path, firing, name, stops=stops)
+        return bool(paths)
+
+    def _wild(self, text: str, word: Word, firing: Firing) -> None:
+        """A command of which a part is not known: the few files or functions that it can be, or a gap."""
+        found = self._candidates(text)
+        self.ran(text, [])
+        for path in found:
+            self._findings.executes(path, weakened(firing), self._source(word))
+        if not found and not self._enter_like(text, weakened(firing)):
+            self._findings.gap("computed-name", self._source(word))
+
+    def _candidates(self, text: str) -> list[ImagePath]:
+        last = basename(text)
+        if not text.startswith("/") or UNKNOWN not in text or not last.replace(UNKNOWN, "") or text[1:2] == UNKNOWN:
+            return []
+        found = self._lookups.glob(join("/", pattern(text)))
+        return list(found) if len(found) <= _WILD else []
+
+    def _source(self, word: Word) -> str:
+        return self._words.source.text(word.node) if word.node is not None else plain(word.text).replace(UNKNOWN, "?")
+
+    @staticmethod
+    def _weaker(call: Call) -> Call:
+        return Call(firing=weakened(call.firing), external=call.external, stdin=call.stdin, found=call.found)
+
+    # --- programs that start others ---------------------------------------------------------------------------------
+
+    def _arguments(self, name: str, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
+        external = Call(firing=call.firing, external=True, stdin=call.stdin, stops=call.stops)
+        if interpreter := _interpreter(name):
+            self._interpreted(interpreter, words, call)
+            return []
+        if wrapper := WRAPPERS.get(name):
+            return self._wrapped(wrapper, words, external)
+        match name:
+            case "busybox":
+                applet = Call(firing=call.firing, external=True, stdin=call.stdin, found=True, stops=call.stops)
+                return [(words, applet)] if words else []
+            case "su" | "runuser":
+                return self._substituted_user(words, external)
+            case "chroot":
+                return self._chroot(words, external)
+            case "start-stop-daemon":
+                return self._daemon(words, external)
+            case "find":
+                self.mention(words)
+                return self._find(words, external)
+            case "run-parts":
+                self._run_parts(words, call.firing)
+            case "awk" | "gawk" | "mawk" | "nawk" | "original-awk":
+                self._awk(words, call)
+            case "ldconfig" | "update-ca-certificates":
+                pass
+            case _:
+                return self._operands(name, words, call)
+        return []
+
+    def _operands(self, name: str, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
+        if name in USER_OPERAND and (operands := [word for word in words if not word.text.startswith("-")]):
+            self.account(operands[0])
+        if name in ("touch", "mktemp"):
+            for word in words:
+                self.written(word)
+        if name not in NO_NAMES:
+            self.mention(words)
+        # `wait-for-it.sh host:port -- command`, `tool -- command`: what follows runs if it is a program.
+        dashes = next((at for at, word in enumerate(words) if word.text == "--"), -1)
+        if 0 <= dashes < len(words) - 1 and self._is_program(words[dashes + 1]) and name not in ("set", "getopt"):
+            return [(words[dashes + 1 :], Call(firing=weakened(call.firing), external=True))]
+        return []
+
+    def _is_program(self, word: Word) -> bool:
+        return bool(self._lookups.executables(plain(word.text), self._words.directory))
+
+    def _wrapped(self, wrapper: Wrapper, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
+        options, rest = _options(words, wrapper.valued)
+        for option, word in options:
+            if option in wrapper.user:
+                self.account(word)
+            elif option in wrapper.code:
+                self._code("shell", word, call)
+            elif option in wrapper.split:
+                text = word.text if UNKNOWN in word.text else plain(word.text)
+                rest = [*(Word(Value((part.strip("\"'"),))) for part in _SPLIT.findall(text)), *rest]
+            else:
+                self.mention([word])
+        operands, rest = rest[: wrapper.positionals], rest[wrapper.positionals :]
+        if wrapper.user_operand and operands:
+            self.account(operands[0])
+        elif operands:
+            self.mention(operands)
+        if rest and rest[0].text in ("--", "-"):
+            rest = rest[1:]
+        if "c" in wrapper.code and len(rest) > 1 and rest[0].text in ("-c", "--command"):
+            self._code("shell", rest[1], call)
+            return []
+        while wrapper.assignments and rest and _ASSIGNMENT.match(rest[0].value.texts[0]):
+            self.mention(rest[:1])
+            rest = rest[1:]
+        rest = rest[: next((at for at, word in enumerate(rest) if word.text in (":::", "::::")), len(rest))]
+        return [(rest, call)] if rest else []
+
+    def _substituted_user(self, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
+        """su(1) and runuser(1): options and operands in any order, the user's shell in between."""
+        options, operands = _permuted(words, frozenset("c s g G w u -command -shell -group -user".split()))
+        shell, user, code = "", "root", None
+        by_option = False
+        for option, word in options:
+            if option in ("c", "-command"):
+                code = word
+            elif option in ("s", "-shell"):
+                shell = plain(word.text)
+            elif option in ("u", "-user"):
+                user, by_option = plain(word.text), True
+                self.account(word)
+        if operands and operands[0].text == "-":
+            operands = operands[1:]
+        if operands and not by_option:
+            user = plain(operands[0].text)
+            self.account(operands[0])
+            operands = operands[1:]
+        if by_option:
+            return [(operands, call)] if operands else []
+        for path in self._lookups.executables(shell or self._lookups.shell_of(user), "/"):
+            self._findings.executes(path, call.firing, shell or f"shell of {user}", stops=call.stops)
+        if code is not None:
+            self._code("shell", code, call)
+        elif call.stdin is not None:
+            self._fed("shell", call)
+        return []
+
+    def _chroot(self, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
+        options, rest = _options(words, frozenset({"--userspec", "--groups"}))
+        for option, word in options:
+            if option == "--userspec":
+                self.account(word)
+        self.mention(rest[:1])
+        # The command is another root's file unless that root is this one.
+        return [(rest[1:], call)] if len(rest) > 1 and rest[0].text == "/" else []
+
+    def _daemon(self, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
+        valued = "x a n p u c g r d k N P R s I -exec -startas -name -pidfile -user -chuid -group -chroot -chdir "
+        options, rest = _permuted(
+            words,
+            frozenset((valued + "-umask -nicelevel -procsched -iosched -retry -signal -output -pid -ppid").split()),
+        )
+        flags = {word.text for word in words}
+        starts = bool(flags & _START) or not flags & _STOP
+        start_as: dict[str, Word] = {}
+        for option, word in options:
+            if option in ("x", "-exec", "a", "-startas"):
+                start_as["a" if option in ("a", "-startas") else "x"] = word
+            elif option in ("c", "-chuid", "u", "-user", "g", "-group"):
+                self.account(word)
+            elif option not in ("p", "-pidfile"):
+                self.mention([word])
+        for word in start_as.values():
+            self.mention([word])
+        program = start_as.get("a") or start_as.get("x")
+        if program is None or not starts:
+            return []
+        return [([program, *rest], call)]
+
+    def _find(self, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
+        started: list[tuple[list[Word], Call]] = []
+        at = 0
+        while at < len(words):
+            if words[at].text in _FIND_EXEC:
+                end = next((n for n in range(at + 1, len(words)) if words[n].text in (";", "+")), len(words))
+                if end > at + 1:
+                    started.append((words[at + 1 : end], Call(firing=weakened(call.firing), external=True)))
+                at = end
+            at += 1
+        return started
+
+    def _run_parts(self, words: list[Word], firing: Firing) -> None:
+        self.mention(words)
+        flags = {word.text for word in words}
+        if flags & {"--list", "--test"}:
+            return
+        _, operands = _permuted(words, frozenset("a u -arg -umask".split()))
+        for word in operands[-1:]:
+            for text in word.value.texts:
+                if UNKNOWN not in text:
+                    for path in self._lookups.run_parts(join(self._words.directory, plain(text))):
+                        self._findings.executes(path, firing, f"run-parts {plain(text)}")
+
+    def _awk(self, words: list[Word], call: Call) -> None:
+        """awk(1): a program in the first operand, or in the files of `-f`; the other operands are data."""
+        options, operands = _options(words, _AWK_VALUED)
+        files = [word for option, word in options if option in ("f", "E", "--file", "--exec")]
+        for option, word in options:
+            if option in ("e", "--source"):
+                self._code("awk", word, call)
+        for word in files:
+            for text in (text for text in word.value.texts if UNKNOWN not in text):
+                found = self._lookups.named(join(self._words.directory, plain(text)))
+                if found is not None and found[1] is FileType.FILE:
+                    self._findings.executes(found[0], weakened(call.firing), plain(text), language="awk")
+        if operands and not files and all(option not in ("e", "--source") for option, _ in options):
+            self._code("awk", operands[0], call)
+            operands = operands[1:]
+        self.mention(operands)
+
+    # --- interpreters -----------------------------------------------------------------------------------------------
+
+    def _interpreted(self, interpreter: Interpreter, words: list[Word], call: Call) -> None:
+        at, stdin = 0, True
+        while at < len(words):
+            text = words[at].text
+            following = words[at + 1] if at + 1 < len(words) else None
+            if text in interpreter.long_code or _ends_in(text, interpreter.code, interpreter):
+                # `sh -eo pipefail -c`: an `o` before the `c` of one cluster takes its value first.
+                if interpreter.language == "shell" and "o" in text and at + 2 < len(words):
+                    following = words[at + 2]
+                if following is not None:
+                    self._code(interpreter.language, following, call)
+                self.mention(words[at + 2 :])
+                return
+            if interpreter.module and text == f"-{interpreter.module}" and following is not None:
+                if _MODULE.match(following.text):
+                    text = f"import {following.text}\n"
+                    self._findings.contains("python", text, call.firing, f"-m {following.text}", stops=call.stops)
+                self.mention(words[at + 2 :])
+                return
+            if text == "-s" and interpreter.language == "shell":
+                break
+            if text == "--":
+                at += 1
+                continue
+            if text.startswith(("-", "+")) and text != "-":
+                takes = text in interpreter.valued or (len(text) == 2 and text[1] in interpreter.valued)
+                # `-euo pipefail`: an `o` takes the next word wherever it stands in a cluster of a shell.
+                takes = takes or (interpreter.language == "shell" and text[1] != "-" and "o" in text)
+                self.mention([words[at]])
+                at += 2 if takes else 1
+                continue
+            if text not in ("-", REST):
+                self._script(interpreter, words[at], call)
+                stdin = False
+            if text == REST:
+                stdin = False
+            self.mention(words[at + 1 :])
+            break
+        if stdin:
+            self._fed(interpreter.language, call)
+
+    def _script(self, interpreter: Interpreter, word: Word, call: Call) -> None:
+        """The script that an interpreter is given as a file."""
+        shell = interpreter.language == "shell"
+        for text in word.value.texts:
+            for candidate in self._candidates(text):
+                self._findings.executes(candidate, weakened(call.firing), self._source(word))
+            if UNKNOWN in text:
+                continue
+            found = self._lookups.named(join(self._words.directory, plain(text)))
+            if found is None and shell and "/" not in text:
+                paths = self._sourced_paths(plain(text))
+                found = (paths[0], FileType.FILE) if paths else None
+            if found is None:
+                continue
+            if found[1] is FileType.DIRECTORY:
+                self._findings.names(*found, plain(text))
+                continue
+            firing = call.firing if word.value.sure else weakened(call.firing)
+            stops = call.stops and firing is Firing.LOAD
+            self._findings.executes(found[0], firing, plain(text), language="shell" if shell else "", stops=stops)
+
+    def _code(self, language: str, word: Word, call: Call) -> None:
+        """A command string."""
+        if word.text == REST:
+            return
+        text = self._words.as_written(word.node) if word.node is not None else ""
+        if not text and UNKNOWN not in word.text:
+            text = plain(word.text)
+        if text:
+            self._findings.contains(language, text, call.firing, text.strip().partition("\n")[0], stops=call.stops)
+        else:
+            self._findings.gap("computed-name", self._source(word))
+
+    def _fed(self, language: str, call: Call) -> None:
+        """An interpreter without a script reads what is fed to it."""
+        if call.stdin is not None:
+            text = self._words.as_written(call.stdin)
+            self._findings.contains(language, text, call.firing, text.strip().partition("\n")[0])
+
+    # --- builtins that count ----------------------------------------------------------------------------------------
+
+    def _builtin(  # noqa: PLR0912  one row a builtin
+        self, name: str, words: list[Word], call: Call
+    ) -> list[tuple[list[Word], Call]]:
+        match name:
+            case "." | "source":
+                self._sourced(words, call)
+            case "exec":
+                return self._exec(words, call)
+            case "command" | "builtin":
+                return self._command(words, call)
+            case "time" | "coproc" | "!":
+                _, rest = _options(words, frozenset())
+                return [(rest, call)] if rest else []
+            case "exit" | "return":
+                if call.firing is Firing.LOAD:
+                    self._variables.set(ENDED, Value(()))
+            case "eval":
+                self._eval(words, call)
+            case "trap":
+                if words and (len(words) > 1 or words[0].text.startswith("-")) and words[0].text not in _NO_CODE:
+                    self._trapped(words[1:] if words[0].text == "--" else words)
+            case "cd" | "chdir" | "pushd":
+                self._changed_directory(words)
+            case "set":
+                self._set(words)
+            case "shift":
+                self._shift(words)
+            case "read" | "getopts" | "mapfile" | "readarray":
+                self._read(name, words)
+            case "alias":
+                self._alias(words)
+            case "unset":
+                for word in words:
+                    self._variables.set(word.text, None)
+            case "test" | "[":
+                self.mention(words)
+            case _:
+                self.mention(words)
+        return []
+
+    def _exec(self, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
+        _, rest = _options(words, frozenset({"a"}))
+        if not rest:
+            return []
+        if call.firing is Firing.LOAD:
+            self._variables.set(ENDED, Value(()))
+        # What follows never runs where the program is gone: a shell that is no terminal's ends (POSIX, exec).
+        stops = call.firing is Firing.LOAD
+        return [(rest, Call(firing=call.firing, external=True, stdin=call.stdin, stops=stops))]
+
+    def _command(self, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
+        if words and words[0].text in ("-v", "-V"):
+            return []
+        _, rest = _options(words, frozenset())
+        if rest and rest[0].text in BUILTINS:
+            return self._builtin(rest[0].text, rest[1:], call)
+        return [(rest, Call(firing=call.firing, external=True, stdin=call.stdin, stops=call.stops))] if rest else []
+
+    def _sourced(self, words: list[Word], call: Call) -> None:
+        firing = call.firing
+        if words and words[0].text == "--":
+            words = words[1:]
+        if not words:
+            return
+        word = words[0]
+        firing = firing if word.value.sure else weakened(firing)
+        for text in word.value.texts:
+            if UNKNOWN in text or REST in text:
+                found = self._candidates(text)
+                for path in found:
+                    self._source_edge(path, weakened(firing), self._source(word))
+                if not found:
+                    self._findings.gap("computed-name", self._source(word))
+                continue
+            stops = (call.stops or self.posix) and firing is Firing.LOAD
+            for path in self._sourced_paths(plain(text)):
+                self._source_edge(path, firing, plain(text), stops=stops)
+
+    def _sourced_paths(self, text: str) -> list[ImagePath]:
+        """`.` looks a bare name up over PATH, readable being enough, and bash then in the working directory."""
+        places = [join(self._words.directory, text)]
+        if "/" not in text:
+            held = self._variables.get("PATH")
+            parts = held.texts[0].split(":") if held and held.texts else []
+            places = [join(part, text) for part in parts if part.startswith("/") and UNKNOWN not in part] + places
+        for place in places:
+            found = self._lookups.resolve(place)
+            if found is not None and found[1].type is FileType.FILE:
+                return [place]
+        return []
+
+    def _source_edge(self, path: ImagePath, firing: Firing, detail: str, *, stops: bool = False) -> None:
+        self._findings.edge(Node(path=path, language="shell"), EdgeKind.SOURCES, firing, detail, stops=stops)
+        self._take(path)
+
+    def _eval(self, words: list[Word], call: Call) -> None:
+        words = words[1:] if words and words[0].text == "--" else words
+        if not words or words[0].text in ("set", "set --", "export"):
+            return
+        if len(words) == 1:
+            self._code("shell", words[0], call)
+            return
+        pieces = [self._piece(word) for word in words]
+        text = " ".join(piece for piece in pieces if piece)
+        if pieces[0] and not pieces[0].startswith(("$", '"$', "`")):
+            self._findings.contains("shell", text, call.firing, text, stops=call.stops)
+        else:
+            self._findings.gap("computed-name", text)
+
+    def _piece(self, word: Word) -> str:
+        if word.text == REST:
+            return ""
+        known = self._words.as_written(word.node) if word.node is not None else ""
+        return known or (plain(word.text) if UNKNOWN not in word.text else self._source(word))
+
+    def _trapped(self, words: list[Word]) -> None:
+        if words and _NAME.match(words[0].text) and self._enter(words[0].text, [], Firing.DEFERRED):
+            return
+        if words:
+            self._findings.when = When.OPERATE
+            self._code("shell", words[0], Call(firing=Firing.DEFERRED))
+            self._findings.when = None
+
+    def _changed_directory(self, words: list[Word]) -> None:
+        _, rest = _options(words, frozenset())
+        if not rest:
+            home = self._variables.get("HOME")
+            self._variables.set(DIRECTORY, home or NOTHING_KNOWN)
+            return
+        self.mention(rest)
+        known = UNKNOWN not in rest[0].text and rest[0].text not in ("-", REST)
+        moved = Value((join(self._words.directory, plain(rest[0].text)),), rest[0].value.sure)
+        self._variables.set(DIRECTORY, moved if known else NOTHING_KNOWN)
+
+    def _set(self, words: list[Word]) -> None:
+        at = 0
+        while at < len(words) and words[at].text.startswith(("-", "+")) and words[at].text != "--":
+            text = words[at].text
+            valued = text[-1] == "o"
+            if "e" in text[1:] or (valued and at + 1 < len(words) and words[at + 1].text == "errexit"):
+                self._variables.set(ERREXIT, Value((text[0],)))
+            at += 2 if valued else 1
+        if at >= len(words):
+            return
+        words = words[at + 1 :] if words[at].text == "--" else words[at:]
+        texts = [plain(text) for word in words for text in word.value.texts[:_HEADS]]
+        sure = all(word.value.sure or word.text == REST for word in words)
+        value = Value((SEPARATOR.join(texts),), sure)
+        # `set -- a "$@"` comes once for each list that `"$@"` may be.
+        if self._setting is not None:
+            value = union((self._setting, value), self._variables.most)
+        self._setting = value
+        self._variables.set(ARGUMENTS, value)
+
+    _setting: Value | None = None
+
+    def begin(self) -> None:
+        """A new command of the script begins."""
+        self._setting = None
+
+    def _shift(self, words: list[Word]) -> None:
+        held = self._variables.get(ARGUMENTS)
+        if held is None:
+            return
+        text = words[0].text if words else ""
+        by = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 1
+        texts: list[str] = []
+        for text in held.texts:
+            parts = text.split(SEPARATOR)
+            texts.append(text if REST in parts[:by] else SEPARATOR.join(parts[by:]))
+        self._variables.set(ARGUMENTS, Value(tuple(dict.fromkeys(texts)), held.sure))
+
+    def _read(self, name: str, words: list[Word]) -> None:
+        lines = self._variables.get(STDIN) or NOTHING_KNOWN
+        if name == "getopts":
+            words, lines = words[1:], NOTHING_KNOWN
+        for word in words:
+            if _NAME.match(word.text):
+                self._variables.set(word.text, Value(lines.texts, sure=False))
+
+    def _alias(self, words: list[Word]) -> None:
+        for word in words:
+            name, equals, text = plain(word.text).partition("=")
+            if equals and UNKNOWN not in text:
+                self.aliases[name] = [Word(Value((part.strip("\"'"),))) for part in _SPLIT.findall(text)]
+
+    # --- arguments --------------------------------------------------------------------------------------------------
+
+    def mention(self, words: list[Word]) -> None:
+        """The paths that arguments name, as far as they are in the original."""
+        for word in words:
+            self._lookups.spend(len(word.value.texts))
+            for text in word.value.texts:
+                if UNKNOWN not in text and REST not in text and text and "\n" not in text:
+                    self._mentioned(plain(text))
+
+    def _mentioned(self, text: str) -> None:
+        path = text
+        if not path.startswith("/"):
+            option, equals, value = path.partition("=")
+            if equals and value.startswith("/") and "/" not in option:
+                path = value
+            elif path.startswith("-") or self._words.directory == "/":
+                return
+            else:
+                self._relative(path)
+                return
+        for one in path.split(":") if ":" in path else [path]:
+            if one.startswith("/") and (found := self._lookups.named(one)):
+                self._findings.names(*found, text)
+
+    def _relative(self, text: str) -> None:
+        found = self._lookups.named(join(self._words.directory, text))
+        if found is not None and (found[1] is FileType.FILE or "/" in text):
+            self._findings.names(*found, text)
+
+    def written(self, word: Word) -> None:
+        """A file that is written to: its directory must be there, the file need not."""
+        self.touched(word)
+        for text in word.value.texts:
+            if text.startswith("/") and UNKNOWN not in text:
+                found = self._lookups.named(parent(join("/", plain(text))))
+                if found is not None and found[1] is FileType.DIRECTORY:
+                    self._findings.works_in(found[0], plain(text))
+
+    def account(self, word: Word) -> None:
+        """A user or group by name: the C library looks it up in the account database."""
+        name = plain(word.text)
+        if not name or name.replace(":", "").replace(".", "").isdigit() or name.startswith("--reference"):
+            return
+        for path in ("/etc/passwd", "/etc/group"):
+            if found := self._lookups.named(path):
+                self._findings.runs_as(found[0], name.replace(UNKNOWN, "?"))
+
+
+def _interpreter(name: str) -> Interpreter | None:
+    if name in SHELLS:
+        return INTERPRETERS["sh"]
+    stem = _VERSION.sub("", name)
+    return INTERPRETERS.get({"pypy": "python", "nodejs": "node"}.get(stem, stem)) if stem != "sh" else None
+
+
+def _ends_in(text: str, letters: str, interpreter: Interpreter) -> bool:
+    """Whether an option is a cluster with a letter that takes code: `-c`, `-lc`, `-ne`."""
+    if len(text) < 2 or text[0] != "-" or text[1] == "-":
+        return False
+    if interpreter.language == "shell":
+        return text[1:].isalpha() and "c" in text
+    return text[-1] in letters and text[1:].isalnum() and text[1] not in interpreter.valued and text[1] not in "Mm"
+
+
+_AWK_VALUED = frozenset("F v f e i l E --file --source --include --assign --field-separator --exec".split())
+
+
+def _options(words: list[Word], valued: frozenset[str]) -> tuple[list[tuple[str, Word]], list[Word]]:
+    """Options with values before the first operand, and the operands (POSIX utility syntax, guideline 9)."""
+    options: list[tuple[str, Word]] = []
+    at = 0
+    while at < len(words):
+        text = words[at].text
+        if text == "--":
+            return options, words[at + 1 :]
+        if not text.startswith("-") or text == "-":
+            break
+        at += _taken(words, at, valued, options)
+    return options, words[at:]
+
+
+def _permuted(words: list[Word], valued: frozenset[str]) -> tuple[list[tuple[str, Word]], list[Word]]:
+    """Options with values wherever they stand, and the operands in between; all after `--` is operand."""
+    dashed = frozenset("-" + name if name.startswith("-") else name for name in valued)
+    options: list[tuple[str, Word]] = []
+    operands: list[Word] = []
+    at = 0
+    while at < len(words):
+        text = words[at].text
+        if text == "--":
+            return [(_undashed(name), word) for name, word in options], operands + words[at + 1 :]
+        if text.startswith("-") and text != "-":
+            at += _taken(words, at, dashed, options)
+        else:
+            operands.append(words[at])
+            at += 1
+    return [(_undashed(name), word) for name, word in options], operands
+
+
+def _undashed(name: str) -> str:
+    return name[1:] if name.startswith("--") else name
+
+
+def _taken(words: list[Word], at: int, valued: frozenset[str], options: list[tuple[str, Word]]) -> int:
+    """Read one option word; how many words it takes."""
+    text = words[at].text
+    following = words[at + 1] if at + 1 < len(words) else None
+    if text.startswith("--"):
+        name, equals, value = text.partition("=")
+        if equals:
+            options.append((name, Word(Value((value,)))))
+            return 1
+        if name in valued and following is not None:
+            options.append((name, following))
+            return 2
+        return 1
+    for index, letter in enumerate(text[1:], 1):
+        if letter in valued:
+            if index + 1 < len(text):
+                options.append((letter, Word(Value((text[index + 1 :],)))))
+                return 1
+            if following is not None:
+                options.append((letter, following))
+                return 2
+    return 1
