@@ -224,8 +224,7 @@ def context_of(tree: Tree, cwd: str) -> Context:
 
 def edges_of(node: Node, context: Context) -> tuple[Edge, ...]:
     """Its edges to modules; remembered, since a hundred modules of the library load the same ones."""
-    known = context.memo.setdefault("oracle", {})
-    assert isinstance(known, dict)
+    known = context.once(edges_by_node)
     if node not in known:
         reader, tree = PythonReader(), context.original
         real = tree.resolve(node.path).path
@@ -234,8 +233,11 @@ def edges_of(node: Node, context: Context) -> tuple[Edge, ...]:
         subject = Subject(node=node, path=real or ROOT, file=file, tree=tree, data=data)
         items = reader.read(subject, context) if reader.accepts(subject) else ()
         known[node] = tuple(one for one in items if isinstance(one, Edge) and one.kind in LOADING)
-    found: tuple[Edge, ...] = known[node]
-    return found
+    return known[node]
+
+
+def edges_by_node(_: Context) -> dict[Node, tuple[Edge, ...]]:
+    return {}
 
 
 def foreseen(context: Context, starts: Sequence[Node], firings: frozenset[Firing]) -> set[str]:

@@ -58,8 +58,6 @@ class Context:
     """The slimmed tree, for a test of files that decides at start which branch runs; None where there is none."""
     watch: Callable[[FileTree, str, str], None] | None = field(default=None, compare=False, repr=False)
     """Called with the tree, the path and the reader's name before a file is read, and without a name afterwards."""
-    memo: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
-    """Facts that a reader derives once from the tree (the loader's cache, sys.path), keyed by its own name first."""
     _made: dict[Hashable, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def once(self, make: Callable[[Context], T]) -> T:

@@ -18,12 +18,13 @@ from time import thread_time
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from xraydiff.limits import Limits
+from xraydiff.references import Context
 
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
     from tree_sitter import Parser, Tree, TreeCursor
 
-__all__ = ["Refused", "Walked", "first_error", "parse", "text_of", "unclosed", "walk"]
+__all__ = ["Allowance", "Refused", "Walked", "first_error", "parse", "parser_allowance", "text_of", "unclosed", "walk"]
 
 T = TypeVar("T")
 
@@ -52,7 +53,6 @@ _BYTES: Final = 8
 _COMMENTS: Final = {"javascript": (b"//", b"/*"), "perl": (b"#",)}
 """How comments begin in languages whose parser goes over all of them again at each one, where the text is broken:
 64,000 of `*//` behind `import` take four minutes."""
-_LEFT: Final = "syntax.left"
 _CAPSULE: Final = b"tree_sitter.Language"
 """The name inside a capsule, which keeps no copy of it."""
 _lock = threading.Lock()
@@ -139,27 +139,34 @@ def unclosed(data: bytes, quotes: Iterable[re.Match[bytes]]) -> int:
     return count
 
 
-def parse(data: bytes, language: str, *, limits: Limits, memo: dict[str, object]) -> Tree | Refused:
-    """The syntax tree of a script in one of the languages of `_parser`, with error nodes where it is broken.
+@dataclass(slots=True)
+class Allowance:
+    """What all scripts of an image may still cost the parsers, in the unit of `Limits.syntax_total`."""
 
-    `memo` is that of one walk; it holds what all scripts of its image may still cost.
-    """
+    left: int
+
+
+def parser_allowance(context: Context) -> Allowance:
+    """The allowance of one walk."""
+    return Allowance(context.limits.syntax_total)
+
+
+def parse(data: bytes, language: str, *, limits: Limits, allowance: Allowance) -> Tree | Refused:
+    """The syntax tree of a script in one of the languages of `_parser`, with error nodes where it is broken."""
     if len(data) > limits.syntax:
         return Refused(reason="too-large", detail=f"{len(data)} bytes")
     if sum(data.count(sign) for sign in _COMMENTS.get(language, ())) > limits.syntax_comments:
         return Refused(reason="too-large", detail="more comments than the limit of its parser")
-    held = memo.get(_LEFT, limits.syntax_total)
-    left = held if isinstance(held, int) else 0
-    if not left:
+    if not allowance.left:
         return Refused(reason="too-large", detail="the scripts before it took all work of the parsers")
     most = min(
-        left,
+        allowance.left,
         limits.syntax_work // (2 if language == "php" else 1),
         _FEW + len(data) // _BYTES,
     )
     work = _Work(data, most, _AGAIN_OF.get(language, _AGAIN), limits.syntax_seconds)
     tree = _parsed(work, _parser(language), small=len(data) <= _SMALL)
-    memo[_LEFT] = max(0, left - work.cost(limits.syntax_total // _TOTAL_SECONDS))
+    allowance.left = max(0, allowance.left - work.cost(limits.syntax_total // _TOTAL_SECONDS))
     return tree or Refused(reason="too-large", detail="more work for the parser than its limit")
 
 

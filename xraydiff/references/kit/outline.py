@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from xraydiff.limits import Limits
-from xraydiff.references.kit.grammars import Refused, first_error, parse
+from xraydiff.references.kit.grammars import Allowance, Refused, first_error, parse
 
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
@@ -246,11 +246,11 @@ def _goes_on(data: bytes, at: int) -> bool:
     return bool(before) and before[-1] in _GOES_ON
 
 
-def sound(language: str, limits: Limits, memo: dict[str, object]) -> Sound:
+def sound(language: str, limits: Limits, allowance: Allowance) -> Sound:
     """Whether a text parses without an error in one of the languages of `xraydiff.references.kit.grammars`."""
 
     def check(text: bytes) -> bool | None:
-        tree = parse(text, language, limits=limits, memo=memo)
+        tree = parse(text, language, limits=limits, allowance=allowance)
         return None if isinstance(tree, Refused) else not tree.root_node.has_error
 
     return check
@@ -278,10 +278,10 @@ def broken_lines(root: Syntax, *, most: int = 1_000_000) -> tuple[int, int]:
     return 0, last
 
 
-def parsed(found: Outline, language: str, memo: dict[str, object]) -> tuple[bytes, Tree] | None:
+def parsed(found: Outline, language: str, allowance: Allowance) -> tuple[bytes, Tree] | None:
     """The program of an outline and its tree; None, with what is lost said, where it is too much for the parser."""
     program = found.program()
-    tree = parse(program, language, limits=found.limits, memo=memo) if program is not None else None
+    tree = parse(program, language, limits=found.limits, allowance=allowance) if program is not None else None
     if program is None or tree is None or isinstance(tree, Refused):
         found.lost = found.lost or "more than its parser takes"
         return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from xraydiff.facts import Firing
 from xraydiff.references import Context
-from xraydiff.references.kit.grammars import Refused, parse
+from xraydiff.references.kit.grammars import Refused, parse, parser_allowance
 from xraydiff.references.kit.lookup import Lookups
 from xraydiff.references.kit.outline import Form, Outline, broken_lines, parsed, sound, uncommented, within
 from xraydiff.references.kit.recorder import Sightings
@@ -66,11 +66,11 @@ class Statements(ABC):
 
         Whether anything was walked.
         """
-        limits = self._context.limits
+        limits, allowance = self._context.limits, self._context.once(parser_allowance)
         if len(self._data) > limits.syntax:
             self._use(uncommented(self._data))
         refused = self._refusal(self._data)
-        tree = None if refused else parse(self._data, self._language, limits=limits, memo=self._context.memo)
+        tree = None if refused else parse(self._data, self._language, limits=limits, allowance=allowance)
         if tree is None or isinstance(tree, Refused):
             return self._outlined((), refused or (tree.detail if tree is not None else ""))
         self._walk(tree.root_node, Firing.LOAD)
@@ -80,13 +80,13 @@ class Statements(ABC):
 
     def _outlined(self, broken: Sequence[tuple[int, int]], refused: str) -> bool:
         """Walk the statements that ask for something: of all lines, or of the `broken` ones."""
-        limits, memo = self._context.limits, self._context.memo
+        limits, allowance = self._context.limits, self._context.once(parser_allowance)
         whole, data = self._data, uncommented(self._data)
-        parses = sound(self._language, limits, memo)
+        parses = sound(self._language, limits, allowance)
         found = Outline(data, self._form(), limits, lambda text: False if self._refusal(text) else parses(text))
         found.gather(_starts_line, within(data, broken))
         found.bind()
-        read = parsed(found, self._language, memo)
+        read = parsed(found, self._language, allowance)
         if read is not None:
             self._use(read[0])
             self._too_deep = False

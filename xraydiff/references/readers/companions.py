@@ -434,15 +434,18 @@ def _is_given(row: Companion, places: Mapping[str, str], context: Context) -> bo
         return True
     if not all(_is_plain(name, value) for name, value in places.items()):
         return False
-    known = context.memo.setdefault("companions.given", {})
-    if not isinstance(known, dict):
-        return False
+    known = context.once(_answers)
     for pattern in (given.format_map(places) for given in row.given):
         if pattern not in known:
             known[pattern] = any(True for _ in _found(pattern, context))
         if known[pattern]:
             return True
     return False
+
+
+def _answers(_: Context) -> dict[str, bool]:
+    """Whether something matches, by pattern."""
+    return {}
 
 
 def _is_plain(name: str, value: str) -> bool:

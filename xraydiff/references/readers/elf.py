@@ -18,7 +18,6 @@ from xraydiff.tree import FileTree
 
 __all__ = ["ElfReader"]
 
-_MEMO = "elf"
 _OF_THE_CPU = re.compile(r"\$(?:PLATFORM|\{PLATFORM\})")
 """glibc before 2.37 knows the CPU of the run by names of its own (`haswell`), which an image does not tell."""
 
@@ -77,7 +76,7 @@ def _edges(subject: Subject, context: Context, elf: Elf) -> Iterator[Edge | Gap]
             yield _edge(subject, interpreter, elf.interpreter, EdgeKind.INTERPRETS)
         else:
             yield Gap(node=subject.node, reason="not-loadable", detail=f"no interpreter {elf.interpreter}")
-    state = _state(context)
+    state = context.once(_state)
     closure = state.loader.closure(subject.path, elf=elf, deep=bool(elf.interpreter))
     for text in (elf.rpath, elf.runpath, *elf.needed, context.env.get("LD_LIBRARY_PATH")):
         if text and _OF_THE_CPU.search(text):
@@ -98,17 +97,8 @@ def _edges(subject: Subject, context: Context, elf: Elf) -> Iterator[Edge | Gap]
 
 
 def _state(context: Context) -> _State:
-    known = context.memo.get(_MEMO)
-    if not isinstance(known, _State):
-        loader = Loader(
-            context.original,
-            env=context.env,
-            cwd=context.cwd,
-            uid=_uid(user_name(context.config)[0]),
-            limits=context.limits,
-        )
-        known = context.memo[_MEMO] = _State(loader=loader)
-    return known
+    uid = _uid(user_name(context.config)[0])
+    return _State(loader=Loader(context.original, env=context.env, cwd=context.cwd, uid=uid, limits=context.limits))
 
 
 def _uid(user: str) -> int | None:

@@ -93,7 +93,7 @@ class LiteralsReader:
         lines = _Lines(data if text else None)
         named: list[ImagePath] = []
         begun: set[str] = set()
-        for literal, start in _each(_distinct(data, _absolute(context)), text=text):
+        for literal, start in _each(_distinct(data, context.once(_absolute)), text=text):
             edge = self._edge(subject, context, literal, lines.at(start))
             if edge is None and text:
                 yield from self._begun(subject, context, literal, lines.at(start), begun)
@@ -135,7 +135,7 @@ class LiteralsReader:
 
     def _services(self, subject: Subject, context: Context, data: bytes, *, text: bool) -> Iterator[Edge]:
         """`http://host:service` is looked up in services(5)."""
-        services = _service_names(context)
+        services = context.once(_service_names)
         for match in _SERVICE.finditer(data):
             if match[1] in services:
                 line = data.count(b"\n", 0, match.start()) + 1 if text else 0
@@ -282,26 +282,18 @@ def _is_directory(context: Context, path: ImagePath) -> bool:
 
 def _absolute(context: Context) -> re.Pattern[bytes]:
     """Absolute paths that start with a name of the root directory: others are made up, or a URL's."""
-    known = context.memo.get("literals.absolute")
-    if not isinstance(known, re.Pattern):
-        tops = b"|".join(re.escape(encoded(name)) for name in context.original.children(ImagePath("/"))) or b"(?!)"
-        known = re.compile(rb"/(?:" + tops + rb")(?:/+[A-Za-z0-9_.+@~:,=-]{1,255})*(?![A-Za-z0-9_.+@~-])/?")
-        context.memo["literals.absolute"] = known
-    return known
+    tops = b"|".join(re.escape(encoded(name)) for name in context.original.children(ImagePath("/"))) or b"(?!)"
+    return re.compile(rb"/(?:" + tops + rb")(?:/+[A-Za-z0-9_.+@~:,=-]{1,255})*(?![A-Za-z0-9_.+@~-])/?")
 
 
 def _service_names(context: Context) -> frozenset[bytes]:
-    known = context.memo.get("literals.services")
-    if not isinstance(known, frozenset):
-        found = context.original.resolve("/etc/services")
-        size = found.file.size if found.file is not None and found.file.type is FileType.FILE else 0
-        data = b""
-        if found.path is not None and 0 < size <= context.limits.passwd:
-            data = context.original.content(found.path)
-        rows = (line.partition(b"#")[0].split() for line in data.splitlines())
-        known = frozenset(name for row in rows for name in row if b"/" not in name)
-        context.memo["literals.services"] = known
-    return known
+    found = context.original.resolve("/etc/services")
+    size = found.file.size if found.file is not None and found.file.type is FileType.FILE else 0
+    data = b""
+    if found.path is not None and 0 < size <= context.limits.passwd:
+        data = context.original.content(found.path)
+    rows = (line.partition(b"#")[0].split() for line in data.splitlines())
+    return frozenset(name for row in rows for name in row if b"/" not in name)
 
 
 def _blank(match: re.Match[bytes]) -> bytes:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from xraydiff.limits import Limits
-from xraydiff.references.kit.grammars import Refused, first_error, parse, text_of, unclosed, walk
+from xraydiff.references.kit.grammars import Allowance, Refused, first_error, parse, text_of, unclosed, walk
 
 SOUND = {
     "javascript": b"require('a');\n",
@@ -18,85 +18,87 @@ SOUND = {
 BROKEN = b"import " + b"*//\n" * 4_000
 
 
+def fresh(limits: Limits | None = None) -> Allowance:
+    return Allowance((limits or Limits()).syntax_total)
+
+
 @pytest.mark.parametrize("language", SOUND)
 def test_a_sound_script_becomes_a_tree(language: str) -> None:
-    tree = parse(SOUND[language], language, limits=Limits(), memo={})
+    tree = parse(SOUND[language], language, limits=Limits(), allowance=fresh())
     assert not isinstance(tree, Refused)
     assert not tree.root_node.has_error
     assert text_of(tree.root_node, SOUND[language]) == SOUND[language].decode()
 
 
 def test_size() -> None:
-    assert parse(b"aaaa", "ruby", limits=Limits(syntax=3), memo={}) == Refused(reason="too-large", detail="4 bytes")
+    assert parse(b"aaaa", "ruby", limits=Limits(syntax=3), allowance=fresh()) == Refused(
+        reason="too-large", detail="4 bytes"
+    )
 
 
 def test_the_work_for_one_script() -> None:
-    memo: dict[str, object] = {}
-    refused = parse(SOUND["ruby"] * 2_000, "ruby", limits=Limits(syntax_work=10), memo=memo)
+    allowance = fresh()
+    refused = parse(SOUND["ruby"] * 2_000, "ruby", limits=Limits(syntax_work=10), allowance=allowance)
     assert refused == Refused(reason="too-large", detail="more work for the parser than its limit")
-    assert not isinstance(parse(SOUND["ruby"], "ruby", limits=Limits(syntax_work=10), memo=memo), Refused)
+    assert not isinstance(parse(SOUND["ruby"], "ruby", limits=Limits(syntax_work=10), allowance=allowance), Refused)
 
 
 def test_the_work_for_all_scripts_of_an_image() -> None:
-    memo: dict[str, object] = {}
     limits = Limits(syntax_total=100)
-    found = [parse(SOUND["php"] * 200, "php", limits=limits, memo=memo) for _ in range(20)]
+    allowance = fresh(limits)
+    found = [parse(SOUND["php"] * 200, "php", limits=limits, allowance=allowance) for _ in range(20)]
     kinds = [isinstance(one, Refused) for one in found]
     assert kinds == sorted(kinds)
     assert kinds[0] is False
     assert kinds[-1] is True
-    assert not isinstance(parse(SOUND["php"] * 200, "php", limits=limits, memo={}), Refused)
+    assert not isinstance(parse(SOUND["php"] * 200, "php", limits=limits, allowance=fresh(limits)), Refused)
 
 
 @pytest.mark.parametrize("line", [b'a=>\\"@{[' * 9, b"s{a}{b(" * 9, b'b=>"$x{[' * 9])
 def test_a_parser_that_only_goes_back_pays_for_what_it_reads(line: bytes) -> None:
-    memo: dict[str, object] = {}
+    allowance = fresh()
     data = (line + b"\n") * (30_000 // len(line))
-    parse(data, "perl", limits=Limits(), memo=memo)
-    left = memo["syntax.left"]
-    assert isinstance(left, int)
+    parse(data, "perl", limits=Limits(), allowance=allowance)
     # Its own reports are about fifty; each piece of the text is asked for at least 160 times.
-    assert Limits().syntax_total - left >= len(data) // 256 * 10
+    assert Limits().syntax_total - allowance.left >= len(data) // 256 * 10
 
 
 def test_seconds_are_paid_for_whatever_was_counted() -> None:
-    memo: dict[str, object] = {}
     limits = Limits(syntax_comments=1_000_000, syntax_seconds=1, syntax_total=600_000)
-    parse(b"import " + b"*//\n" * 60_000, "javascript", limits=limits, memo=memo)
-    left = memo["syntax.left"]
-    assert isinstance(left, int)
-    assert left <= 599_000
+    allowance = fresh(limits)
+    parse(b"import " + b"*//\n" * 60_000, "javascript", limits=limits, allowance=allowance)
+    assert allowance.left <= 599_000
 
 
 def test_nothing_is_parsed_when_all_work_is_spent() -> None:
-    memo: dict[str, object] = {"syntax.left": 0}
-    refused = parse(b"1;", "perl", limits=Limits(), memo=memo)
+    allowance = Allowance(0)
+    refused = parse(b"1;", "perl", limits=Limits(), allowance=allowance)
     assert refused == Refused(reason="too-large", detail="the scripts before it took all work of the parsers")
 
 
 def test_comments_of_a_broken_script() -> None:
-    refused = parse(BROKEN, "javascript", limits=Limits(syntax_comments=3_999), memo={})
+    refused = parse(BROKEN, "javascript", limits=Limits(syntax_comments=3_999), allowance=fresh())
     assert refused == Refused(reason="too-large", detail="more comments than the limit of its parser")
-    assert not isinstance(parse(BROKEN, "javascript", limits=Limits(), memo={}), Refused)
+    assert not isinstance(parse(BROKEN, "javascript", limits=Limits(), allowance=fresh()), Refused)
 
 
 def test_seconds_stop_what_no_count_foresees() -> None:
     limits = Limits(syntax_comments=1_000_000, syntax_seconds=1)
-    refused = parse(b"import " + b"*//\n" * 60_000, "javascript", limits=limits, memo={})
+    refused = parse(b"import " + b"*//\n" * 60_000, "javascript", limits=limits, allowance=fresh(limits))
     assert refused == Refused(reason="too-large", detail="more work for the parser than its limit")
 
 
 def test_a_refused_script_leaves_nothing_to_the_next() -> None:
     limits = Limits(syntax_work=10)
     for language, data in SOUND.items():
-        assert isinstance(parse(data * 2_000, language, limits=limits, memo={}), Refused)
-        tree = parse(data, language, limits=limits, memo={})
+        assert isinstance(parse(data * 2_000, language, limits=limits, allowance=fresh(limits)), Refused)
+        tree = parse(data, language, limits=limits, allowance=fresh(limits))
         assert not isinstance(tree, Refused)
         assert tree.root_node.end_byte == len(data)
 
 
 def test_depth_of_a_walk() -> None:
-    tree = parse(b"[" * 50 + b"]" * 50, "javascript", limits=Limits(), memo={})
+    tree = parse(b"[" * 50 + b"]" * 50, "javascript", limits=Limits(), allowance=fresh())
     assert not isinstance(tree, Refused)
     walked = walk(tree, 0, lambda _, level: level + 1, levels=10)
     assert walked.too_deep
@@ -119,6 +121,6 @@ def test_quotes_that_nothing_closes(text: bytes, count: int) -> None:
 
 
 def test_the_line_of_the_first_error() -> None:
-    tree = parse(b"a = 1\nb = (2\nc = 3)) + 4\n", "ruby", limits=Limits(), memo={})
+    tree = parse(b"a = 1\nb = (2\nc = 3)) + 4\n", "ruby", limits=Limits(), allowance=fresh())
     assert not isinstance(tree, Refused)
     assert first_error(tree.root_node) == 3

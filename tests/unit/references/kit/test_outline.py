@@ -7,7 +7,7 @@ import re
 import pytest
 
 from xraydiff.limits import Limits
-from xraydiff.references.kit.grammars import Refused, parse
+from xraydiff.references.kit.grammars import Allowance, Refused, parse
 from xraydiff.references.kit.outline import Form, Outline, broken_lines, end_of, parsed, sound, uncommented, within
 
 RUBY = Form(
@@ -19,9 +19,13 @@ RUBY = Form(
 )
 
 
+def fresh() -> Allowance:
+    return Allowance(Limits().syntax_total)
+
+
 def _outline(data: bytes, *, limits: Limits | None = None, lines: tuple[tuple[int, int], ...] = ()) -> Outline:
     bounds = limits or Limits()
-    found = Outline(data, RUBY, bounds, sound("ruby", bounds, {}))
+    found = Outline(data, RUBY, bounds, sound("ruby", bounds, fresh()))
     found.gather(lambda text, at: text[at - 1 : at] in (b"", b"\n"), within(data, lines))
     return found
 
@@ -74,7 +78,7 @@ def test_what_is_too_much_is_said() -> None:
     found = _outline(many[:3_000], limits=Limits(syntax=2_000))
     assert found.program() is None
     assert found.lost
-    assert parsed(found, "ruby", {}) is None
+    assert parsed(found, "ruby", fresh()) is None
     assert not _outline(many).lost
 
 
@@ -83,17 +87,17 @@ def test_ends_that_are_looked_for_in_vain_are_counted() -> None:
 
 
 def test_a_program_and_its_tree() -> None:
-    program = parsed(_outline(b"require 'a'\n"), "ruby", {})
+    program = parsed(_outline(b"require 'a'\n"), "ruby", fresh())
     assert program is not None
     assert program[1].root_node.end_byte == len(program[0])
 
 
 def test_lines_that_did_not_parse() -> None:
-    tree = parse(b"a = 1\nb = ) 2\nc = 3\n", "ruby", limits=Limits(), memo={})
+    tree = parse(b"a = 1\nb = ) 2\nc = 3\n", "ruby", limits=Limits(), allowance=fresh())
     assert not isinstance(tree, Refused)
     assert broken_lines(tree.root_node) == (1, 3)
     assert broken_lines(tree.root_node, most=0) == (0, 3)
-    data = parse(b"a = 1\nb = ) 2\n__END__\nc = )\n", "ruby", limits=Limits(), memo={})
+    data = parse(b"a = 1\nb = ) 2\n__END__\nc = )\n", "ruby", limits=Limits(), allowance=fresh())
     assert not isinstance(data, Refused)
     assert broken_lines(data.root_node) == (1, 2)
 

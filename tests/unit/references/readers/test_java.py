@@ -163,11 +163,11 @@ def test_the_layout_before_java_9() -> None:
 
 def test_of_two_runtimes_the_one_that_is_started() -> None:
     builder = runtime(runtime(ImageBuilder(), "/opt/other")).config(env=["PATH=/usr/bin"])
-    assert [home.path for home in homes(context_of(builder)[0])] == [HOME]
+    assert [home.path for home in context_of(builder)[0].once(homes)] == [HOME]
     builder = runtime(runtime(ImageBuilder(), "/opt/other")).config(env=["PATH=/bin", "JAVA_HOME=/opt/other"])
-    assert [home.path for home in homes(context_of(builder)[0])] == ["/opt/other"]
+    assert [home.path for home in context_of(builder)[0].once(homes)] == ["/opt/other"]
     builder = runtime(runtime(ImageBuilder(), "/opt/other")).config(env=["PATH=/bin"])
-    assert [home.path for home in homes(context_of(builder)[0])] == ["/opt/other", HOME]
+    assert [home.path for home in context_of(builder)[0].once(homes)] == ["/opt/other", HOME]
 
 
 def test_the_policy_that_java_security_chooses() -> None:

@@ -9,7 +9,7 @@ import pytest
 from xraydiff.commands.start import environment, search_path
 from xraydiff.paths import ImagePath
 from xraydiff.references import Context
-from xraydiff.references.readers.python.interpreters import Interpreter, interpreters
+from xraydiff.references.readers.python.interpreters import Interpreter, Interpreters
 from xraydiff.references.readers.python.modules import Finder
 from xraydiff.testing import ImageBuilder, elf
 
@@ -73,7 +73,7 @@ LINKS = {"/usr/bin/python3": "python3.11", "/usr/local/bin/python3": "python3.12
 
 
 def of(context: Context, path: str, data: bytes = b"") -> Interpreter:
-    found = interpreters(context).of(ImagePath(path), data)
+    found = context.once(Interpreters).of(ImagePath(path), data)
     assert found is not None
     return found
 
@@ -216,7 +216,7 @@ def test_pth_files() -> None:
 
 
 def test_no_python_at_all() -> None:
-    assert interpreters(context_of({"/srv/a.py": ""})).of(ImagePath("/srv/a.py")) is None
+    assert context_of({"/srv/a.py": ""}).once(Interpreters).of(ImagePath("/srv/a.py")) is None
 
 
 # --- finding modules --------------------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ def test_no_python_at_all() -> None:
 
 def finder_of(files: Mapping[str, str], *front: str) -> Finder:
     context = context_of({**local(), **files}, links=LINKS)
-    return Finder(context, interpreters(context).default(), tuple(ImagePath(path) for path in front), 1 << 20)
+    return Finder(context, context.once(Interpreters).default(), tuple(ImagePath(path) for path in front), 1 << 20)
 
 
 def names(finder: Finder, name: str) -> tuple[list[str | None], bool]:
@@ -284,6 +284,6 @@ def test_links_are_followed() -> None:
     context = context_of(
         {**local(), "/real/a.py": "", "/real/p/q.py": ""}, links={**LINKS, "/m": "/real", "/n/p": "/real/p"}
     )
-    finder = Finder(context, interpreters(context).default(), (ImagePath("/m"), ImagePath("/n")), 1 << 20)
+    finder = Finder(context, context.once(Interpreters).default(), (ImagePath("/m"), ImagePath("/n")), 1 << 20)
     assert names(finder, "a") == (["/m/a.py"], True)
     assert names(finder, "p.q") == ([None, "/m/p/q.py"], True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from xraydiff.facts import Edge, EdgeKind
 from xraydiff.paths import ImagePath, basename, parent
+from xraydiff.references import Context
 from xraydiff.references.readers.elf_capabilities.program import Program
 
 _BUILT_IN = frozenset({"UTF-8", "UTF8", "UCS-4", "UCS-2", "ASCII", "US-ASCII", "ANSI_X3.4-1968", "WCHAR_T", "INTERNAL"})
@@ -64,14 +65,25 @@ def _module(gconv: Gconv, string: str) -> str | None:
 
 
 def _directories(program: Program) -> tuple[Gconv, ...]:
-    context = program.context
-    known = context.memo.get("elf_capabilities.gconv")
-    if not isinstance(known, tuple):
-        files = [path for path in context.original.files if basename(path) == "gconv-modules"]
-        known = tuple(_read(program, path) for path in files)
-        if not program.unread:
-            context.memo["elf_capabilities.gconv"] = known
-    return known
+    found = program.context.once(_found)
+    if found.directories is not None:
+        return found.directories
+    files = [path for path in program.context.original.files if basename(path) == "gconv-modules"]
+    directories = tuple(_read(program, path) for path in files)
+    if not program.unread:
+        found.directories = directories
+    return directories
+
+
+@dataclass(slots=True)
+class _Found:
+    """The directories of this walk, once a program has read them whole."""
+
+    directories: tuple[Gconv, ...] | None = None
+
+
+def _found(_: Context) -> _Found:
+    return _Found()
 
 
 def _read(program: Program, path: ImagePath) -> Gconv:

@@ -100,7 +100,7 @@ def read_program(subject: Subject, context: Context) -> Program:
         context=context,
         symbols=read_symbols(subject.data, elf, limits=context.limits),
         elf=elf,
-        loader=loader_of(context),
+        loader=context.once(loader_of),
     )
 
 
@@ -113,8 +113,4 @@ def _strings_of(data: bytes, elf: Elf) -> Iterator[str]:
 
 def loader_of(context: Context) -> Loader:
     """One loader for the whole walk, since it remembers what it read."""
-    known = context.memo.get("elf_capabilities.loader")
-    if not isinstance(known, Loader):
-        known = Loader(context.original, env=context.env, cwd=context.cwd, limits=context.limits)
-        context.memo["elf_capabilities.loader"] = known
-    return known
+    return Loader(context.original, env=context.env, cwd=context.cwd, limits=context.limits)

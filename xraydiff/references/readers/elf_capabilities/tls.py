@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from xraydiff.facts import Edge, EdgeKind
 from xraydiff.paths import ImagePath, image_path
+from xraydiff.references import Context
 from xraydiff.references.readers.elf_capabilities.program import Program
 
 _DEFAULT_PATHS = (
@@ -73,13 +74,17 @@ def _modules(program: Program, place: str, detail: str) -> Iterator[Edge]:
 def _places(program: Program) -> dict[str, str]:
     """OPENSSLDIR, ENGINESDIR and MODULESDIR as compiled into the libcrypto that this program loads, or into itself."""
     path = program.library("libcrypto.so") or program.subject.path
-    key = f"elf_capabilities.openssl.{path}"
-    known = program.context.memo.get(key)
-    if not isinstance(known, dict):
-        known = _compiled_in(program, path)
-        if path not in program.unread:
-            program.context.memo[key] = known
-    return known
+    known = program.context.once(_places_by_library)
+    if path in known:
+        return known[path]
+    places = _compiled_in(program, path)
+    if path not in program.unread:
+        known[path] = places
+    return places
+
+
+def _places_by_library(_: Context) -> dict[ImagePath, dict[str, str]]:
+    return {}
 
 
 def _compiled_in(program: Program, path: ImagePath) -> dict[str, str]:

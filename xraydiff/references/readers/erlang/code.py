@@ -18,7 +18,6 @@ PRELOADED = frozenset(
     ).split()
 )
 """Modules inside the emulator (erts/preloaded): their files are never read."""
-_KEY = "erlang.code"
 _MODULES = 200_000
 """Compiled modules of one image: OTP has 3,000."""
 _VERSIONS = 16
@@ -43,22 +42,19 @@ class Code:
 
 def code_of(context: Context) -> Code:
     """One index for the whole walk."""
-    known = context.memo.get(_KEY)
-    if not isinstance(known, Code):
-        known = Code(modules={}, applications={})
-        count = 0
-        for path, file in context.original.files.items():
-            if not path.endswith((".beam", ".app")) or file.type is not FileType.FILE:
-                continue
-            count += 1
-            if count > _MODULES:
-                break
-            name, _, suffix = basename(path).rpartition(".")
-            paths = (known.modules if suffix == "beam" else known.applications).setdefault(name, [])
-            if len(paths) < _VERSIONS:
-                paths.append(path)
-        context.memo[_KEY] = known
-    return known
+    code = Code(modules={}, applications={})
+    count = 0
+    for path, file in context.original.files.items():
+        if not path.endswith((".beam", ".app")) or file.type is not FileType.FILE:
+            continue
+        count += 1
+        if count > _MODULES:
+            break
+        name, _, suffix = basename(path).rpartition(".")
+        paths = (code.modules if suffix == "beam" else code.applications).setdefault(name, [])
+        if len(paths) < _VERSIONS:
+            paths.append(path)
+    return code
 
 
 def _nearest(paths: list[ImagePath], near: ImagePath) -> ImagePath | None:

@@ -131,7 +131,7 @@ class _Found:
 
     def __init__(self, near: ImagePath, context: Context, seen: Sightings) -> None:
         self._near = near
-        self._code = code_of(context)
+        self._code = context.once(code_of)
         self._seen = seen
 
     def module(self, name: str, firing: Firing, detail: str, *, kind: EdgeKind = EdgeKind.IMPORTS) -> None:
@@ -190,7 +190,7 @@ class _Module:
         self._path = path
         self._context = context
         self._seen = seen
-        self._code = code_of(context)
+        self._code = context.once(code_of)
         self._calls = {(module, function) for module, function, _ in beam.imports}
 
     def look(self) -> None:

@@ -62,7 +62,7 @@ class Asked:
         self._tree = context.original
         self._seen = seen
         self._folders = folders
-        self._homes: tuple[Home, ...] = homes(context)
+        self._homes: tuple[Home, ...] = context.once(homes)
         self._told: set[str] = set()
         limits = context.limits
         self._lookups = Expander(context.original, steps=limits.script_steps, budget=context.budget)
@@ -217,7 +217,7 @@ class Asked:
     def _commands(self, read: ClassFile) -> None:
         if not starts_programs(read):
             return
-        if not budget_of(self._context).take_code(len(read.data)):
+        if not self._context.once(budget_of).take_code(len(read.data)):
             self._seen.gap("too-large", f"the code of {read.name} is not looked at")
             return
         for words in command_words(read):
@@ -254,10 +254,7 @@ _DEFAULT_LIBRARIES: Final = (
 
 def budget_of(context: Context) -> Budget:
     """One budget for the whole walk."""
-    known = context.memo.get("java.budget")
-    if not isinstance(known, Budget):
-        known = context.memo["java.budget"] = Budget(context.limits)
-    return known
+    return Budget(context.limits)
 
 
 def _in_packages(name: str) -> list[Facility]:

@@ -34,7 +34,7 @@ _JARS: Final = 5_000
 def read_jar(data: bytes, path: ImagePath, context: Context, seen: Sightings) -> None:
     """Note what an archive asks for. Raises `JarError` where it cannot be read."""
     archive = Archive(data, context.limits)
-    budget = budget_of(context)
+    budget = context.once(budget_of)
     manifest = _manifest(archive, budget)
     _class_path(manifest.get("class-path", ""), path, context, seen)
     main = manifest.get("start-class") or manifest.get("main-class", "")

@@ -209,7 +209,7 @@ def _expanded(text: str, values: Mapping[str, str]) -> str:
 
 def note(launch: Launch, context: Context, seen: Sightings) -> None:
     """Note the runtime's files, the class path and what is run."""
-    runtimes = homes(context)
+    runtimes = context.once(homes)
     if launch.starts:
         for home in runtimes:
             _note_runtime(home, launch, context, seen)
@@ -313,11 +313,16 @@ def _holds(path: ImagePath, type_: FileType, main: str, context: Context) -> boo
     if type_ is FileType.DIRECTORY:
         return context.original.resolve(join(path, main)).file is not None
     real = context.original.resolve(path).path
-    names = context.memo.get(f"java.names.{real}")
-    if not isinstance(names, frozenset) and real is not None:
-        names = _names(real, context)
-        context.memo[f"java.names.{real}"] = names
-    return isinstance(names, frozenset) and main in names
+    if real is None:
+        return False
+    known = context.once(_names_by_archive)
+    if real not in known:
+        known[real] = _names(real, context)
+    return main in known[real]
+
+
+def _names_by_archive(_: Context) -> dict[ImagePath, frozenset[str]]:
+    return {}
 
 
 def _names(path: ImagePath, context: Context) -> frozenset[str]:
@@ -342,15 +347,10 @@ def _language(path: ImagePath) -> str:
 
 def class_folders(context: Context) -> tuple[str, ...]:
     """The directories on the class path of the start command."""
-    known = context.memo.get("java.folders")
-    if not isinstance(known, tuple):
-        known = tuple(
-            dict.fromkeys(
-                str(path)
-                for launch in of_config(context.config, context)
-                for path, type_ in class_path(launch, context)
-                if type_ is FileType.DIRECTORY
-            )
-        )[:64]
-        context.memo["java.folders"] = known
-    return known
+    folders = dict.fromkeys(
+        str(path)
+        for launch in of_config(context.config, context)
+        for path, type_ in class_path(launch, context)
+        if type_ is FileType.DIRECTORY
+    )
+    return tuple(folders)[:64]

@@ -38,7 +38,7 @@ def read(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
 def _look(subject: Subject, context: Context, seen: Sightings) -> None:
     data = subject.data
     if subject.config is not None:
-        if homes(context):
+        if context.once(homes):
             for launch in of_config(subject.config, context):
                 note(launch, context, seen)
     elif is_class(data):
@@ -49,7 +49,7 @@ def _look(subject: Subject, context: Context, seen: Sightings) -> None:
         _look_at_services(subject, context, seen)
     elif len(data) > context.limits.script_scan:
         seen.gap("too-large", f"{len(data)} bytes")
-    elif homes(context):
+    elif context.once(homes):
         for launch in of_script(uncommented(data), subject.path, context, firing=Firing.GUARDED):
             note(launch, context, seen)
 
@@ -60,7 +60,7 @@ def _look_at_class(subject: Subject, context: Context, seen: Sightings) -> None:
     read = read_class(subject.data)
     root = class_root(subject.path, read.name)
     own = (root,) if root is not None else ()
-    Asked(context, seen, tuple(dict.fromkeys((*own, *class_folders(context))))).look(read)
+    Asked(context, seen, tuple(dict.fromkeys((*own, *context.once(class_folders))))).look(read)
 
 
 def _look_at_services(subject: Subject, context: Context, seen: Sightings) -> None:

@@ -20,7 +20,6 @@ _VARIANTS = frozenset({"server", "client", "minimal", "zero"})
 _POLICY = re.compile(rb"^[ \t]*crypto\.policy[ \t]*=[ \t]*([a-z]{1,32})[ \t]*$", re.MULTILINE)
 _HOMES = 16
 """Runtimes of one image that are looked at."""
-_KEY = "java.homes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +57,8 @@ class Home:
 
 def homes(context: Context) -> tuple[Home, ...]:
     """The runtime that the start command's PATH and JAVA_HOME lead to, or all where they lead to none of them."""
-    known = context.memo.get(_KEY)
-    if not isinstance(known, tuple):
-        every = tuple(_with_policy(home, context) for home in _installed(context.original))
-        known = _in_use(every, context) or every
-        context.memo[_KEY] = known
-    return known
+    every = tuple(_with_policy(home, context) for home in _installed(context.original))
+    return _in_use(every, context) or every
 
 
 def _installed(tree: FileTree) -> Iterator[Home]:

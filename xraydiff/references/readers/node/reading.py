@@ -11,13 +11,13 @@ from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, Firing, NodeKind
 from xraydiff.paths import ImagePath, basename, decoded, parent
 from xraydiff.references import Context, Gap, Subject
-from xraydiff.references.kit.grammars import Refused, parse
+from xraydiff.references.kit.grammars import Refused, parse, parser_allowance
 from xraydiff.references.kit.outline import Lexed, broken_lines, parsed, sound, uncommented, within
 from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.readers.node.calls import Calls, sight_modules
 from xraydiff.references.readers.node.lexer import lex
 from xraydiff.references.readers.node.outline import outline
-from xraydiff.references.readers.node.resolve import Resolver, resolver
+from xraydiff.references.readers.node.resolve import Resolver
 from xraydiff.references.readers.node.script import Script, gather
 from xraydiff.references.readers.node.start import commands_of, launch, shell_commands
 from xraydiff.references.readers.node.values import Place
@@ -45,7 +45,7 @@ def read(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
 
 
 def _read(subject: Subject, context: Context, seen: Sightings) -> None:
-    node, modules = subject.node, resolver(context)
+    node, modules = subject.node, context.once(Resolver)
     if subject.config is not None:
         for command in commands_of(subject.config):
             launch(command, context, modules, seen)
@@ -104,12 +104,12 @@ class _Script:
 
     def read(self, *, typed: bool) -> None:
         """Note everything; comments count for nothing."""
-        limits = self._context.limits
+        limits, allowance = self._context.limits, self._context.once(parser_allowance)
         data, lexed = self._data, None
         if len(data) > limits.syntax or data.count(b"//") + data.count(b"/*") > limits.syntax_comments:
             lexed = lex(data)
             data = lexed.code
-        tree = parse(data, "javascript", limits=limits, memo=self._context.memo)
+        tree = parse(data, "javascript", limits=limits, allowance=allowance)
         if isinstance(tree, Refused):
             self._outlined(lexed or lex(data), (), typed=typed, refused=tree.detail)
             return
@@ -125,9 +125,9 @@ class _Script:
 
     def _outlined(self, lexed: Lexed, broken: Sequence[tuple[int, int]], *, typed: bool, refused: str = "") -> None:
         """What the grammar did not show: of the whole script, or of the lines that are `broken`."""
-        limits, memo = self._context.limits, self._context.memo
-        found = outline(lexed, limits, sound("javascript", limits, memo), within(lexed.code, broken))
-        read = parsed(found, "javascript", memo)
+        limits, allowance = self._context.limits, self._context.once(parser_allowance)
+        found = outline(lexed, limits, sound("javascript", limits, allowance), within(lexed.code, broken))
+        read = parsed(found, "javascript", allowance)
         if read is not None:
             script = gather(read[1], read[0], levels=limits.script_depth)
             self._call(read[0], script)

@@ -17,7 +17,7 @@ from xraydiff.references.kit.evaluation import HOLE, Expander, is_vague, joined
 from xraydiff.references.readers.node.manifest import Manifest, Manifests
 from xraydiff.references.readers.node.vocabulary import BUILTINS
 
-__all__ = ["Found", "Resolver", "resolver"]
+__all__ = ["Found", "Resolver"]
 
 EXTENSIONS: Final = (".js", ".json", ".node")
 """What `require` tries, in this order."""
@@ -38,14 +38,6 @@ class Found:
 
     path: ImagePath
     manifests: tuple[ImagePath, ...] = ()
-
-
-def resolver(context: Context) -> Resolver:
-    """The resolver of this walk."""
-    known = context.memo.get("node.resolver")
-    if not isinstance(known, Resolver):
-        known = context.memo["node.resolver"] = Resolver(context)
-    return known
 
 
 class Resolver:

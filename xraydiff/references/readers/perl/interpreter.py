@@ -90,18 +90,19 @@ class Interpreter:
 
 def find_interpreter(context: Context, lookups: Lookups) -> Interpreter:
     """This image's perl, found once in a walk."""
-    known = context.memo.get("perl.interpreter")
-    if not isinstance(known, Interpreter):
-        try:
-            known = _interpreter(context, Lookups(context))
-        except Exhausted:
-            known = Interpreter(inc=())
-        context.memo["perl.interpreter"] = known
+    known = context.once(_interpreter)
     lookups.spend()
     return known
 
 
-def _interpreter(context: Context, lookups: Lookups) -> Interpreter:
+def _interpreter(context: Context) -> Interpreter:
+    try:
+        return _installed(context, Lookups(context))
+    except Exhausted:
+        return Interpreter(inc=())
+
+
+def _installed(context: Context, lookups: Lookups) -> Interpreter:
     compiled = _compiled_in(context, lookups)
     roots = compiled or [path for pattern in _LAYOUTS for path in lookups.glob(pattern)]
     kept = _by_links([path for path in dict.fromkeys(roots) if lookups.is_directory(path)], lookups)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import ImagePath, basename, decoded, image_path, join
+from xraydiff.references import Context
 from xraydiff.references.kit.expressions import UNKNOWN, Value
 from xraydiff.references.kit.lookup import Lookups
 from xraydiff.references.kit.recorder import Sightings, weakened
@@ -67,6 +69,17 @@ _FRAMEWORKS: Final = {
 _ABOVE: Final = frozenset(("bin", "script", "lib"))
 
 
+@dataclass(slots=True)
+class _Configuration:
+    """What Config.pm holds itself, once it was read in a walk."""
+
+    keys: frozenset[str] | None = None
+
+
+def _configuration(_: Context) -> _Configuration:
+    return _Configuration()
+
+
 class Modules:
     """Edges to what one program loads."""
 
@@ -120,13 +133,12 @@ class Modules:
 
     def configured(self, key: str, firing: Firing) -> None:
         """`$Config{key}`: a few keys stand in Config.pm itself, the others in a larger file that it loads."""
-        known = self._lookups.context.memo.get("perl.config")
-        if not isinstance(known, frozenset):
+        configuration = self._lookups.context.once(_configuration)
+        if configuration.keys is None:
             path = self._perl.file("Config.pm", self._lookups)
             data = self._lookups.content(path, self._lookups.context.limits.script) if path is not None else b""
-            known = frozenset(decoded(name) for name in _CONFIGURED.findall(data))
-            self._lookups.context.memo["perl.config"] = known
-        if known and key not in known:
+            configuration.keys = frozenset(decoded(name) for name in _CONFIGURED.findall(data))
+        if configuration.keys and key not in configuration.keys:
             for name in ("Config_heavy.pl", "Config_git.pl"):
                 self.file(name, firing)
 

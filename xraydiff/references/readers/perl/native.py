@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from xraydiff.conventions import OPENSSLDIR
 from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import decoded, image_path
+from xraydiff.references import Context
 from xraydiff.references.kit.lookup import Lookups
 from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.readers.perl.interpreter import Interpreter
@@ -65,6 +67,18 @@ _OPENSSL: Final = (
     "/lib/libcrypto.so.*",
     "/usr/local/lib*/libcrypto.so.*",
 )
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a walk finds once."""
+
+    homes: tuple[str, ...] | None = None
+    tables: Mapping[str, str] | None = None
+
+
+def _found_once(_: Context) -> _Found:
+    return _Found()
 
 
 class Native:
@@ -155,18 +169,17 @@ class Native:
 
     def _homes(self) -> tuple[str, ...]:
         """OPENSSLDIR of every libcrypto where the loader looks by default."""
-        known = self._lookups.context.memo.get("perl.openssl")
-        if isinstance(known, tuple):
-            return known
+        known = self._lookups.context.once(_found_once)
+        if known.homes is not None:
+            return known.homes
         homes: dict[str, None] = {}
         for pattern in _OPENSSL:
             for path in self._lookups.glob(pattern):
                 match = OPENSSLDIR.search(self._lookups.content(path, self._lookups.context.limits.elf))
                 if match:
                     homes[decoded(match[1])] = None
-        made = tuple(homes)
-        self._lookups.context.memo["perl.openssl"] = made
-        return made
+        known.homes = tuple(homes)
+        return known.homes
 
     def _property(self, name: str, firing: Firing) -> None:
         """A table of Unicode, for a perl that reads them from files: before 5.32 it had utf8_heavy.pl."""
@@ -181,14 +194,13 @@ class Native:
 
     def _tables(self) -> Mapping[str, str]:
         """Files of unicore/lib by the names of properties (unicore/Heavy.pl); read once in a walk."""
-        known = self._lookups.context.memo.get("perl.tables")
-        if isinstance(known, dict):
-            return known
+        known = self._lookups.context.once(_found_once)
+        if known.tables is not None:
+            return known.tables
         path = self._perl.file("unicore/Heavy.pl", self._lookups)
         data = self._lookups.content(path, self._lookups.context.limits.script) if path else b""
-        made = {decoded(name): decoded(file) for name, file in _TABLE.findall(data)}
-        self._lookups.context.memo["perl.tables"] = made
-        return made
+        known.tables = {decoded(name): decoded(file) for name, file in _TABLE.findall(data)}
+        return known.tables
 
     def _file(self, name: str, firing: Firing, detail: str) -> None:
         path = self._perl.file(name, self._lookups)

@@ -245,7 +245,7 @@ class Calls:
             if (
                 _ZONE.match(text)
                 and self._lookups.type_of(path) is FileType.FILE
-                and zones_of_the_system(self._context)
+                and self._context.once(zones_of_the_system)
             ):
                 self._seen.named(path, FileType.FILE, text, firing)
 

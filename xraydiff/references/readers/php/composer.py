@@ -23,7 +23,7 @@ _PLACES: Final = 64
 """Folders of one prefix."""
 _DEPTH: Final = 64
 """Parts of a class name; real ones have six."""
-_MEMO: Final = 20_000
+_KNOWN: Final = 20_000
 
 
 def is_map(path: str) -> bool:
@@ -33,20 +33,22 @@ def is_map(path: str) -> bool:
 
 def autoload_of(path: ImagePath, context: Context) -> Autoload | None:
     """The autoloader of a file's project: the outermost `vendor` around it, or one beside or above."""
-    memo = context.memo.setdefault("php.autoload", {})
-    if not isinstance(memo, dict):
-        return None
+    known = context.once(_autoloaders)
     folder = parent(path)
-    if folder not in memo:
-        if len(memo) > _MEMO:
-            memo.clear()
+    if folder not in known:
+        if len(known) > _KNOWN:
+            known.clear()
         vendor = _vendor(folder, context.original)
-        loader = memo.get(vendor) if vendor is not None else None
+        loader = known.get(vendor) if vendor is not None else None
         if vendor is not None and loader is None:
-            loader = memo[vendor] = Autoload(context.original, vendor, context.limits)
-        memo[folder] = loader
-    found = memo[folder]
-    return found if isinstance(found, Autoload) else None
+            loader = known[vendor] = Autoload(context.original, vendor, context.limits)
+        known[folder] = loader
+    return known[folder]
+
+
+def _autoloaders(_: Context) -> dict[ImagePath, Autoload | None]:
+    """By folder."""
+    return {}
 
 
 def _vendor(folder: ImagePath, tree: FileTree) -> ImagePath | None:

@@ -12,7 +12,7 @@ from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, ImageConfig, NodeKind
 from xraydiff.paths import ROOT, ImagePath, ancestors, basename, parent
 from xraydiff.references import Context, Gap, Subject
-from xraydiff.references.kit.grammars import Refused, parse
+from xraydiff.references.kit.grammars import Refused, parse, parser_allowance
 from xraydiff.references.kit.outline import Lexed, broken_lines, parsed, sound, within
 from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.readers.php.calls import Calls
@@ -98,7 +98,7 @@ class _Script:
     def __init__(self, data: bytes, context: Context, seen: Sightings, note: Callable[[bytes, Script], None]) -> None:
         self._data = data
         self._limits = context.limits
-        self._memo = context.memo
+        self._allowance = context.once(parser_allowance)
         self._seen = seen
         self._note = note
 
@@ -108,7 +108,7 @@ class _Script:
         if len(data) > limits.syntax:
             lexed = lex(data)
             data = lexed.code
-        tree = parse(data, "php", limits=limits, memo=self._memo)
+        tree = parse(data, "php", limits=limits, allowance=self._allowance)
         if isinstance(tree, Refused):
             self._outlined(lexed or lex(data), (), tree.detail)
             return
@@ -119,8 +119,8 @@ class _Script:
 
     def _outlined(self, lexed: Lexed, broken: Sequence[tuple[int, int]], refused: str = "") -> None:
         """What the grammar did not show: of the whole script, or of the lines that are `broken`."""
-        found = outline(lexed, self._limits, sound("php", self._limits, self._memo), within(lexed.code, broken))
-        read = parsed(found, "php", self._memo)
+        found = outline(lexed, self._limits, sound("php", self._limits, self._allowance), within(lexed.code, broken))
+        read = parsed(found, "php", self._allowance)
         if read is not None:
             script = gather(read[1], read[0], levels=self._limits.script_depth)
             self._note(read[0], script)

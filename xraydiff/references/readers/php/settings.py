@@ -45,10 +45,10 @@ def read_settings(data: bytes, context: Context, seen: Sightings) -> None:
         before = start
         seen.line = line
         if key in (b"extension", b"zend_extension"):
-            _extension(value, folders or _folders(context), context, seen)
+            _extension(value, folders or context.once(_folders), context, seen)
         elif key == b"date.timezone":
             path = ImagePath(f"{decoded(_ZONES)}/{value}")
-            if zones_of_the_system(context) and _is_file(context, path):
+            if context.once(zones_of_the_system) and _is_file(context, path):
                 seen.named(path, FileType.FILE, value)
         elif key != b"extension_dir":
             _named(value.split(":"), context, seen)
@@ -89,10 +89,7 @@ def read_program(data: bytes, path: ImagePath, context: Context, seen: Sightings
 
 def zones_of_the_system(context: Context) -> bool:
     """Whether this PHP takes time zones from /usr/share/zoneinfo, as Debian's and Fedora's do, and not from itself."""
-    known = context.memo.get("php.zones")
-    if not isinstance(known, bool):
-        known = context.memo["php.zones"] = any(_ZONES in data for data in _programs(context))
-    return known
+    return any(_ZONES in data for data in _programs(context))
 
 
 def _programs(context: Context) -> Iterator[bytes]:
@@ -112,11 +109,7 @@ def _programs(context: Context) -> Iterator[bytes]:
 
 
 def _folders(context: Context) -> tuple[str, ...]:
-    known = context.memo.get("php.extensions")
-    if not isinstance(known, tuple):
-        known = tuple(path for pattern in EXTENSION_FOLDERS for path in glob(context.original, pattern))
-        context.memo["php.extensions"] = known
-    return known
+    return tuple(path for pattern in EXTENSION_FOLDERS for path in glob(context.original, pattern))
 
 
 def _is_file(context: Context, path: str) -> bool:

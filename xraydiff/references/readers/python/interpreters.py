@@ -14,7 +14,7 @@ from xraydiff.limits import MIB
 from xraydiff.paths import ImagePath, ancestors, basename, decoded, image_path, join, parent
 from xraydiff.references import Context
 
-__all__ = ["Interpreter", "Interpreters", "interpreters"]
+__all__ = ["Interpreter", "Interpreters"]
 
 _PYTHON: Final = re.compile(r"(?:python|pypy)(\d)?(?:\.(\d{1,2}))?[a-z]?\Z")
 _FOLDER: Final = re.compile(r"(?:python|pypy)(\d)\.(\d{1,2})t?\Z")
@@ -43,15 +43,6 @@ class Interpreter:
     def freezes(self) -> bool:
         """Whether start-up modules are read from the interpreter itself."""
         return self.version >= (3, 11)
-
-
-def interpreters(context: Context) -> Interpreters:
-    """The interpreters of the walk's original, found once."""
-    known = context.memo.get("python.interpreters")
-    if not isinstance(known, Interpreters):
-        known = Interpreters(context)
-        context.memo["python.interpreters"] = known
-    return known
 
 
 class Interpreters:

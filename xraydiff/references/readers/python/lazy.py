@@ -30,13 +30,9 @@ _WORD: Final = re.compile(rb"\w{1,100}")
 _MOST: Final = 20_000
 
 
-def lazy_names(context: Context) -> LazyNames:
+def lazy_names(_: Context) -> LazyNames:
     """The tables of the walk's packages, read once."""
-    known = context.memo.get("python.lazy")
-    if not isinstance(known, LazyNames):
-        known = LazyNames()
-        context.memo["python.lazy"] = known
-    return known
+    return LazyNames()
 
 
 class LazyNames:

@@ -40,13 +40,9 @@ class _Import:
     names: tuple[str, ...]
 
 
-def library_calls(context: Context) -> LibraryCalls:
+def library_calls(_: Context) -> LibraryCalls:
     """The summaries of the walk's libraries, each made once."""
-    known = context.memo.get("python.library")
-    if not isinstance(known, LibraryCalls):
-        known = LibraryCalls()
-        context.memo["python.library"] = known
-    return known
+    return LibraryCalls()
 
 
 class LibraryCalls:

@@ -99,10 +99,9 @@ def _load(program: Program, call: Call, found: Distribution) -> None:
 
 def distributions(context: Context, search: tuple[ImagePath, ...]) -> dict[str, Distribution]:
     """The distributions on a search path by normalised name, the first of each; read once."""
-    key = "python.distributions:" + ":".join(search)
-    known = context.memo.get(key)
-    if isinstance(known, dict):
-        return known
+    known = context.once(_distributions_by_search)
+    if search in known:
+        return known[search]
     found: dict[str, Distribution] = {}
     for folder in search:
         real = context.original.resolve(folder).path
@@ -111,8 +110,12 @@ def distributions(context: Context, search: tuple[ImagePath, ...]) -> dict[str, 
                 one = _read(context, image_path(f"{folder}/{name}"), name)
                 if one is not None:
                     found.setdefault(one.name, one)
-    context.memo[key] = found
+    known[search] = found
     return found
+
+
+def _distributions_by_search(_: Context) -> dict[tuple[ImagePath, ...], dict[str, Distribution]]:
+    return {}
 
 
 def is_own(path: ImagePath, context: Context, finder: Finder) -> bool:
@@ -121,27 +124,22 @@ def is_own(path: ImagePath, context: Context, finder: Finder) -> bool:
     if home is None:
         return False
     top = path[len(home) + 1 :].partition("/")[0].removesuffix(".py")
-    return top in _started(context) or top in _local(home, context)
+    return top in context.once(_started) or top in _local(home, context)
 
 
 def _started(context: Context) -> frozenset[str]:
     """Words of the start command and of the variables that name an application."""
-    known = context.memo.get("python.started")
-    if not isinstance(known, frozenset):
-        config = context.config
-        named = [context.env[name] for name in sorted(MODULE_VARIABLES & context.env.keys())]
-        words = [*(config.entrypoint or ())[:_MOST], *(config.cmd or ())[:_MOST], *named]
-        known = frozenset(part for word in words for part in _WORD.findall(word[:_LONGEST]))
-        context.memo["python.started"] = known
-    return known
+    config = context.config
+    named = [context.env[name] for name in sorted(MODULE_VARIABLES & context.env.keys())]
+    words = [*(config.entrypoint or ())[:_MOST], *(config.cmd or ())[:_MOST], *named]
+    return frozenset(part for word in words for part in _WORD.findall(word[:_LONGEST]))
 
 
 def _local(site: ImagePath, context: Context) -> frozenset[str]:
     """Top modules of the distributions in a directory that came from a local one (PEP 610, `file:` URL)."""
-    key = f"python.local:{site}"
-    known = context.memo.get(key)
-    if isinstance(known, frozenset):
-        return known
+    known = context.once(_local_by_site)
+    if site in known:
+        return known[site]
     found: set[str] = set()
     real = context.original.resolve(site).path
     for name in context.original.children(real) if real is not None else ():
@@ -149,9 +147,12 @@ def _local(site: ImagePath, context: Context) -> frozenset[str]:
         if '"file:' in url and "archive_info" not in url:
             record = _text(context, f"{site}/{name}/RECORD")
             found.update(line.partition("/")[0].partition(".py,")[0] for line in record.split("\n"))
-    known = frozenset(found)
-    context.memo[key] = known
-    return known
+    known[site] = frozenset(found)
+    return known[site]
+
+
+def _local_by_site(_: Context) -> dict[ImagePath, frozenset[str]]:
+    return {}
 
 
 def _read(context: Context, folder: ImagePath, name: str) -> Distribution | None:

@@ -67,11 +67,7 @@ class _Entry:
 
 def directories(context: Context) -> Directories:
     """The listing of directories, made once for the walk."""
-    known = context.memo.get("python.directories")
-    if not isinstance(known, Directories):
-        known = Directories(context.original)
-        context.memo["python.directories"] = known
-    return known
+    return Directories(context.original)
 
 
 class Directories:
@@ -209,7 +205,7 @@ class Finder:
         self, context: Context, interpreter: Interpreter | None, front: tuple[ImagePath, ...], limit: int
     ) -> None:
         self.interpreter = interpreter
-        self._directories = directories(context)
+        self._directories = context.once(directories)
         self._front = front
         self._limit = limit
         self._minor = interpreter.version[1] if interpreter else 0

@@ -119,16 +119,19 @@ def _aliases(program: Program) -> dict[str, str]:
     """The alias table of the image's own Python."""
     home = program.finder.interpreter
     path = f"{home.stdlib}/encodings/aliases.py" if home is not None and home.stdlib is not None else ""
-    key = f"python.aliases.{path}"
-    known = program.context.memo.get(key)
-    if not isinstance(known, dict):
-        known = {}
+    known = program.context.once(_aliases_by_path)
+    if path not in known:
+        aliases: dict[str, str] = {}
         found = program.context.original.resolve(path) if path else None
         if found is not None and found.path is not None and program.resolve(path) is FileType.FILE:
             data = program.context.original.read_at(found.path, 0, program.context.limits.syntax)
-            known = {one.decode(): name.decode() for one, name in _ALIAS.findall(data)}
-        program.context.memo[key] = known
-    return known
+            aliases = {one.decode(): name.decode() for one, name in _ALIAS.findall(data)}
+        known[path] = aliases
+    return known[path]
+
+
+def _aliases_by_path(_: Context) -> dict[str, dict[str, str]]:
+    return {}
 
 
 # --- time zones -------------------------------------------------------------------------------------------------------
@@ -253,15 +256,18 @@ def _openssl_home(program: Program) -> str:
     """OPENSSLDIR as compiled into the libcrypto that `_ssl` loads, or into the interpreter itself."""
     home = program.finder.interpreter
     start = home.executable if home is not None else None
-    key = f"python.openssl.{start}"
-    known = program.context.memo.get(key)
-    if not isinstance(known, str):
-        known = ""
+    known = program.context.once(_openssl_by_interpreter)
+    if start not in known:
+        directory = ""
         chain, whole = program.finder.find("_ssl")
         for path in ([chain[-1].file] if whole else []) + [start]:
-            known = known or (_compiled_in(program, path) if path is not None else "")
-        program.context.memo[key] = known
-    return known
+            directory = directory or (_compiled_in(program, path) if path is not None else "")
+        known[start] = directory
+    return known[start]
+
+
+def _openssl_by_interpreter(_: Context) -> dict[ImagePath | None, str]:
+    return {}
 
 
 def _compiled_in(program: Program, path: ImagePath) -> str:
@@ -270,7 +276,7 @@ def _compiled_in(program: Program, path: ImagePath) -> str:
     if real is None:
         return ""
     try:
-        objects = [one.path for one in loader(program.context).closure(real).objects]
+        objects = [one.path for one in program.context.once(loader).closure(real).objects]
     except (ElfError, ImageError):
         objects = [real]
     named = [one for one in objects if "libcrypto" in one]
@@ -305,11 +311,7 @@ def _certifi(program: Program, call: Call) -> None:
 
 def loader(context: Context) -> Loader:
     """One loader for the whole walk, since it remembers what it read."""
-    known = context.memo.get("python.loader")
-    if not isinstance(known, Loader):
-        known = Loader(context.original, env=context.env, cwd=context.cwd, limits=context.limits)
-        context.memo["python.loader"] = known
-    return known
+    return Loader(context.original, env=context.env, cwd=context.cwd, limits=context.limits)
 
 
 def _library(program: Program, call: Call) -> None:
@@ -332,7 +334,7 @@ def _searched(program: Program, name: str) -> ImagePath | None:
     if real is None:
         return None
     try:
-        return loader(program.context).search(name, real).path
+        return program.context.once(loader).search(name, real).path
     except (ElfError, ImageError):
         return None
 

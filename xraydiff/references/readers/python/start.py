@@ -152,9 +152,6 @@ def _chain(chain: Sequence[Module], command: Launch, finder: Finder, seen: Sight
 
 def script_directories(context: Context) -> tuple[ImagePath, ...]:
     """What stands first in sys.path of the main programs: the directories of scripts that the config names, WORKDIR."""
-    known = context.memo.get("python.front")
-    if isinstance(known, tuple):
-        return known
     found: list[ImagePath] = []
     words = [*(context.config.entrypoint or ()), *(context.config.cmd or ())]
     for word in [part for one in words for part in one.split()[:_MOST]][:_MOST]:
@@ -164,6 +161,4 @@ def script_directories(context: Context) -> tuple[ImagePath, ...]:
                 found.append(parent(real))
         elif word.startswith(("--pythonpath=", "--chdir=", "--app-dir=")):
             found.append(image_path(join(context.cwd, word.partition("=")[2])))
-    fronts = tuple(dict.fromkeys((*found, context.cwd)))
-    context.memo["python.front"] = fronts
-    return fronts
+    return tuple(dict.fromkeys((*found, context.cwd)))

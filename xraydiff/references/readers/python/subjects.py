@@ -16,7 +16,7 @@ from xraydiff.references.kit.outline import uncommented
 from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.readers.python.conditions import Known
 from xraydiff.references.readers.python.data import template_roots
-from xraydiff.references.readers.python.interpreters import Interpreter, interpreters
+from xraydiff.references.readers.python.interpreters import Interpreter, Interpreters
 from xraydiff.references.readers.python.lazy import lazy_names
 from xraydiff.references.readers.python.library import library_calls
 from xraydiff.references.readers.python.metadata import is_own
@@ -63,21 +63,21 @@ def read(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
 def _read(subject: Subject, context: Context, seen: Sightings) -> None:
     node, data = subject.node, subject.data
     if subject.config is not None:
-        finder = _finder(context, interpreters(context).default(), script_directories(context))
+        finder = _finder(context, context.once(Interpreters).default(), context.once(script_directories))
         for command in commands_of(subject.config):
             launch(command, context, finder, seen)
         launch_variables(context, finder, seen)
     elif _is_text_of_commands(subject):
         # What a config holds is run; of a script nobody knows which lines are.
         firing = Firing.GUARDED if node.path.startswith("/") else Firing.LOAD
-        finder = _finder(context, interpreters(context).default(), script_directories(context))
+        finder = _finder(context, context.once(Interpreters).default(), context.once(script_directories))
         text = decoded(uncommented(data[: context.limits.script_scan]))
         if len(data) > context.limits.script_scan:
             seen.gap("too-large", f"{len(data)} bytes")
         for command in shell_commands(text, firing, ""):
             launch(command, context, finder, seen)
     elif data.startswith(ELF_MAGIC):
-        finder = _finder(context, interpreters(context).of(subject.path), ())
+        finder = _finder(context, context.once(Interpreters).of(subject.path), ())
         for name in named_modules(data, subject.path, finder):
             chain, _ = finder.find(name)
             for module in chain:
@@ -98,12 +98,16 @@ def _is_text_of_commands(subject: Subject) -> bool:
 
 def _finder(context: Context, interpreter: Interpreter | None, front: tuple[ImagePath, ...]) -> Finder:
     """One finder for each interpreter and front of sys.path, since it remembers what it found."""
-    key = f"python.finder:{interpreter.prefix if interpreter else None}:{':'.join(front)}"
-    known = context.memo.get(key)
-    if not isinstance(known, Finder):
-        known = Finder(context, interpreter, front, context.limits.script)
-        context.memo[key] = known
-    return known
+    known = context.once(_finders)
+    key = (interpreter.prefix if interpreter else None, front)
+    if key not in known:
+        known[key] = Finder(context, interpreter, front, context.limits.script)
+    return known[key]
+
+
+def _finders(_: Context) -> dict[tuple[str | None, tuple[ImagePath, ...]], Finder]:
+    """By prefix of the interpreter and front."""
+    return {}
 
 
 def _module(subject: Subject, context: Context, seen: Sightings) -> None:
@@ -111,8 +115,8 @@ def _module(subject: Subject, context: Context, seen: Sightings) -> None:
     if not any(word in data for word in _WORTH):
         return
     inline = subject.node.kind is NodeKind.SCRIPT
-    home = interpreters(context).default() if inline else interpreters(context).of(subject.path, data)
-    home = home or interpreters(context).default()
+    home = context.once(Interpreters).default() if inline else context.once(Interpreters).of(subject.path, data)
+    home = home or context.once(Interpreters).default()
     library = not inline and _in_library(subject.path, home)
     main = True if _is_main(subject, context) else False if library else None
     directory = context.cwd if inline else parent(subject.path)
@@ -193,8 +197,8 @@ def _program(
         finder=finder,
         values=Values(subject.data, bind(script, subject.data), scene, finder, context.limits.script_steps // 10),
         script=script,
-        lazy=lazy_names(context),
-        library_calls=library_calls(context),
+        lazy=context.once(lazy_names),
+        library_calls=context.once(library_calls),
         seen=seen,
         library=library,
         foreign=library and not inline and not is_own(subject.path, context, finder),
@@ -248,7 +252,7 @@ def _front(directory: ImagePath, subject: Subject, context: Context, *, main: bo
     while f"{top}/__init__.py" in context.original.files and top != "/":
         top = parent(top)
     start = (directory,) if main and subject.node.kind is NodeKind.FILE else ()
-    return tuple(dict.fromkeys((*start, *script_directories(context), top)))
+    return tuple(dict.fromkeys((*start, *context.once(script_directories), top)))
 
 
 def _plain(subject: Subject, finder: Finder, seen: Sightings, limit: int) -> None:

@@ -118,13 +118,7 @@ class Interpreter:
 
 def find_interpreter(context: Context, lookups: Lookups) -> Interpreter:
     """This image's Ruby, found once in a walk."""
-    known = context.memo.get("ruby.interpreter")
-    if not isinstance(known, Interpreter):
-        try:
-            known = _interpreter(context, Lookups(context))
-        except Exhausted:
-            known = _NOTHING
-        context.memo["ruby.interpreter"] = known
+    known = context.once(_interpreter)
     lookups.spend()
     return known
 
@@ -132,7 +126,14 @@ def find_interpreter(context: Context, lookups: Lookups) -> Interpreter:
 _NOTHING = Interpreter(load_path=(), gems=(), defaults=frozenset(), archives=(), bundle=Bundle())
 
 
-def _interpreter(context: Context, lookups: Lookups) -> Interpreter:
+def _interpreter(context: Context) -> Interpreter:
+    try:
+        return _installed(context, Lookups(context))
+    except Exhausted:
+        return _NOTHING
+
+
+def _installed(context: Context, lookups: Lookups) -> Interpreter:
     config = _config(context, lookups)
     bundle = _bundle(context, lookups)
     found = list(_gems(_gem_homes(context, config, lookups), lookups))

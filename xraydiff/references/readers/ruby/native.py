@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from xraydiff.conventions import OPENSSLDIR
 from xraydiff.errors import ImageError
 from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import ImagePath, decoded, image_path
+from xraydiff.references import Context
 from xraydiff.references.kit.expressions import Value
 from xraydiff.references.kit.lookup import Lookups
 from xraydiff.references.kit.recorder import Sightings
@@ -135,10 +137,9 @@ def weakened_to_use(firing: Firing) -> Firing:
 
 def _transcoders(lookups: Lookups, folder: ImagePath) -> Mapping[str, tuple[ImagePath, ...]]:
     """Files of enc/trans by the names of encodings in them, in capitals; found once in a walk."""
-    key = f"ruby.transcoders.{folder}"
-    known = lookups.context.memo.get(key)
-    if isinstance(known, dict):
-        return known
+    known = lookups.context.once(_transcoders_by_folder)
+    if folder in known:
+        return known[folder]
     found: dict[str, list[ImagePath]] = {}
     for name in lookups.children(f"{folder}/enc/trans"):
         path = image_path(f"{folder}/enc/trans/{name}")
@@ -146,16 +147,19 @@ def _transcoders(lookups: Lookups, folder: ImagePath) -> Mapping[str, tuple[Imag
             data = lookups.content(path, lookups.context.limits.script)
             for text in sorted(set(_NAME.findall(data))):
                 found.setdefault(decoded(text).upper(), []).append(path)
-    made = {name: tuple(paths) for name, paths in found.items() if name not in _BUILT_IN}
-    lookups.context.memo[key] = made
-    return made
+    known[folder] = {name: tuple(paths) for name, paths in found.items() if name not in _BUILT_IN}
+    return known[folder]
+
+
+def _transcoders_by_folder(_: Context) -> dict[str, Mapping[str, tuple[ImagePath, ...]]]:
+    return {}
 
 
 def _openssl_homes(lookups: Lookups) -> tuple[str, ...]:
     """OPENSSLDIR of every libcrypto where the loader looks by default."""
-    known = lookups.context.memo.get("ruby.openssl")
-    if isinstance(known, tuple):
-        return known
+    known = lookups.context.once(_found_once)
+    if known.openssl is not None:
+        return known.openssl
     homes: dict[str, None] = {}
     for pattern in _LIBRARIES:
         for path in lookups.glob(pattern):
@@ -165,6 +169,16 @@ def _openssl_homes(lookups: Lookups) -> tuple[str, ...]:
                 continue
             if match:
                 homes[decoded(match[1])] = None
-    made = tuple(homes)
-    lookups.context.memo["ruby.openssl"] = made
-    return made
+    known.openssl = tuple(homes)
+    return known.openssl
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a walk finds once."""
+
+    openssl: tuple[str, ...] | None = None
+
+
+def _found_once(_: Context) -> _Found:
+    return _Found()
