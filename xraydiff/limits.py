@@ -222,6 +222,12 @@ class Limits:
     relative_names: int = 200_000
     """Names of one config that are looked up below the directories which it names, where such a directory has their
     first component: a table of 2,000 names and 100 directories, all alike. What is beyond is a gap."""
+    parsed: int = 64 * MIB
+    """A stored parse of one file (`references/kit/stored.py`): those of the largest scripts take a tenth of it."""
+    parsed_depth: int = 200
+    """Lists within each other in it: parsed data nests below 64 levels, and each may take three lists."""
+    parsed_memory: int = GIB
+    """Bytes of memory that its values may take, at about ten for each byte of it."""
     work_steps: int = 200_000_000
     """Steps of one comparison (`budget.py`): paths looked up, names and bytes looked through, edges followed. The
     pairs of images up to 750 MB take up to four million, at a microsecond each; made to hurt, a step takes five."""

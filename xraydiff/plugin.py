@@ -4,8 +4,9 @@ Entry points of the groups `xraydiff.references`, `xraydiff.inventory` and `xray
 here is public: other modules of this package may change without notice. `xraydiff.testing` builds images to test
 with.
 
-**A reader** has the members of `Reader`. It is given a `Subject` (one file, with its bytes) and the `Context` of the
-walk (the tree of the original, the start command's environment, `Limits`, the `Budget` that long work spends of), and
+**A reader** has the members of `Reader`, or derives from `ParsedReader`, which reads the bytes without an image first.
+It is given a `Subject` (one file, with its bytes) and the `Context` of the walk (the tree of the original, the start
+command's environment, `Limits`, the `Budget` that long work spends of), and
 says which places the file asks for: an `Edge` from a `Node` to a `Node`, with its `EdgeKind` (what the reference
 says) and its `Firing` (when it is followed), or a `Gap` for what it cannot follow. A gap says that something was not
 read, which closes the gate; its reason may be any word, but `computed-name` and `unresolved-command` are for names that
@@ -96,7 +97,7 @@ from xraydiff.paths import (
     unescaped,
 )
 from xraydiff.reach import Followed, Missing, Reach, ReaderCount, Trail, Unfollowed, Unread
-from xraydiff.references import Context, Depth, Gap, Reader, Subject
+from xraydiff.references import Context, Depth, Gap, ParsedReader, Reader, Subject
 from xraydiff.rules import Rule, Sight, listed, missed, rule, targets
 from xraydiff.rules.causes import Cause, Need
 from xraydiff.tree import FileTree, Resolution, glob, matches
@@ -145,6 +146,7 @@ __all__ = [
     "OwnerKind",
     "Owners",
     "Package",
+    "ParsedReader",
     "Platform",
     "PrivateKey",
     "Privilege",

@@ -2,14 +2,18 @@
 
 Readers know neither owners nor each other. They look names up in the tree of the *original*; a name that resolves to
 nothing there gives no edge, since slimming did not take it. What a reader meets but cannot follow is a `Gap`.
+
+Every reader of ours works in two steps, as `ParsedReader` has them: the bytes become plain data, the data becomes
+references.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from xraydiff.budget import Budget
 from xraydiff.facts import Edge, File, ImageConfig, Node
@@ -17,9 +21,10 @@ from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
 from xraydiff.tree import FileTree
 
-__all__ = ["NOTED", "Context", "Depth", "Gap", "Reader", "Subject"]
+__all__ = ["NOTED", "Context", "Depth", "Gap", "ParsedReader", "Reader", "Subject"]
 
 T = TypeVar("T")
+P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,3 +116,37 @@ class Reader(Protocol):
 
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """Its references, in the order of the file. Never raises for bad content: that is a `Gap`."""
+
+
+class ParsedReader(ABC, Generic[P]):
+    """A `Reader` in two steps: bytes to plain frozen data, and that data to references with the image at hand.
+
+    The data `P` is a frozen dataclass of `str`, `bytes`, `int`, `bool`, None, enums, tuples, frozensets, mappings with
+    `str` keys, and such dataclasses, nested less than 64 deep; `references.kit.stored` writes it as JSON. So it may be
+    cached by the digest of the bytes, or made by another process.
+    """
+
+    name: str
+    language: str = ""
+    depth: Depth = Depth.FULL
+
+    @abstractmethod
+    def accepts(self, subject: Subject) -> bool:
+        """Whether this reader reads that file; decided by name, mode and first bytes, cheap."""
+
+    def form(self, subject: Subject) -> str:
+        """What decides beside the bytes how they are parsed (`erb`, `inline`), by name and node; mostly nothing."""
+        del subject
+        return ""
+
+    @abstractmethod
+    def parse(self, data: bytes, form: str, limits: Limits) -> P:
+        """What the bytes say; a pure function. What was too large or malformed is said in the data."""
+
+    @abstractmethod
+    def resolve(self, parsed: P, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+        """The references of a file that says this, in the order of the file."""
+
+    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+        """Parse and resolve."""
+        return self.resolve(self.parse(subject.data, self.form(subject), context.limits), subject, context)
