@@ -269,11 +269,11 @@ class Limits:
     """A file of paths to keep."""
     include_lines: int = 10_000
     """Paths in it."""
-    companions: int = MIB
-    """A file of companions: ours has 40 KB."""
-    companion_rows: int = 1_000
+    knowledge: int = MIB
+    """A file of knowledge, companions and the like: the largest of ours has 40 KB."""
+    knowledge_rows: int = 1_000
     """Rows of it: each is compared with the names of all kept files."""
-    companion_line: int = 8_192
+    knowledge_line: int = 8_192
     """Characters of a line of it: a key of 100,000 parts (`a.a.a.`) takes its parser minutes."""
     report: int = GIB
     """A stored report."""

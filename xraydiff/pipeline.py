@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from xraydiff import plugins
+from xraydiff import knowledge, plugins
 from xraydiff.budget import Budget
 from xraydiff.commands.start import environment, search_path, working_directory
 from xraydiff.comparison import Comparison, Seen
@@ -30,7 +30,7 @@ from xraydiff.policy import load_policy as read_policy
 from xraydiff.reach import Reach
 from xraydiff.reach.walk import walk
 from xraydiff.references import Context
-from xraydiff.references.readers.companions import Companion, CompanionsReader, our_companions, read_companions
+from xraydiff.references.readers.companions import CompanionsReader
 from xraydiff.report.assemble import Labels, assemble, assemble_inspection, whole
 from xraydiff.report.document import Inspection, Report
 from xraydiff.rules import Sight
@@ -76,7 +76,7 @@ def compare(
     where such a file is wrong, `PluginError` where an installed plug-in fails; an image that was not read whole gives a
     report whose `complete` is false.
     """
-    own = read_companions(os.fspath(companions), limits=limits) if companions is not None else ()
+    known = knowledge.read(companions, limits=limits) if companions is not None else knowledge.OURS
     run = read_creport(creport, limits=limits) if creport is not None else NOTHING
     run = read_includes(include_file, run, limits=limits) if include_file is not None else run
     with ExitStack() as opened:
@@ -84,7 +84,7 @@ def compare(
             _opened(original, opened, platform, limits, progress),
             _opened(slim, opened, platform, limits, progress),
         )
-        active = _with_companions(plugins.load(), own)
+        active = _knowing(plugins.load(), known)
         pair = _look(images, active, limits, progress, watch or _nobody)
         report, seen = _judge(pair, active, limits, file_kinds=file_kinds, run=run)
         return Comparison(report, seen, opened.pop_all())
@@ -141,13 +141,13 @@ def load_policy(path: str | os.PathLike[str] | None = None) -> Policy:
     return read_policy(path, known_rules=known)
 
 
-def _with_companions(active: plugins.Plugins, own: tuple[Companion, ...]) -> plugins.Plugins:
-    """The same with a user's rows after ours."""
-    if not own:
+def _knowing(active: plugins.Plugins, known: knowledge.Knowledge) -> plugins.Plugins:
+    """The same with a user's rows of knowledge after ours."""
+    if known is knowledge.OURS:
         return active
-    reader = CompanionsReader((*our_companions(), *own))
+    reader = CompanionsReader(known)
     readers = (reader if isinstance(one, CompanionsReader) else one for one in active.readers)
-    return replace(active, readers=tuple(readers))
+    return replace(active, readers=tuple(readers), knowledge=known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,6 +282,7 @@ def _walk(pair: _Pair, active: plugins.Plugins, limits: Limits, run: Run) -> Rea
         limits=limits,
         budget=budget,
         slim=slim,
+        knowledge=active.knowledge,
         watch=_watched(pair, slim),
     )
     configs = (config, pair.images[1].config)

@@ -4,15 +4,15 @@ Entry points of the groups `xraydiff.references`, `xraydiff.inventory` and `xray
 here is public: other modules of this package may change without notice. `xraydiff.testing` builds images to test
 with.
 
-**A reader** has the members of `Reader`, or derives from `ParsedReader`, which reads the bytes without an image first.
-It is given a `Subject` (one file, with its bytes) and the `Context` of the walk (the tree of the original, the start
-command's environment, `Limits`, the `Budget` that long work spends of), and
-says which places the file asks for: an `Edge` from a `Node` to a `Node`, with its `EdgeKind` (what the reference
-says) and its `Firing` (when it is followed), or a `Gap` for what it cannot follow. A gap says that something was not
-read, which closes the gate; its reason may be any word, but `computed-name` and `unresolved-command` are for names that
-only a run knows and close nothing. `Depth` says whether it also reads the kept files of packages, `NodeKind` what a
-node is, `When` at which moment a missing target would be noticed. The walk decides how certain that is, by the owner of
-the file; `Edge.certainty` may only lower it.
+**A reader** has the members of `Reader`, or derives from `ParsedReader`, which reads the bytes without an image
+first. It is given a `Subject` (one file, with its bytes) and the `Context` of the walk (the tree of the original, the
+start command's environment, `Limits`, the `Budget` that long work spends of, the rows of `Knowledge`), and says which
+places the file asks for: an `Edge` from a `Node` to a `Node`, with its `EdgeKind` (what the reference says) and its
+`Firing` (when it is followed), or a `Gap` for what it cannot follow. A gap says that something was not read, which
+closes the gate; its reason may be any word, but `computed-name` and `unresolved-command` are for names that only a
+run knows and close nothing. `Depth` says whether it also reads the kept files of packages, `NodeKind` what a node is,
+`When` at which moment a missing target would be noticed. The walk decides how certain that is, by the owner of the
+file; `Edge.certainty` may only lower it.
 
 **An inventory** has the members of `Inventory`. It is given the `FileTree` of one image and its `ImageConfig` (with
 `Platform`, `Healthcheck`, `History`), and says lines, or a `Problem` of `Scope.ANALYSIS` for what it could not read.
@@ -80,6 +80,7 @@ from xraydiff.facts import (
 )
 from xraydiff.facts import Inventory as ImageInventory
 from xraydiff.inventory.protocol import Inventory
+from xraydiff.knowledge import Knowledge
 from xraydiff.limits import Limits
 from xraydiff.minifier.run import Asked, Run
 from xraydiff.owners import Owners
@@ -136,6 +137,7 @@ __all__ = [
     "ImageInventory",
     "ImagePath",
     "Inventory",
+    "Knowledge",
     "LimitExceeded",
     "Limits",
     "Missing",

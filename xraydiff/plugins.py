@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from xraydiff.errors import PluginError
 from xraydiff.inventory.protocol import Inventory
+from xraydiff.knowledge import OURS, Knowledge
 from xraydiff.references import Depth, Reader
 from xraydiff.references.readers.awk import AwkReader
 from xraydiff.references.readers.companions import CompanionsReader
@@ -130,6 +131,8 @@ class Plugins:
     readers: tuple[Reader, ...]
     inventories: tuple[Inventory, ...]
     rules: tuple[Rule, ...]
+    knowledge: Knowledge = OURS
+    """Ours, and a user's rows."""
 
 
 def load() -> Plugins:

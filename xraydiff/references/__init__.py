@@ -17,6 +17,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from xraydiff.budget import Budget
 from xraydiff.facts import Edge, File, ImageConfig, Node
+from xraydiff.knowledge import OURS, Knowledge
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
 from xraydiff.tree import FileTree
@@ -61,6 +62,8 @@ class Context:
     """What the whole comparison may cost; a reader that works long on little text spends of it."""
     slim: FileTree | None = None
     """The slimmed tree, for a test of files that decides at start which branch runs; None where there is none."""
+    knowledge: Knowledge = field(default=OURS, compare=False, repr=False)
+    """What is known of software: rows of ours, and of the user's file."""
     watch: Callable[[FileTree, str, str], None] | None = field(default=None, compare=False, repr=False)
     """Called with the tree, the path and the reader's name before a file is read, and without a name afterwards."""
     _made: dict[Hashable, Any] = field(default_factory=dict, init=False, compare=False, repr=False)

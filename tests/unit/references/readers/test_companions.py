@@ -11,13 +11,15 @@ import pytest
 from xraydiff.commands.start import environment, search_path, working_directory
 from xraydiff.errors import UsageError
 from xraydiff.facts import Certainty, Edge, EdgeKind, Firing, ImageConfig, Node, NodeKind
+from xraydiff.knowledge import OURS, Companion, Knowledge, load, read
+from xraydiff.knowledge.companions import PathPattern
 from xraydiff.paths import ImagePath, components
 from xraydiff.reach.table import Standing, certainty_of
 from xraydiff.references import Context, Depth, Subject
-from xraydiff.references.readers.companions import Companion, CompanionsReader, load_companions, read_companions
+from xraydiff.references.readers.companions import CompanionsReader
 from xraydiff.testing import ImageBuilder
 
-OURS = CompanionsReader().rows
+ROWS = OURS.rows(Companion)
 
 
 def row(**values: str) -> str:
@@ -38,11 +40,17 @@ def context_of(builder: ImageBuilder) -> tuple[Context, ImageConfig]:
     return Context(original=builder.tree(), config=config, env=environment(config), path=path, cwd=cwd), config
 
 
-def asked(builder: ImageBuilder, path: str, rows: Sequence[Companion] | None = None) -> list[Edge]:
+def own(text: str) -> tuple[Companion, ...]:
+    """The rows of a user's text."""
+    return load(text, "own.toml").rows(Companion)[len(ROWS) :]
+
+
+def asked(builder: ImageBuilder, path: str, rows: Sequence[Companion] = ()) -> list[Edge]:
+    """Edges of a file, by ours and some more rows."""
     context, _ = context_of(builder)
     real, tree = ImagePath(path), context.original
     subject = Subject(node=Node(path=path), path=real, file=tree.files[real], tree=tree, data=tree.content(real))
-    reader = CompanionsReader(rows)
+    reader = CompanionsReader(Knowledge({Companion: rows}))
     if not reader.accepts(subject):
         return []
     return [item for item in reader.read(subject, context) if isinstance(item, Edge)]
@@ -62,7 +70,7 @@ def paths(edges: Sequence[Edge]) -> list[str]:
 # --- our own rows -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("one", OURS, ids=[row.reason[:40] for row in OURS])
+@pytest.mark.parametrize("one", ROWS, ids=[row.reason[:40] for row in ROWS])
 def test_every_row_has_a_reason_a_source_and_more_than_one_use(one: Companion) -> None:
     assert len(one.reason) > 15
     assert one.source.startswith("https://")
@@ -72,18 +80,18 @@ def test_every_row_has_a_reason_a_source_and_more_than_one_use(one: Companion) -
 
 
 def test_every_row_says_something_of_its_own() -> None:
-    keys = [(one.when, one.then, one.given, one.mentions, one.certainty) for one in OURS]
+    keys = [(one.when, one.then, one.given, one.mentions, one.certainty) for one in ROWS]
     assert len(set(keys)) == len(keys)
-    assert len({one.reason for one in OURS}) > len(OURS) * 0.9
+    assert len({one.reason for one in ROWS}) > len(ROWS) * 0.9
 
 
-@pytest.mark.parametrize("one", [row for row in OURS if row.given], ids=lambda row: row.reason[:40])
+@pytest.mark.parametrize("one", [row for row in ROWS if row.given], ids=lambda row: row.reason[:40])
 def test_what_a_row_wants_to_be_there_is_never_its_own_target(one: Companion) -> None:
     assert one.certainty is Certainty.LIKELY
     assert not set(one.given) & set(one.then)
 
 
-@pytest.mark.parametrize("one", OURS, ids=[row.reason[:40] for row in OURS])
+@pytest.mark.parametrize("one", ROWS, ids=[row.reason[:40] for row in ROWS])
 def test_every_row_finds_its_companions_in_a_small_tree(one: Companion) -> None:
     """A tree is made from the row's own patterns; each pattern of `then` must find the file made for it."""
     places = {"dir": "/base/inner/folder", **dict.fromkeys(_groups(one), "7")}
@@ -95,8 +103,7 @@ def test_every_row_finds_its_companions_in_a_small_tree(one: Companion) -> None:
             builder.file(path, "x")
     rows = [
         Companion(
-            when=((f"kept{index}",),),
-            absolute=(False,),
+            when=(PathPattern.of(f"kept{index}"),),
             then=(pattern,),
             reason=one.reason,
             source=one.source,
@@ -118,7 +125,7 @@ def _example(pattern: str) -> str:
 
 
 def _groups(one: Companion) -> set[str]:
-    names = {name for pattern in one.when for part in pattern if not isinstance(part, str) for name in part.groupindex}
+    names = {name for pattern in one.when for name in pattern.places}
     return names | (set(one.mentions.groupindex) if one.mentions is not None else set())
 
 
@@ -261,7 +268,7 @@ def test_what_an_image_starts_brings_what_it_fails_without_and_no_more() -> None
 
 
 def test_a_row_that_is_only_possible_stays_so_whoever_the_owner_is() -> None:
-    rows = load_companions(row(then='["/x", "/y"]') + row(then='["/y", "/z"]', certainty='"likely"'))
+    rows = own(row(then='["/x", "/y"]') + row(then='["/y", "/z"]', certainty='"likely"'))
     builder = ImageBuilder().file("/app/libx.so", "x").file("/x", "x").file("/y", "x").file("/z", "x")
     edges = asked(builder, "/app/libx.so", rows)
     assert {edge.target.path: certainty_of(edge, Standing.APPLICATION) for edge in edges} == {
@@ -276,7 +283,7 @@ def test_it_runs_on_kept_package_files() -> None:
 
 
 def test_names_that_a_pattern_would_give_a_meaning_are_left_out() -> None:
-    rows = load_companions(row(when='["**/{name}/libx.so"]', then='["/opt/{name}/y"]'))
+    rows = own(row(when='["**/{name}/libx.so"]', then='["/opt/{name}/y"]'))
     builder = ImageBuilder().file("/opt/*/libx.so", "x").file("/opt/*/y", "x").file("/opt/b/y", "x")
     builder.file("/opt/b/libx.so", "x")
     assert asked(builder, "/opt/*/libx.so", rows) == []
@@ -302,7 +309,7 @@ def test_names_that_a_pattern_would_give_a_meaning_are_left_out() -> None:
     ],
 )
 def test_patterns_of_when(when: str, path: str, matches: bool) -> None:
-    (one,) = load_companions(row(when=f'["{when}"]'))
+    (one,) = own(row(when=f'["{when}"]'))
     assert (one.match(path) is not None) is matches
 
 
@@ -317,8 +324,8 @@ def test_patterns_of_when(when: str, path: str, matches: bool) -> None:
         ({"then": '["/x/{dir!r}"]'}, "a placeholder is a name in braces and nothing else"),
         ({"then": '["/x/{dir:99999999999}"]'}, "a placeholder is a name in braces and nothing else"),
         ({"given": '["x"]'}, "companion[1].given: x is no absolute pattern"),
-        ({"except": '["a/b"]'}, "companion[1].except: a/b is no name of a file"),
-        ({"when": '["a/b"]'}, "companion[1].when: a/b is no file's name"),
+        ({"except": '["a/b"]'}, "companion[1].except: a/b: is no name of a file"),
+        ({"when": '["a/b"]'}, "companion[1].when: a/b: is no file's name"),
         ({"when": '["**/a/**/b"]'}, "no file's name"),
         ({"when": '["*a*b*"]'}, "too many stars"),
         ({"when": '["{a}{a}"]'}, "companion[1].when: {a}{a}: "),
@@ -338,24 +345,24 @@ def test_patterns_of_when(when: str, path: str, matches: bool) -> None:
 )
 def test_a_bad_row_is_named_with_line_and_field(values: dict[str, str], says: str) -> None:
     with pytest.raises(UsageError) as caught:
-        load_companions("# a comment\n" + row() + row(**values), "own.toml")
+        own("# a comment\n" + row() + row(**values))
     assert str(caught.value).startswith("own.toml: line ")
     assert says in str(caught.value)
 
 
 @pytest.mark.parametrize("pattern", [r"a+b*", r"(a|b)+", r"(a{1,9})+", r"[(+)]*(?:x)+", r"(?:\(\+\))+", r"(a+)b"])
 def test_repeats_that_stay_linear_are_allowed(pattern: str) -> None:
-    (one,) = load_companions(row(mentions=f"'{pattern}'"))
+    (one,) = own(row(mentions=f"'{pattern}'"))
     assert one.mentions is not None
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "must hold [[companion]] tables"),
-        ("x = 1\n", "must hold [[companion]] tables"),
-        ("companion = 1\n", "must hold [[companion]] tables"),
-        ("companion = []\n", "must hold [[companion]] tables"),
+        ("", "must hold [[companion]]"),
+        ("x = 1\n", "must hold [[companion]]"),
+        ("companion = 1\n", "must hold [[companion]]"),
+        ("companion = []\n", "must hold [[companion]]"),
         ("\n[[companion]\n", "own.toml: line 2: not TOML"),
         ("companion = [1]\n", "own.toml: companion[0]: is no table"),
         ('companion = [{ when = ["x"], nope = 1 }]\n', "own.toml: companion[0].nope: unknown key"),
@@ -363,14 +370,14 @@ def test_repeats_that_stay_linear_are_allowed(pattern: str) -> None:
 )
 def test_a_text_that_holds_no_rows(text: str, says: str) -> None:
     with pytest.raises(UsageError) as caught:
-        load_companions(text, "own.toml")
+        own(text)
     assert says in str(caught.value)
 
 
 def test_a_row_may_want_something_to_be_there_and_leave_something_out() -> None:
     text = row(given='["/**/cluster/control", "/never"]', then='["/x/*"]', **{"except": '["*.bad", "no"]'})
     builder = ImageBuilder().file("/usr/lib/libx.so", "x").file("/x/good", "x").file("/x/no", "x").file("/x/a.bad", "x")
-    rows = load_companions(text)
+    rows = own(text)
     assert asked(builder, "/usr/lib/libx.so", rows) == []
     builder.file("/srv/cluster/control", "x")
     assert paths(asked(builder, "/usr/lib/libx.so", rows)) == ["/x/good"]
@@ -378,19 +385,19 @@ def test_a_row_may_want_something_to_be_there_and_leave_something_out() -> None:
 
 def test_a_file_of_rows_and_a_name_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text(row())
-    (one,) = read_companions(tmp_path / "own.toml")
+    *_, one = read(tmp_path / "own.toml").rows(Companion)
     assert one.then == ("/x",)
     with pytest.raises(UsageError, match=r"^none\.toml: No such file or directory$"):
-        read_companions(tmp_path / "none.toml")
+        read(tmp_path / "none.toml")
     with pytest.raises(UsageError, match=r"Is a directory$"):
-        read_companions(tmp_path)
+        read(tmp_path)
     with pytest.raises(UsageError, match=r"cannot be read$"):
-        read_companions("a\0b")
+        read("a\0b")
 
 
 def test_the_example_of_the_page_is_read() -> None:
     page = Path(__file__).resolve().parents[4] / "docs" / "companions.md"
     (text,) = re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL)
-    first, second = load_companions(text)
+    first, second = own(text)
     assert first.certainty is Certainty.LIKELY
     assert second.given == ("/usr/share/shopd/themes",)
