@@ -31,6 +31,7 @@ from xraydiff.reach import Reach
 from xraydiff.reach.walk import walk
 from xraydiff.references import Context
 from xraydiff.references.readers.companions import CompanionsReader
+from xraydiff.references.readers.data_directories import DataDirectoriesReader
 from xraydiff.report.assemble import Labels, assemble, assemble_inspection, whole
 from xraydiff.report.document import Inspection, Report
 from xraydiff.rules import Sight
@@ -145,8 +146,8 @@ def _knowing(active: plugins.Plugins, known: knowledge.Knowledge) -> plugins.Plu
     """The same with a user's rows of knowledge after ours."""
     if known is knowledge.OURS:
         return active
-    reader = CompanionsReader(known)
-    readers = (reader if isinstance(one, CompanionsReader) else one for one in active.readers)
+    ours = (CompanionsReader, DataDirectoriesReader)
+    readers = (type(one)(known) if isinstance(one, ours) else one for one in active.readers)
     return replace(active, readers=tuple(readers), knowledge=known)
 
 

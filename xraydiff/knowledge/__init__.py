@@ -17,18 +17,31 @@ from typing import Any, Final, TypeVar
 from xraydiff.errors import UsageError
 from xraydiff.escaping import escaped
 from xraydiff.knowledge.companions import Companion
+from xraydiff.knowledge.programs import DataDirectory, Tools
 from xraydiff.knowledge.rows import NamedRow, Row
 from xraydiff.knowledge.text import read_rows
 from xraydiff.limits import DEFAULT, Limits
 
-__all__ = ["FOR_USERS", "OURS", "TABLES", "Companion", "Knowledge", "NamedRow", "Row", "load", "read"]
+__all__ = [
+    "FOR_USERS",
+    "OURS",
+    "TABLES",
+    "Companion",
+    "DataDirectory",
+    "Knowledge",
+    "NamedRow",
+    "Row",
+    "Tools",
+    "load",
+    "read",
+]
 
 R = TypeVar("R", bound=Row)
 N = TypeVar("N", bound=NamedRow)
 
-TABLES: Final[tuple[type[Row], ...]] = (Companion,)
+TABLES: Final[tuple[type[Row], ...]] = (Companion, DataDirectory, Tools)
 """The types of all rows: each knows the name of its table and the file of ours that holds it."""
-FOR_USERS: Final[tuple[type[Row], ...]] = (Companion,)
+FOR_USERS: Final[tuple[type[Row], ...]] = (Companion, DataDirectory)
 """What a user's file may hold."""
 
 

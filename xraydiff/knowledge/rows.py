@@ -2,7 +2,7 @@
 
 A row's type declares its table: `TABLE` is the name in the text, `FILE` the file of ours, its fields are the keys (a
 trailing underscore is dropped: `except_`). Fields may be texts, numbers, booleans, enums, regular expressions, tuples
-and sets of these, mappings, dataclasses, and classes with a method `of(text)`.
+and sets of these, mappings, dataclasses, and classes with a method `of(text)`. A set of texts may be one text of words.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Row:
 class NamedRow(Row):
     """A row that is looked up by its names; of two rows with the same name the later one counts."""
 
-    names: tuple[str, ...]
+    names: frozenset[str]
 
 
 class _FromText(Protocol):
@@ -113,6 +113,8 @@ def _value(value: object, hint: Any, key: str, allowed: Sequence[Enum] | None = 
     if origin is UnionType:
         (hint,) = (one for one in inner if one is not NoneType)
         return _value(value, hint, key, allowed)
+    if origin is frozenset and inner[0] is str and isinstance(value, str):
+        return frozenset(_text(value, key).split())
     if origin in (tuple, frozenset):
         return origin(_items(value, inner[0], key))
     if origin is re.Pattern:
