@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from xraydiff.plugin import (
+    Case,
     Certainty,
     Context,
     Depth,
@@ -31,7 +32,6 @@ from xraydiff.plugin import (
     Rule,
     Scope,
     Severity,
-    Sight,
     Subject,
     basename,
     decoded,
@@ -90,21 +90,20 @@ class Menus:
 
 
 @rule("MNU001", "menu-broken", Severity.HIGH)
-def menu_broken(sight: Sight) -> Iterator[Finding]:
+def menu_broken(case: Case) -> Iterator[Finding]:
     """What a menu loads is gone."""
-    for cause in sight.causes:
+    for cause in case.causes:
         if cause.source.endswith(".menu") and cause.need is Need.APPLICATION:
             message = f"{escaped(cause.source)} loads {targets(cause)}, which is gone"
-            yield missed("MNU001", cause, severity=Severity.HIGH, message=message)
+            yield missed(cause, severity=Severity.HIGH, message=message)
 
 
 @rule("MNU002", "menu-of-the-application", Severity.INFO)
-def menu_of_the_application(sight: Sight) -> Iterator[Finding]:
+def menu_of_the_application(case: Case) -> Iterator[Finding]:
     """A menu is no package's."""
-    for path in glob(sight.original, "/app/*.menu"):
-        if sight.owners.owner(path).kind is OwnerKind.APPLICATION:
+    for path in glob(case.original.tree, "/app/*.menu"):
+        if case.owners.owner(path).kind is OwnerKind.APPLICATION:
             yield Finding(
-                rule="MNU002",
                 severity=Severity.INFO,
                 certainty=Certainty.PROVEN,
                 subject=path,

@@ -5,35 +5,19 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from xraydiff.case import Case
 from xraydiff.errors import ImageClosedError, UsageError
-from xraydiff.facts import Evidence, ImageConfig, Inventory
+from xraydiff.facts import Evidence
 from xraydiff.graphs.build import Explanation, explain, image_graph, judged, pair_graph
-from xraydiff.owners import Owners
 from xraydiff.paths import ImagePath, image_path
 from xraydiff.reach import Missing, Reach
 from xraydiff.report.document import Report
-from xraydiff.tree import FileTree
 
 if TYPE_CHECKING:
     from xraydiff.graphs.build import Graph
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What the rooms made of the two images; valid while they are open."""
-
-    original: FileTree
-    slim: FileTree
-    configs: tuple[ImageConfig, ImageConfig]
-    owners: Owners
-    reach: Reach | None
-    inventories: tuple[Inventory, Inventory]
-    changed: tuple[ImagePath, ...]
-    """Paths in both images that differ."""
 
 
 class Comparison:
@@ -43,9 +27,9 @@ class Comparison:
     after.
     """
 
-    def __init__(self, report: Report, seen: Seen, opened: ExitStack) -> None:
+    def __init__(self, report: Report, case: Case, opened: ExitStack) -> None:
         self.report = report
-        self._seen: Seen | None = seen
+        self._case: Case | None = case
         self._finalizer: Callable[[], object] = weakref.finalize(self, opened.close)
 
     def content(self, path: str, *, image: str = "original") -> bytes:
@@ -55,7 +39,7 @@ class Comparison:
         """
         if image not in ("original", "slim"):
             raise UsageError(f"no such image: {image!r}; original or slim")
-        tree = self._open.original if image == "original" else self._open.slim
+        tree = (self._open.original if image == "original" else self._open.slim).tree
         found = tree.resolve(image_path(path))
         if found.path is None:
             raise UsageError(f"{path}: {found.error} in the {image} image", path=path)
@@ -68,14 +52,14 @@ class Comparison:
 
     def explain(self, path: str) -> Explanation:
         """Every chain to a path, kept or missing, and what alone holds it."""
-        seen = self._open
+        case = self._open
         wanted = image_path(path)
-        found = seen.original.resolve(wanted)
+        found = case.original.tree.resolve(wanted)
         gone = self.missing(wanted)
         real = gone.path if gone else found.path or wanted
-        there = "kept" if seen.slim.resolve(wanted).path is not None else "removed"
+        there = "kept" if case.slim.tree.resolve(wanted).path is not None else "removed"
         status = there if found.path is not None else "absent"
-        return explain(seen.reach, ImagePath(real), status)
+        return explain(case.reach, ImagePath(real), status)
 
     @property
     def reach(self) -> Reach | None:
@@ -87,13 +71,13 @@ class Comparison:
 
         An edge carries its `kind`, `firing` where a reader saw it, and `certainty` where the walk followed it.
         """
-        seen = self._open
-        certainties = judged(seen.reach)
+        case = self._open
+        certainties = judged(case.reach)
         before, after = (
-            image_graph(tree, config, inventory, packages=packages, certainties=certainties)
-            for tree, config, inventory in zip((seen.original, seen.slim), seen.configs, seen.inventories, strict=True)
+            image_graph(side.tree, side.config, side.inventory, packages=packages, certainties=certainties)
+            for side in (case.original, case.slim)
         )
-        return pair_graph(before, after, seen.changed)
+        return pair_graph(before, after, (change.path for change in case.diff.changed))
 
     def missing(self, path: str) -> Missing | None:
         """What the walk knows of a missing path, looked up as the original resolves it."""
@@ -101,19 +85,19 @@ class Comparison:
         if reach is None:
             return None
         wanted = image_path(path)
-        found = self._open.original.resolve(wanted).path or wanted
+        found = self._open.original.tree.resolve(wanted).path or wanted
         return reach.missing.get(wanted) or reach.missing.get(ImagePath(found))
 
     def close(self) -> None:
         """Close the images that the comparison opened; safe to call twice."""
-        self._seen = None
+        self._case = None
         self._finalizer()
 
     @property
-    def _open(self) -> Seen:
-        if self._seen is None:
+    def _open(self) -> Case:
+        if self._case is None:
             raise ImageClosedError("the comparison is closed: content, why and graph need its images open")
-        return self._seen
+        return self._case
 
     def __enter__(self) -> Self:
         return self

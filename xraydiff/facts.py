@@ -350,7 +350,8 @@ class Closure:
 class Finding:
     """One cause and what follows from it."""
 
-    rule: str
+    rule: str = ""
+    """Filled in with the fingerprint when the rule has run."""
     severity: Severity
     certainty: Certainty
     when: When | None = None

@@ -17,11 +17,12 @@ file; `Edge.certainty` may only lower it.
 **An inventory** has the members of `Inventory`. It is given the `FileTree` of one image and its `ImageConfig` (with
 `Platform`, `Healthcheck`, `History`), and says lines, or a `Problem` of `Scope.ANALYSIS` for what it could not read.
 
-**A rule** is a function with the decorator `rule`, which makes a `Rule` of it. It is given a `Sight` and yields
-`Finding`s with `Severity` and `Certainty`. A sight holds:
+**A rule** is a function with the decorator `rule`, which makes a `Rule` of it. It is given a `Case` and yields
+`Finding`s with `Severity` and `Certainty`; whoever runs the rule fills in its id. A case holds:
 
-- both trees, configs and what each image holds: `ImageInventory`, of `Package`, `Certificate`, `PrivateKey`,
-  `TrustStore`, `Tool` (`ToolClass`), `User`, `Group`, `Privilege` and `Runtime`;
+- the two images, `case.original` and `case.slim`: each is a `Side` with its `tree`, `config` and `inventory`, an
+  `ImageInventory` of `Package`, `Certificate`, `PrivateKey`, `TrustStore`, `Tool` (`ToolClass`), `User`, `Group`,
+  `Privilege` and `Runtime`;
 - the difference: `ImageDiff`, of `Change` (`ChangeKind`, `Aspect`) and `ConfigChange`;
 - whose files they are: `Owners` gives an `Owner` (`OwnerKind`) for each path;
 - what is missed: a `Cause` (`Need`) groups what one source asks for; `missed` makes the finding of one, with its
@@ -42,6 +43,7 @@ the first.
 from __future__ import annotations
 
 from xraydiff.budget import Budget
+from xraydiff.case import Case, Cause, Need, Side
 from xraydiff.diff import Aspect, Change, ChangeKind, ConfigChange, ImageDiff
 from xraydiff.errors import ImageClosedError, ImageError, LimitExceeded
 from xraydiff.facts import (
@@ -99,14 +101,14 @@ from xraydiff.paths import (
 )
 from xraydiff.reach import Followed, Missing, Reach, ReaderCount, Trail, Unfollowed, Unread
 from xraydiff.references import Context, Depth, Gap, ParsedReader, Reader, Subject
-from xraydiff.rules import Rule, Sight, listed, missed, rule, targets
-from xraydiff.rules.causes import Cause, Need
+from xraydiff.rules import Rule, listed, missed, rule, targets
 from xraydiff.tree import FileTree, Resolution, glob, matches
 
 __all__ = [
     "Asked",
     "Aspect",
     "Budget",
+    "Case",
     "Cause",
     "Certainty",
     "Certificate",
@@ -162,7 +164,7 @@ __all__ = [
     "Runtime",
     "Scope",
     "Severity",
-    "Sight",
+    "Side",
     "Subject",
     "Tool",
     "ToolClass",

@@ -164,7 +164,7 @@ def test_every_type_that_a_plug_in_meets_is_public() -> None:
     for kind in (plugin.Reader, plugin.Inventory, plugin.Rule):
         met(kind, seen)
     public = {getattr(plugin, name) for name in plugin.__all__}
-    assert {plugin.Subject, plugin.Context, plugin.Sight, plugin.Cause, plugin.Certificate} <= seen
+    assert {plugin.Subject, plugin.Context, plugin.Case, plugin.Cause, plugin.Certificate} <= seen
     assert {kind.__qualname__ for kind in seen - public} == set()
 
 
@@ -203,7 +203,7 @@ from xraydiff.facts import Severity
 from xraydiff.rules import rule
 
 @rule("BAD001", "bad", Severity.LOW)
-def bad(sight):
+def bad(case):
     "A rule that fails."
     raise KeyError("oops")
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -11,7 +11,11 @@ from typing import Protocol, Self
 from xraydiff.facts import ImageConfig, Problem
 from xraydiff.layers import Operation
 
-__all__ = ["Image", "Layer", "LayerContent"]
+__all__ = ["Image", "Layer", "LayerContent", "Progress"]
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is read, bytes or layers done, and how many there are in all, 0 where nobody
+knows."""
 
 
 class LayerContent(Protocol):

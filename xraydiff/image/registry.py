@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 from xraydiff.errors import ImageClosedError, ImageError, IntegrityError, UsageError
 from xraydiff.facts import Platform
-from xraydiff.image import Image
+from xraydiff.image import Image, Progress
 from xraydiff.image.blobs import BlobLayer, verify_bytes
 from xraydiff.image.json_text import shown
 from xraydiff.image.manifest import (
@@ -34,7 +34,6 @@ __all__ = ["open_registry_image"]
 
 _ACCEPT = ", ".join(sorted(INDEX_TYPES | MANIFEST_TYPES))
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
-Progress = Callable[[str, int, int], None]
 
 
 def open_registry_image(

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from xraydiff.errors import ImageError, UsageError, XraydiffError
 from xraydiff.facts import Platform, Problem
-from xraydiff.image import Image
+from xraydiff.image import Image, Progress
 from xraydiff.image.archive import Archive, refuse_early
 from xraydiff.image.blobs import compression_of
 from xraydiff.image.directory import DirectoryStore, is_layout
@@ -28,10 +28,7 @@ from xraydiff.layers.content import Content
 from xraydiff.layers.spool import FileContent, Filling, StreamEnded
 from xraydiff.limits import DEFAULT, MIB, Limits
 
-__all__ = ["Progress", "Readable", "open_image"]
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is read, bytes done and bytes in all, 0 where nobody knows."""
+__all__ = ["Readable", "open_image", "open_or_keep"]
 
 STANDARD_INPUT = "-"
 ENGINE = "docker:"
@@ -88,6 +85,20 @@ def open_image(
     if isinstance(reference, os.PathLike):
         return _open_path(os.fsdecode(reference), wish)
     return _open_chunks(_chunks(reference), replace(wish, reference="stream"))
+
+
+def open_or_keep(
+    reference: str | os.PathLike[str] | Image,
+    opened: ExitStack,
+    *,
+    platform: str | None = None,
+    limits: Limits = DEFAULT,
+    progress: Progress | None = None,
+) -> Image:
+    """An image that closes with `opened`; one that is open already belongs to whoever opened it."""
+    if isinstance(reference, Image):
+        return reference
+    return opened.enter_context(open_image(reference, platform=platform, limits=limits, progress=progress))
 
 
 def _open_text(reference: str, wish: _Wish) -> Image:

@@ -13,12 +13,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
 from xraydiff.budget import Budget
+from xraydiff.commands.start import environment, search_path, working_directory
 from xraydiff.facts import Edge, File, ImageConfig, Node
 from xraydiff.knowledge import OURS, Knowledge
-from xraydiff.limits import Limits
+from xraydiff.limits import DEFAULT, Limits
 from xraydiff.paths import ImagePath
 from xraydiff.tree import FileTree
 
@@ -67,6 +68,32 @@ class Context:
     watch: Callable[[FileTree, str, str], None] | None = field(default=None, compare=False, repr=False)
     """Called with the tree, the path and the reader's name before a file is read, and without a name afterwards."""
     _made: dict[Hashable, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        original: FileTree,
+        config: ImageConfig,
+        *,
+        slim: FileTree | None = None,
+        limits: Limits = DEFAULT,
+        budget: Budget | None = None,
+        knowledge: Knowledge = OURS,
+        watch: Callable[[FileTree, str, str], None] | None = None,
+    ) -> Self:
+        """The context in which a config's start command runs."""
+        return cls(
+            original=original,
+            config=config,
+            env=environment(config),
+            path=search_path(config),
+            cwd=working_directory(config),
+            limits=limits,
+            budget=budget or Budget(),
+            slim=slim,
+            knowledge=knowledge,
+            watch=watch,
+        )
 
     def once(self, make: Callable[[Context], T]) -> T:
         """What `make` derives from this context, derived once: the loader's cache, the interpreters, `sys.path`.

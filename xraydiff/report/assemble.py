@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from xraydiff.case import Case, Side
 from xraydiff.diff import Aspect, Change, ImageDiff
 from xraydiff.facts import (
     ElfDetails,
@@ -13,15 +14,15 @@ from xraydiff.facts import (
     FileKind,
     FileType,
     Finding,
-    ImageConfig,
     Inventory,
     Outlook,
     Problem,
     Severity,
     Suggestion,
 )
-from xraydiff.image import Image
 from xraydiff.image.config import canonical
+from xraydiff.inventory.classes import classify
+from xraydiff.owners import Owners
 from xraydiff.paths import ImagePath
 from xraydiff.reach import Reach
 from xraydiff.report.document import (
@@ -40,49 +41,37 @@ TOOL = f"xraydiff {VERSION}"
 _NO_FILE = File(type=FileType.FILE, mode=0, uid=0, gid=0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Labels:
-    """What is said of a removed path besides what the tree knows."""
-
-    removed_class: Callable[[ImagePath, File], str]
-    package: Callable[[ImagePath], str]
-
-
 def assemble(
-    images: tuple[Image, Image],
-    diff: ImageDiff,
-    inventories: tuple[Inventory, Inventory],
+    case: Case,
     *,
-    labels: Labels,
-    problems: Iterable[Problem],
     findings: Sequence[Finding],
     suggestions: Sequence[Suggestion],
-    reach: Reach | None,
-    rules: Sequence[str],
+    rules: Iterable[str],
     outlook: Outlook,
-    complete: bool,
+    problems: Iterable[Problem] = (),
     file_kinds: tuple[FileKind, ...] = (),
 ) -> Report:
-    """The report of one comparison."""
-    removed = tuple(_gone(change, labels) for change in diff.removed)
+    """The report of one comparison; `problems` are those that no image has by itself."""
+    diff = case.diff
+    removed = tuple(_gone(change, case.owners) for change in diff.removed)
     return Report(
         tool=TOOL,
-        complete=complete,
-        problems=tuple(sorted(set(problems))),
-        coverage=_coverage(reach),
+        complete=whole(case.problems),
+        problems=tuple(sorted({*case.problems, *problems})),
+        coverage=_coverage(case.reach),
         rules=tuple(sorted(rules)),
-        original=_image(images[0], diff.files[0], diff.bytes[0]),
-        slim=_image(images[1], diff.files[1], diff.bytes[1]),
+        original=_side(case.original, diff.layers[0], diff.files[0], diff.bytes[0]),
+        slim=_side(case.slim, diff.layers[1], diff.files[1], diff.bytes[1]),
         summary=_summary(diff, removed, findings, outlook),
         removed=removed,
         added=tuple(_reported(change, change.after) for change in diff.added),
         changed=tuple(_changed(change) for change in diff.changed),
-        moved=tuple(_gone(change, labels) for change in diff.moved),
+        moved=tuple(_gone(change, case.owners) for change in diff.moved),
         config_changes=tuple(
             ReportedConfigChange(field=change.field, before=change.before, after=change.after) for change in diff.config
         ),
-        original_inventory=without_file_lists(inventories[0]),
-        slim_inventory=without_file_lists(inventories[1]),
+        original_inventory=without_file_lists(case.original.inventory),
+        slim_inventory=without_file_lists(case.slim.inventory),
         findings=tuple(findings),
         suggestions=tuple(suggestions),
         file_kinds=file_kinds,
@@ -90,23 +79,21 @@ def assemble(
 
 
 def assemble_inspection(
-    image: Image,
-    config: ImageConfig,
-    inventory: Inventory,
+    side: Side,
     *,
     problems: Iterable[Problem],
-    counts: tuple[int, int],
+    counts: tuple[int, int, int],
     elf: tuple[ElfDetails, ...] = (),
 ) -> Inspection:
-    """What `inspect` says of one image."""
+    """What `inspect` says of one image; `counts` are its layers, files and bytes."""
     found = tuple(sorted(set(problems)))
     return Inspection(
         tool=TOOL,
         complete=whole(found),
         problems=found,
-        image=_image(image, *counts),
-        config=canonical(config),
-        inventory=without_file_lists(inventory),
+        image=_side(side, *counts),
+        config=canonical(side.config),
+        inventory=without_file_lists(side.inventory),
         elf=elf,
     )
 
@@ -123,12 +110,12 @@ def without_file_lists(inventory: Inventory) -> Inventory:
     return replace(inventory, packages=packages)
 
 
-def _image(image: Image, files: int, size: int) -> ImageSummary:
+def _side(side: Side, layers: int, files: int, size: int) -> ImageSummary:
     return ImageSummary(
-        reference=image.reference,
-        digest=image.digest,
-        platform=str(image.config.platform),
-        layers=len(image.layers),
+        reference=side.reference,
+        digest=side.digest,
+        platform=str(side.config.platform),
+        layers=layers,
         files=files,
         bytes=size,
     )
@@ -180,13 +167,13 @@ def _by(removed: Sequence[ReportedChange], name: Callable[[ReportedChange], str]
     return tuple(RemovedBy(name=key, count=counts[key], bytes=sizes[key]) for key in sorted(counts))
 
 
-def _gone(change: Change, labels: Labels) -> ReportedChange:
+def _gone(change: Change, owners: Owners) -> ReportedChange:
     file = change.before
     if file is None:
         return _reported(change, None)
-    return _reported(
-        change, file, removed_class=labels.removed_class(change.path, file), package=labels.package(change.path)
-    )
+    owner = owners.owner(change.path)
+    kind = classify(change.path, file, owner.kind).value
+    return _reported(change, file, removed_class=kind, package=owner.package)
 
 
 def _reported(change: Change, file: File | None, *, removed_class: str = "", package: str = "") -> ReportedChange:

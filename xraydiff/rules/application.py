@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xraydiff.case import Case, Need
 from xraydiff.facts import Finding, Severity
-from xraydiff.rules import Sight, missed, rule, targets
-from xraydiff.rules.causes import Need
+from xraydiff.rules import missed, rule, targets
 
 
 @rule("APP001", "application-file-missing", Severity.HIGH)
-def application_file_missing(sight: Sight) -> Iterator[Finding]:
+def application_file_missing(case: Case) -> Iterator[Finding]:
     """A file of the application is gone that its configuration or its code stands for."""
-    for cause in sight.causes:
+    for cause in case.causes:
         if cause.need is Need.APPLICATION:
             message = f"{cause.source} stands for {targets(cause)}, gone"
-            yield missed("APP001", cause, severity=Severity.HIGH, message=message)
+            yield missed(cause, severity=Severity.HIGH, message=message)

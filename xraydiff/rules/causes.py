@@ -4,35 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import replace
 
+from xraydiff.case import Case, Cause, Need
 from xraydiff.conventions import SHELLS
-from xraydiff.facts import Certainty, Closure, EdgeKind, Evidence, FileType, NodeKind, OwnerKind, When
+from xraydiff.facts import Certainty, Closure, EdgeKind, FileType, NodeKind, OwnerKind, When
 from xraydiff.paths import ImagePath, basename, parent
 from xraydiff.reach import Missing, Reach
 from xraydiff.reach.parts import BY as PARTS
 from xraydiff.reach.told import ASKED, USED
 from xraydiff.tree import FileTree
-
-
-class Need(StrEnum):
-    """What kind of thing is missed; each has its family of rules."""
-
-    LIBRARY = "ELF"
-    TLS = "TLS"
-    CERTIFICATE = "CRT"
-    SHELL = "SHL"
-    COMMAND = "SCR"
-    MODULE = "MOD"
-    APPLICATION = "APP"
-    DATA = "DAT"
-    IDENTITY = "USR"
-    DIRECTORY = "DIR"
-    ASKED = "INC"
-    PACKAGE = "PKG"
-    """Nothing but the rest of a package that was kept in part."""
-
 
 _SHELLS = SHELLS | {"busybox", "fish", "tcsh", "csh"}
 _TLS = re.compile(r"^lib(?:ssl|crypto|gnutls|wolfssl|mbedtls|nss3)[.-]|^libssl3?\.so|^libcrypto3?\.so")
@@ -45,36 +26,13 @@ _BY = {ASKED: Need.ASKED, PARTS: Need.PACKAGE}
 _LIBRARY = re.compile(r"\.so(?:\.[0-9]+)*$|\.node$")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
-    """Missing paths that one source asks for in one way, with everything that they need in turn."""
-
-    need: Need
-    source: str
-    """Who asks: the last kept place of the chain, as text."""
-    direct: tuple[Missing, ...]
-    """What the source itself asks for, most certain first."""
-    restore: tuple[ImagePath, ...]
-    """All of it with its closure, sorted."""
-    certainty: Certainty
-    when: When
-    closures: tuple[Closure, ...] = ()
-    """Which of `restore` only follow from a direct target."""
-
-    @property
-    def chain(self) -> tuple[Evidence, ...]:
-        """The best chain, up to the first missing path."""
-        return self.direct[0].chain
-
-    @property
-    def stops_start(self) -> bool:
-        """Whether the start cannot go on without one of the direct targets."""
-        return any(top.stops_start for top in self.direct)
-
-    @property
-    def first(self) -> Missing:
-        """The most certain direct target."""
-        return self.direct[0]
+def with_causes(case: Case, reach: Reach | None) -> Case:
+    """The same with what the walk found missing; what breaks the start stands apart from the other causes."""
+    if reach is None:
+        return case
+    missing = causes(reach, case.original.tree)
+    start = next((cause for cause in missing if cause.chain == reach.broken_start), None)
+    return replace(case, reach=reach, causes=tuple(cause for cause in missing if cause is not start), start=start)
 
 
 def causes(reach: Reach, original: FileTree) -> tuple[Cause, ...]:

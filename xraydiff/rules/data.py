@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xraydiff.case import Case, Need
 from xraydiff.facts import EdgeKind, Finding, Severity
-from xraydiff.rules import Sight, missed, rule, targets
-from xraydiff.rules.causes import Need
+from xraydiff.rules import missed, rule, targets
 
 
 @rule("DAT001", "data-missing", Severity.HIGH)
-def data_missing(sight: Sight) -> Iterator[Finding]:
+def data_missing(case: Case) -> Iterator[Finding]:
     """A data file of a package is gone that something left, or coming back, names."""
-    for cause in sight.causes:
+    for cause in case.causes:
         if cause.need is Need.DATA:
             severity = Severity.CRITICAL if cause.stops_start else Severity.HIGH
             edge = cause.first.cause_edge
@@ -20,4 +20,4 @@ def data_missing(sight: Sight) -> Iterator[Finding]:
                 message = f"{targets(cause)}, gone, go with {cause.source}: {edge.detail}"
             else:
                 message = f"{cause.source} names {targets(cause)}, gone"
-            yield missed("DAT001", cause, severity=severity, message=message)
+            yield missed(cause, severity=severity, message=message)

@@ -5,47 +5,48 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from xraydiff.case import Case, Need
 from xraydiff.facts import Certainty, EdgeKind, Finding, Severity
 from xraydiff.paths import basename
-from xraydiff.rules import Sight, listed, missed, rule, targets
-from xraydiff.rules.causes import Need
+from xraydiff.rules import listed, missed, rule, targets
 
 _LIBRARY = re.compile(r"^lib[^/]*\.so(?:\.[0-9]+)*$")
 _TLS = re.compile(r"^lib(?:ssl|crypto)[.-]")
 
 
 @rule("ELF001", "missing-library", Severity.HIGH)
-def missing_library(sight: Sight) -> Iterator[Finding]:
+def missing_library(case: Case) -> Iterator[Finding]:
     """A program or library that stays, or comes back, needs a shared library that is gone."""
-    for cause in sight.causes:
+    for cause in case.causes:
         if cause.need is Need.LIBRARY and cause.first.cause_edge.kind in (EdgeKind.NEEDS, EdgeKind.INTERPRETS):
             severity = Severity.CRITICAL if cause.stops_start else Severity.HIGH
             message = f"{cause.source} needs {targets(cause)}, which is gone"
-            yield missed("ELF001", cause, severity=severity, message=message)
+            yield missed(cause, severity=severity, message=message)
 
 
 @rule("ELF002", "missing-plugin", Severity.HIGH)
-def missing_plugin(sight: Sight) -> Iterator[Finding]:
+def missing_plugin(case: Case) -> Iterator[Finding]:
     """A library that is loaded by name at run time is gone."""
-    for cause in sight.causes:
+    for cause in case.causes:
         if cause.need is Need.LIBRARY and cause.first.cause_edge.kind not in (EdgeKind.NEEDS, EdgeKind.INTERPRETS):
             message = f"{cause.source} loads {targets(cause)} by name, which is gone"
-            yield missed("ELF002", cause, severity=Severity.HIGH, message=message)
+            yield missed(cause, severity=Severity.HIGH, message=message)
 
 
 @rule("ELF003", "libraries-gone", Severity.INFO)
-def libraries_gone(sight: Sight) -> Iterator[Finding]:
+def libraries_gone(case: Case) -> Iterator[Finding]:
     """Shared libraries are gone and nothing left asks for them."""
-    asked = sight.asked
+    referenced = case.referenced
     names = {
         basename(change.path)
-        for change in sight.diff.removed
-        if change.path not in asked and _LIBRARY.match(basename(change.path)) and not _TLS.match(basename(change.path))
+        for change in case.diff.removed
+        if change.path not in referenced
+        and _LIBRARY.match(basename(change.path))
+        and not _TLS.match(basename(change.path))
     }
     if names:
         shown = tuple(sorted(names))
         yield Finding(
-            rule="ELF003",
             severity=Severity.INFO,
             certainty=Certainty.PROVEN,
             subject="shared libraries",

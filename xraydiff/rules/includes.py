@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xraydiff.case import Case
 from xraydiff.facts import Certainty, Finding, Severity, When
 from xraydiff.reach.presence import Presence
 from xraydiff.reach.told import answers
-from xraydiff.rules import Sight, listed, rule
+from xraydiff.rules import listed, rule
 
 
 @rule("INC001", "include-absent", Severity.HIGH)
-def include_absent(sight: Sight) -> Iterator[Finding]:
+def include_absent(case: Case) -> Iterator[Finding]:
     """A path that the minifier was told to keep is gone, or something below it is."""
-    if sight.reach is None or not sight.run.asked:
+    if case.reach is None or not case.run.asked:
         return
     closure: dict[str, set[str]] = {}
-    for missing in sight.reach.missing.values():
+    for missing in case.reach.missing.values():
         if missing.certainty >= Certainty.LIKELY:
             closure.setdefault(missing.cause, set()).add(missing.path)
-    for asked, target, gone in answers(sight.original, Presence(sight.original, sight.slim), sight.run):
+    for asked, target, gone in answers(case.original.tree, Presence(case.original.tree, case.slim.tree), case.run):
         if target is None or not gone:
             continue
-        first = sight.reach.missing.get(gone[0])
+        first = case.reach.missing.get(gone[0])
         names = listed(tuple(path for path in gone if path != asked.path), 3)
         what = f"{asked.path} was to be kept"
         yield Finding(
-            rule="INC001",
             severity=Severity.HIGH,
             certainty=Certainty.PROVEN,
             when=When.USE,
@@ -39,14 +39,13 @@ def include_absent(sight: Sight) -> Iterator[Finding]:
 
 
 @rule("INC002", "include-without-effect", Severity.LOW)
-def include_without_effect(sight: Sight) -> Iterator[Finding]:
+def include_without_effect(case: Case) -> Iterator[Finding]:
     """A line of the paths to keep names nothing: the minifier passes over it and says so only in its log."""
-    if sight.reach is None or not sight.run.asked:
+    if case.reach is None or not case.run.asked:
         return
-    for asked, target, _ in answers(sight.original, Presence(sight.original, sight.slim), sight.run):
+    for asked, target, _ in answers(case.original.tree, Presence(case.original.tree, case.slim.tree), case.run):
         if target is None:
             yield Finding(
-                rule="INC002",
                 severity=Severity.LOW,
                 certainty=Certainty.PROVEN,
                 subject=asked.path,

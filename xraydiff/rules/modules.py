@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xraydiff.case import Case, Need
 from xraydiff.facts import Finding, Severity
-from xraydiff.rules import Sight, missed, rule, targets
-from xraydiff.rules.causes import Need
+from xraydiff.rules import missed, rule, targets
 
 
 @rule("MOD001", "module-missing", Severity.HIGH)
-def module_missing(sight: Sight) -> Iterator[Finding]:
+def module_missing(case: Case) -> Iterator[Finding]:
     """A program imports a module that is gone."""
-    for cause in sight.causes:
+    for cause in case.causes:
         if cause.need is Need.MODULE:
             severity = Severity.CRITICAL if cause.stops_start else Severity.HIGH
-            yield missed("MOD001", cause, severity=severity, message=f"{cause.source} imports {targets(cause)}, gone")
+            yield missed(cause, severity=severity, message=f"{cause.source} imports {targets(cause)}, gone")

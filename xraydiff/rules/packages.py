@@ -4,34 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xraydiff.case import Case, Need
 from xraydiff.facts import Certainty, EdgeKind, Finding, Severity
 from xraydiff.paths import basename
-from xraydiff.rules import Sight, listed, rule
-from xraydiff.rules.causes import Need
+from xraydiff.rules import listed, rule
 
 
 @rule("PKG001", "package-database-gone", Severity.MEDIUM)
-def package_database_gone(sight: Sight) -> Iterator[Finding]:
+def package_database_gone(case: Case) -> Iterator[Finding]:
     """The package database is gone: scanners will find no packages, and so no vulnerabilities, in the slim image."""
-    left = set(sight.slim_inventory.package_databases)
-    gone = tuple(path for path in sight.original_inventory.package_databases if path not in left)
+    left = set(case.slim.inventory.package_databases)
+    gone = tuple(path for path in case.original.inventory.package_databases if path not in left)
     if gone:
-        count = sum(package.ecosystem in ("dpkg", "apk", "rpm") for package in sight.original_inventory.packages)
+        count = sum(package.ecosystem in ("dpkg", "apk", "rpm") for package in case.original.inventory.packages)
         yield Finding(
-            rule="PKG001",
             severity=Severity.MEDIUM,
             certainty=Certainty.PROVEN,
             subject=gone[0],
             message=f"package database gone ({listed(gone, 2)}): scanners will report none of its {count} packages",
             count=len(gone),
-            restore=tuple(path for path in gone if path in sight.original.files),
+            restore=tuple(path for path in gone if path in case.original.tree.files),
         )
 
 
 @rule("PKG002", "package-kept-in-part", Severity.LOW)
-def package_kept_in_part(sight: Sight) -> Iterator[Finding]:
+def package_kept_in_part(case: Case) -> Iterator[Finding]:
     """Programs or run-time files of a package that was used are gone, and nothing that was read asks for them."""
-    for cause in sight.causes:
+    for cause in case.causes:
         if cause.need is not Need.PACKAGE:
             continue
         package = cause.first.cause_edge.detail
@@ -40,7 +39,6 @@ def package_kept_in_part(sight: Sight) -> Iterator[Finding]:
         said = [listed(tuple(dict.fromkeys(basename(one.cause) for one in tools)))] if tools else []
         said += [f"{others} {'other ' if tools else ''}run-time files"] if others else []
         yield Finding(
-            rule="PKG002",
             severity=Severity.LOW if tools else Severity.INFO,
             certainty=cause.certainty,
             subject=package,

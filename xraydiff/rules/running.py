@@ -1,4 +1,4 @@
-"""Running the rules: every finding gets its fingerprint, equal ones become one, the worst come first."""
+"""Running the rules: every finding gets its rule and fingerprint, equal ones become one, the worst come first."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from xraydiff.case import Case
 from xraydiff.diff import ImageDiff
 from xraydiff.errors import PluginError, XraydiffError
 from xraydiff.facts import Closure, Finding, OwnerKind
 from xraydiff.owners import Owners
 from xraydiff.paths import basename, encoded, image_path
-from xraydiff.rules import Rule, Sight
+from xraydiff.rules import Rule
 
 _NOT_A_PAIR = "IMG001"
 _DIGITS = re.compile(r"[0-9]+")
@@ -29,12 +30,13 @@ def judging(rules: Sequence[Rule], diff: ImageDiff) -> Sequence[Rule]:
     return [rule for rule in rules if rule.id == _NOT_A_PAIR] if diff.not_a_pair else rules
 
 
-def findings(rules: Sequence[Rule], sight: Sight) -> tuple[Finding, ...]:
+def findings(rules: Sequence[Rule], case: Case) -> tuple[Finding, ...]:
     """What all rules find that judge these images, worst first. Raises `PluginError` where a rule raises."""
     merged: dict[str, Finding] = {}
-    for rule in judging(rules, sight.diff):
-        for found in _checked(rule, sight):
-            marked = replace(found, fingerprint=fingerprint(found, sight.owners))
+    for rule in judging(rules, case.diff):
+        for found in _checked(rule, case):
+            named = replace(found, rule=rule.id)
+            marked = replace(named, fingerprint=fingerprint(named, case.owners))
             known = merged.get(marked.fingerprint)
             merged[marked.fingerprint] = _joined(known, marked) if known else marked
     return tuple(sorted(merged.values(), key=_order))
@@ -65,9 +67,9 @@ def fingerprint(finding: Finding, owners: Owners) -> str:
     return hashlib.sha256(encoded(text)).hexdigest()[:16]
 
 
-def _checked(rule: Rule, sight: Sight) -> list[Finding]:
+def _checked(rule: Rule, case: Case) -> list[Finding]:
     try:
-        return list(rule.check(sight))
+        return list(rule.check(case))
     except XraydiffError:
         raise
     except Exception as error:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xraydiff.case import Case, Need
 from xraydiff.facts import Finding, Severity
-from xraydiff.rules import Sight, missed, rule, targets
-from xraydiff.rules.causes import Need
+from xraydiff.rules import missed, rule, targets
 
 
 @rule("SCR001", "command-missing", Severity.HIGH)
-def command_missing(sight: Sight) -> Iterator[Finding]:
+def command_missing(case: Case) -> Iterator[Finding]:
     """A script, config or program that stays, or comes back, runs a command that is gone."""
-    for cause in sight.causes:
+    for cause in case.causes:
         if cause.need is Need.COMMAND:
             severity = Severity.CRITICAL if cause.stops_start else Severity.HIGH
             message = f"{cause.source} runs {targets(cause)}, gone"
-            yield missed("SCR001", cause, severity=severity, message=message)
+            yield missed(cause, severity=severity, message=message)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from xraydiff.errors import ImageError, LimitExceeded
 from xraydiff.facts import File, FileType, Problem
-from xraydiff.image import Image, Layer
+from xraydiff.image import Image, Layer, Progress
 from xraydiff.layers import Note, Opaque, Put, Whiteout
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.paths import AUFS_PREFIX, ROOT, WHITEOUT_PREFIX, ImagePath, components, encoded, escaped
@@ -19,7 +20,7 @@ IMPLIED = File(type=FileType.DIRECTORY, mode=0o755, uid=0, gid=0)
 _OVERLAY_OPAQUE = ("trusted.overlay.opaque", "user.overlay.opaque")
 
 
-def squash(image: Image, *, limits: Limits = DEFAULT, progress: Callable[[int, int], None] | None = None) -> Tree:
+def squash(image: Image, *, limits: Limits = DEFAULT, progress: Progress | None = None) -> Tree:
     """Apply the layers of an image, base layer first, and give the tree that a container would see.
 
     `progress` is told after each layer how many are done and how many there are. The tree's `problems` are those of the
@@ -35,13 +36,23 @@ def squash(image: Image, *, limits: Limits = DEFAULT, progress: Callable[[int, i
             error.layer = index if error.layer is None else error.layer
             raise
         if progress is not None:
-            progress(index + 1, len(image.layers))
+            progress(image.reference, index + 1, len(image.layers))
     try:
         files = squasher.files()
     except LimitExceeded as error:
         error.image = image.reference
         raise
     return Tree(files, layers=image.layers, problems=squasher.problems.all(), reference=image.reference, limits=limits)
+
+
+def squash_both(
+    original: Image, slim: Image, *, limits: Limits = DEFAULT, progress: Progress | None = None
+) -> tuple[Tree, Tree]:
+    """Both trees: one image is parsed while the other's layers are hashed, which leaves the interpreter to others."""
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        second = beside.submit(squash, slim, limits=limits, progress=progress)
+        first = squash(original, limits=limits, progress=progress)
+        return first, second.result()
 
 
 class _Directory:

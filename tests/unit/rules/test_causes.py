@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from xraydiff.case import Cause, Need
 from xraydiff.facts import Certainty, Closure, When
 from xraydiff.pipeline import compare
-from xraydiff.rules.causes import Cause, Need, causes
+from xraydiff.rules.causes import causes
 from xraydiff.testing import ImageBuilder, elf
 
 LOADER = "/lib64/ld.so"

@@ -131,7 +131,7 @@ def test_notes_become_problems_of_their_layer() -> None:
 
 def test_progress_counts_layers() -> None:
     seen: list[tuple[int, int]] = []
-    squash(image_of([], [], []), progress=lambda done, all_: seen.append((done, all_)))
+    squash(image_of([], [], []), progress=lambda _image, done, all_: seen.append((done, all_)))
     assert seen == [(1, 3), (2, 3), (3, 3)]
 
 
