@@ -12,19 +12,32 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from time import thread_time
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from xraydiff.facts import Edge
 from xraydiff.limits import Limits
-from xraydiff.references import Context
+from xraydiff.references import Context, Gap, ParsedReader, Subject
 
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
     from tree_sitter import Parser, Tree, TreeCursor
 
-__all__ = ["Allowance", "Refused", "Walked", "first_error", "parse", "parser_allowance", "text_of", "unclosed", "walk"]
+__all__ = [
+    "Allowance",
+    "GrammarReader",
+    "Refused",
+    "Walked",
+    "Worked",
+    "first_error",
+    "parse",
+    "parser_allowance",
+    "text_of",
+    "unclosed",
+    "walk",
+]
 
 T = TypeVar("T")
 
@@ -145,10 +158,41 @@ class Allowance:
 
     left: int
 
+    @property
+    def used_up(self) -> bool:
+        """Whether nothing is left; one report of work is nothing, since every limit is at least 1."""
+        return self.left <= 1
+
 
 def parser_allowance(context: Context) -> Allowance:
     """The allowance of one walk."""
     return Allowance(context.limits.syntax_total)
+
+
+class Worked(Protocol):
+    """A parsed file that says what it cost."""
+
+    @property
+    def work(self) -> int:
+        """In the unit of `Limits.syntax_total`."""
+
+
+G = TypeVar("G", bound=Worked)
+
+
+class GrammarReader(ParsedReader[G]):
+    """A reader of scripts whose parsing counts towards what all scripts of an image may cost.
+
+    Parsing stays a pure function: of its limits, which say that nothing is left once that is used up.
+    """
+
+    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+        """Parse and resolve."""
+        allowance = context.once(parser_allowance)
+        limits = replace(context.limits, syntax_total=1) if allowance.used_up else context.limits
+        parsed = self.parse(subject.data, self.form(subject), limits)
+        allowance.left = max(0, allowance.left - parsed.work)
+        return self.resolve(parsed, subject, context)
 
 
 def parse(data: bytes, language: str, *, limits: Limits, allowance: Allowance) -> Tree | Refused:
@@ -157,7 +201,7 @@ def parse(data: bytes, language: str, *, limits: Limits, allowance: Allowance) -
         return Refused(reason="too-large", detail=f"{len(data)} bytes")
     if sum(data.count(sign) for sign in _COMMENTS.get(language, ())) > limits.syntax_comments:
         return Refused(reason="too-large", detail="more comments than the limit of its parser")
-    if not allowance.left:
+    if allowance.used_up:
         return Refused(reason="too-large", detail="the scripts before it took all work of the parsers")
     most = min(
         allowance.left,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 from xraydiff.facts import Certainty, Edge, EdgeKind, FileType, Firing, Node, NodeKind
@@ -11,7 +11,7 @@ from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
 from xraydiff.references import Gap
 
-__all__ = ["Sightings", "weakened"]
+__all__ = ["Lost", "Sightings", "weakened"]
 
 _DETAIL: Final = 200
 """Characters of a reference that a person needs to find it again."""
@@ -20,6 +20,15 @@ _DETAIL: Final = 200
 def weakened(firing: Firing) -> Firing:
     """The firing of what only some runs of something reach."""
     return Firing.GUARDED if firing is Firing.LOAD else firing
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Something of a file that was not parsed; becomes a `Gap` when the file's references are resolved."""
+
+    reason: str
+    """As of a `Gap`."""
+    detail: str = ""
 
 
 class Sightings:
@@ -54,6 +63,11 @@ class Sightings:
         """Note something that could not be followed. Of very many the details are left out, but never that one was."""
         detail = detail[:_DETAIL] if len(self._gaps) < self._limits.inline_scripts else ""
         self._gaps.setdefault((reason, detail), Gap(node=self._source, reason=reason, detail=detail))
+
+    def lost(self, losses: Iterable[Lost]) -> None:
+        """Note what was not parsed."""
+        for one in losses:
+            self.gap(one.reason, one.detail)
 
     def edge(self, target: Node, kind: EdgeKind, firing: Firing, detail: str, *, stops: bool | None = None) -> None:
         """Note a reference; the first of several equal ones stays."""

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import pytest
 
+from xraydiff.facts import Edge, ImageConfig, Node
 from xraydiff.limits import Limits
-from xraydiff.references.kit.grammars import Allowance, Refused, first_error, parse, text_of, unclosed, walk
+from xraydiff.paths import ImagePath
+from xraydiff.references import Context, Gap, Subject
+from xraydiff.references.kit.grammars import (
+    Allowance,
+    GrammarReader,
+    Refused,
+    first_error,
+    parse,
+    text_of,
+    unclosed,
+    walk,
+)
+from xraydiff.testing import ImageBuilder
 
 SOUND = {
     "javascript": b"require('a');\n",
@@ -124,3 +139,41 @@ def test_the_line_of_the_first_error() -> None:
     tree = parse(b"a = 1\nb = (2\nc = 3)) + 4\n", "ruby", limits=Limits(), allowance=fresh())
     assert not isinstance(tree, Refused)
     assert first_error(tree.root_node) == 3
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    work: int
+    refused: str
+
+
+class Reader(GrammarReader[Parsed]):
+    name = "reader"
+
+    def accepts(self, subject: Subject) -> bool:
+        del subject
+        return True
+
+    def parse(self, data: bytes, form: str, limits: Limits) -> Parsed:
+        del form
+        allowance = Allowance(limits.syntax_total)
+        tree = parse(data, "php", limits=limits, allowance=allowance)
+        return Parsed(limits.syntax_total - allowance.left, tree.detail if isinstance(tree, Refused) else "")
+
+    def resolve(self, parsed: Parsed, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+        del context
+        return [Gap(node=subject.node, reason="too-large", detail=parsed.refused)] if parsed.refused else []
+
+
+def test_readers_charge_what_parsing_cost() -> None:
+    limits = Limits(syntax_total=100)
+    tree = ImageBuilder().file("/x").tree()
+    data = SOUND["php"] * 200
+    context = Context(original=tree, config=ImageConfig(), env={}, path=(), cwd=ImagePath("/"), limits=limits)
+    subject = Subject(node=Node(path=ImagePath("/x")), path=ImagePath("/x"), file=None, tree=tree, data=data)
+    found = [list(Reader().read(subject, context)) for _ in range(20)]
+    assert found[0] == []
+    assert found[-1] == [
+        Gap(node=subject.node, reason="too-large", detail="the scripts before it took all work of the parsers")
+    ]
+    assert [bool(one) for one in found] == sorted(bool(one) for one in found)
