@@ -1,28 +1,37 @@
 """How much of what broke was foreseen, and how much noise came with it, for every built pair.
 
-    python tests/benchmarks/foresight.py PAIRS BUILT [NAME ...]
+    python tests/benchmarks/foresight.py [--leave-one-out] [--json] PAIRS BUILT [NAME ...]
 
 PAIRS holds the recorded truths (`NAME/needed.txt`, `NAME/checks.json`, `score.py`), BUILT the archives `NAME.tar` and
 `NAME.slim.tar`. Prints a line for each pair, then the table firing x standing of the source -> targets, of them needed.
+
+With `--leave-one-out` it prints instead, for each cell of the certainty table and each row of knowledge, on which pairs
+it counts: how many removed files it brings on the best chains of what is missed as likely or more, how many of these
+were needed. What an unneeded file asks for in turn is not counted. A row or cell that counts on one pair alone, or is
+right in one of three only thanks to one pair, is marked: it was fitted, and a pair of another kind must confirm it.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
 from xraydiff.comparison import Comparison
-from xraydiff.facts import Certainty, Severity
+from xraydiff.facts import Certainty, EdgeKind, Evidence, Severity
+from xraydiff.knowledge import OURS, Companion
 from xraydiff.paths import ImagePath
 from xraydiff.pipeline import compare
 from xraydiff.reach import Reach
+from xraydiff.reach.walk import described
 from xraydiff.suggestions import choose
 
 HEADER = (
@@ -55,11 +64,20 @@ class Needed:
         return path in self._paths or (bool(self._trees) and path.startswith(self._trees))
 
 
-def main(pairs: Path, built: Path, names: list[str]) -> None:
+def main(arguments: argparse.Namespace) -> None:
+    pairs, built = arguments.pairs, arguments.built
+    names = arguments.names or sorted(path.name.removesuffix(".slim.tar") for path in built.glob("*.slim.tar"))
+    if arguments.leave_one_out:
+        print_fits(fits_of(pairs, built, names), as_json=arguments.json)
+    else:
+        print_foresight(pairs, built, names)
+
+
+def print_foresight(pairs: Path, built: Path, names: Iterable[str]) -> None:
     score = scorer(pairs)
     cells: dict[tuple[str, str], Counter[str]] = {}
     print("\t".join(HEADER))
-    for name in names or sorted(path.name.removesuffix(".slim.tar") for path in built.glob("*.slim.tar")):
+    for name in names:
         row, comparison, needed = one(pairs, built, name, score)
         print("\t".join(str(value) for value in row), flush=True)
         reach = comparison.reach
@@ -139,6 +157,121 @@ def count(reach: Reach, needed: Needed, cells: dict[tuple[str, str], Counter[str
         cell["certainty"] = max(cell["certainty"], followed.certainty)
 
 
+THIRD = 1 / 3
+"""What counts as likely must be right so often (docs/adr/0004-certainty-table.md)."""
+
+
+@dataclass(kw_only=True)
+class Fit:
+    """How often one row of knowledge, or one cell of the certainty table, was right, pair by pair."""
+
+    targets: dict[str, dict[str, bool]] = field(default_factory=dict)
+    """By pair: the missing files that it brings as likely or more, and whether they were needed."""
+
+    def add(self, pair: str, target: str, *, needed: bool) -> None:
+        self.targets.setdefault(pair, {})[target] = needed
+
+    def right(self, without: str = "") -> int:
+        """Targets that were needed, of all pairs but one."""
+        return sum(sum(found.values()) for pair, found in self.targets.items() if pair != without)
+
+    def all(self, without: str = "") -> int:
+        """Targets of all pairs but one."""
+        return sum(len(found) for pair, found in self.targets.items() if pair != without)
+
+    def share(self, without: str = "") -> float:
+        """How often it was right; 0 where nothing is left to tell."""
+        return self.right(without) / self.all(without) if self.all(without) else 0.0
+
+    @property
+    def verdict(self) -> str:
+        """`noise` below one in three, `one pair` where that is not so only thanks to one pair, else `holds`."""
+        if self.share() < THIRD:
+            return "noise"
+        return "holds" if all(self.share(pair) >= THIRD for pair in self.targets) else "one pair"
+
+    def by_pair(self) -> dict[str, str]:
+        """Right and all on each pair."""
+        return {pair: f"{sum(found.values())}/{len(found)}" for pair, found in sorted(self.targets.items())}
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "right": self.right(),
+            "all": self.all(),
+            "share": round(self.share(), 2),
+            "worst without one": round(min(map(self.share, self.targets), default=0.0), 2),
+            "verdict": self.verdict,
+            "pairs": self.by_pair(),
+        }
+
+
+Fits = Mapping[str, Mapping[str, Fit]]
+
+
+def fits_of(pairs: Path, built: Path, names: Iterable[str]) -> Fits:
+    """The cells of the table and the rows of knowledge, with what they bring on each pair."""
+    score = scorer(pairs)
+    cells: dict[str, Fit] = {}
+    rows: dict[str, Fit] = {_row_name(row): Fit() for row in OURS.rows(Companion)}
+    for name in names:
+        needed = Needed(score.needed_lines(pairs / name / "needed.txt"))
+        with compare(built / f"{name}.tar", built / f"{name}.slim.tar") as comparison:
+            if comparison.reach is not None:
+                fit(comparison.reach, name, needed, cells, rows)
+    return {"cells": cells, "rows": rows}
+
+
+def fit(reach: Reach, pair: str, needed: Needed, cells: dict[str, Fit], rows: dict[str, Fit]) -> None:
+    """Note each step of a best chain to a path that is missed as likely or more, by its cell and its row."""
+    reasons = {row.reason: _row_name(row) for row in OURS.rows(Companion)}
+    standings = {
+        (described(one.edge.source), one.edge.kind, one.edge.firing, one.edge.detail): one.standing
+        for one in reach.followed
+    }
+    for missing in reach.missing.values():
+        for step in missing.chain if missing.certainty >= Certainty.LIKELY else ():
+            if step.target_status == "kept":
+                continue
+            standing = standings.get((step.source, step.kind, step.firing, step.detail), "?")
+            found = step.target in needed
+            cells.setdefault(f"{standing} x {step.firing.value}", Fit()).add(pair, step.target, needed=found)
+            row = _row_of(step, reasons)
+            if row:
+                rows.setdefault(row, Fit()).add(pair, step.target, needed=found)
+            if not found:
+                break  # what it asks for in turn is its fault, and not that of the next step
+
+
+def _row_name(row: Companion) -> str:
+    return f"{row.when[0].text}: {row.reason}"
+
+
+def _row_of(step: Evidence, reasons: Mapping[str, str]) -> str:
+    """The row that a step stands for; rows of a language's runtime begin with their name."""
+    if step.kind is not EdgeKind.COMPANION:
+        return ""
+    return reasons.get(step.detail) or f"{step.detail.partition(':')[0]}"
+
+
+def print_fits(fits: Fits, *, as_json: bool) -> None:
+    if as_json:
+        found = {part: {name: one.as_dict() for name, one in sorted(some.items())} for part, some in fits.items()}
+        print(json.dumps(found, indent=1, sort_keys=True))
+        return
+    for part, some in fits.items():
+        print(f"\n{part}: right/all, share, share without the pair that speaks most for it, verdict, pairs")
+        for name, one in sorted(some.items(), key=lambda item: (-item[1].all(), item[0])):
+            said = one.as_dict()
+            if one.targets:
+                pairs = ", ".join(f"{pair} {share}" for pair, share in one.by_pair().items())
+                print(
+                    f"{one.right():5}/{one.all():<5} {said['share']:5} {said['worst without one']:5}  "
+                    f"{one.verdict:9} {name[:90]:90} {pairs}"
+                )
+    silent = sum(not one.targets for one in fits["rows"].values())
+    print(f"\n{silent} of {len(fits['rows'])} rows bring nothing as likely on these pairs")
+
+
 def scorer(pairs: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location("score", pairs / "score.py")
     if spec is None or spec.loader is None:
@@ -149,5 +282,15 @@ def scorer(pairs: Path) -> ModuleType:
     return module
 
 
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pairs", type=Path)
+    parser.add_argument("built", type=Path)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--leave-one-out", action="store_true")
+    parser.add_argument("--json", action="store_true", help="with --leave-one-out")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])
+    main(parsed())
