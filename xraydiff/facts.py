@@ -252,9 +252,45 @@ class When(_Ordered):
     OPERATE = "operate"
 
 
+class ConfigField(StrEnum):
+    """The field of an image config that a reference stands in."""
+
+    ENTRYPOINT = "ENTRYPOINT"
+    CMD = "CMD"
+    HEALTHCHECK = "HEALTHCHECK"
+    USER = "USER"
+    WORKDIR = "WORKDIR"
+    VOLUME = "VOLUME"
+    ENV = "ENV"
+    PATH = "PATH"
+    """Nothing refers to the target, but it is a program in a directory of PATH, there to be called by its name."""
+
+
+class Origin(StrEnum):
+    """What gave an edge. Which reader it was is told to people alone; this is what the walk goes by."""
+
+    FILE = "file"
+    """A reader found the reference in the file that the edge leaves."""
+    SHELL = "shell"
+    """A command of a shell script: it runs while the script does, or never."""
+    COMPANION = "companion"
+    """A row of what is known of software."""
+    PLACE = "place"
+    """Where the target lies: in a directory that is named, beside what was kept, in PATH."""
+    PART = "part"
+    """The target's package was kept in part."""
+    RUN = "run"
+    """The minifier's report of what its run used."""
+    INCLUDE = "include"
+    """The list of what the minifier was told to keep."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """One reference as a reader saw it."""
+    """One reference: who refers to what, and when the reference is followed.
+
+    `detail`, `line` and `by` are shown to people and decide nothing.
+    """
 
     source: Node
     target: Node
@@ -266,8 +302,15 @@ class Edge:
     """1-based line of a text, 0 where unknown or binary."""
     by: str = ""
     """Name of the reader."""
-    certainty: Certainty | None = None
-    """The most that this reference may count for, where its reader knows that it is weak; None for no such bound."""
+    origin: Origin = Origin.FILE
+    field: ConfigField | None = None
+    """Of a reference of an image config: the field that it stands in."""
+    weak: bool = False
+    """Whether something else decides if the reference is ever followed: a file that only lists names, a function that
+    nobody here calls."""
+    group: str = ""
+    """What the edge shares with others of its source where all are one cause: a package that was kept in part, a row of
+    what is known, a directory."""
     stops: bool | None = None
     """Whether the source ends where the target is gone (`exec`, under `set -e`); None where the kind decides that."""
     when: When | None = None

@@ -12,7 +12,8 @@ places the file asks for: an `Edge` from a `Node` to a `Node`, with its `EdgeKin
 closes the gate; its reason may be any word, but `computed-name` and `unresolved-command` are for names that only a
 run knows and close nothing. `Depth` says whether it also reads the kept files of packages, `NodeKind` what a node is,
 `When` at which moment a missing target would be noticed. The walk decides how certain that is, by the owner of the
-file; `Edge.certainty` may only lower it.
+file; `Edge.weak` may only lower it. `Edge.detail` and `Edge.by` are shown to people and decide nothing; what the walk
+goes by is typed: `Origin` (what gave the edge) and, of a reference of an image config, its `ConfigField`.
 
 **An inventory** has the members of `Inventory`. It is given the `FileTree` of one image and its `ImageConfig` (with
 `Platform`, `Healthcheck`, `History`), and says lines, or a `Problem` of `Scope.ANALYSIS` for what it could not read.
@@ -50,6 +51,7 @@ from xraydiff.facts import (
     Certainty,
     Certificate,
     Closure,
+    ConfigField,
     Edge,
     EdgeKind,
     Evidence,
@@ -64,6 +66,7 @@ from xraydiff.facts import (
     ImageConfig,
     Node,
     NodeKind,
+    Origin,
     Owner,
     OwnerKind,
     Package,
@@ -116,6 +119,7 @@ __all__ = [
     "ChangeKind",
     "Closure",
     "ConfigChange",
+    "ConfigField",
     "Context",
     "Depth",
     "Edge",
@@ -146,6 +150,7 @@ __all__ = [
     "Need",
     "Node",
     "NodeKind",
+    "Origin",
     "Owner",
     "OwnerKind",
     "Owners",

@@ -175,8 +175,9 @@ def _as_reader(loaded: object, label: str) -> Reader:
     if not _has(loaded, "name", "language", "depth") or not _calls(loaded, "accepts", "read"):
         raise PluginError(f"plug-in {label} is no reader: it lacks name, language, depth, accepts or read")
     reader: Reader = loaded  # type: ignore[assignment]  # checked member by member just above
-    if reader.depth not in (Depth.HEADERS, Depth.FULL):
-        raise PluginError(f"plug-in {label}: depth must be {Depth.HEADERS.value!r} or {Depth.FULL.value!r}")
+    if reader.depth not in set(Depth):
+        known = ", ".join(repr(depth.value) for depth in Depth)
+        raise PluginError(f"plug-in {label}: depth must be one of {known}")
     return reader
 
 

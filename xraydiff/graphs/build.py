@@ -33,6 +33,7 @@ from xraydiff.graphs.links import link_edges
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.paths import ImagePath
 from xraydiff.reach import Reach, Trail
+from xraydiff.reach.table import UNREACHED
 from xraydiff.reach.walk import described
 from xraydiff.references import Context, Reader, Subject
 from xraydiff.references.readers.elf import ElfReader
@@ -91,7 +92,7 @@ def judged(reach: Reach | None) -> Certainties:
     found: dict[tuple[str, str, EdgeKind], Certainty] = {}
     for followed in reach.followed if reach else ():
         alike = _alike(followed.edge)
-        found[alike] = max(followed.certainty, found.get(alike, Certainty.NONE))
+        found[alike] = max(followed.certainty, found.get(alike, UNREACHED))
     return found
 
 
@@ -164,7 +165,7 @@ def explain(reach: Reach | None, path: ImagePath, status: str) -> Explanation:
     return Explanation(
         path=path,
         status=status,
-        certainty=_certainty(chains[0]) if chains else Certainty.NONE,
+        certainty=_certainty(chains[0]) if chains else UNREACHED,
         chains=chains,
         holders=_holders(reach, path) if reach and chains else (),
     )
@@ -173,21 +174,18 @@ def explain(reach: Reach | None, path: ImagePath, status: str) -> Explanation:
 def _chains(reach: Reach, path: ImagePath) -> Iterator[tuple[Evidence, ...]]:
     known = reach.missing.get(path)
     best = known.chain if known else ()
+    # A link and what it leads to, both gone, are asked for by the link's name.
+    named = {path, known.edge.target.path} if known else {path}
     if best:
         yield best
     for followed in reach.followed:
-        if followed.edge.target.path != path and not (best and _leads(followed.edge, best[-1])):
+        if followed.edge.target.path not in named:
             continue
         step = _step(followed.edge, followed.certainty, "removed" if followed.missing else "kept")
         above = reach.missing.get(ImagePath(followed.edge.source.path))
         chain = (*(above.chain if above else ()), step)
         if not best or (chain[-1].source, chain[-1].kind) != (best[-1].source, best[-1].kind):
             yield chain
-
-
-def _leads(edge: Edge, last: Evidence) -> bool:
-    """A link and what it points to are asked for by the same name."""
-    return bool(last.detail) and edge.detail == last.detail and described(edge.target) == last.target
 
 
 def _step(edge: Edge, certainty: Certainty, status: str) -> Evidence:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from xraydiff.facts import Certainty, Edge, Evidence, Firing, Node, When
+from xraydiff.facts import Certainty, Edge, Evidence, Firing, Node, Origin, When
 from xraydiff.reach import Trail
-from xraydiff.reach.table import stops
+from xraydiff.reach.table import ROOT, stops
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Step:
     length: int
     before: Node | None = None
     edge: Edge | None = None
-    judged: Certainty = Certainty.PROVEN
+    judged: Certainty = ROOT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,4 +105,4 @@ class Chains:
 
 def _at_start(edge: Edge) -> bool:
     """Whether a reference is followed while the start goes on: what a shell script does, it does then or never."""
-    return edge.firing is Firing.LOAD or (edge.by == "shell" and edge.firing in (Firing.GUARDED, Firing.NAMED))
+    return edge.firing is Firing.LOAD or (edge.origin is Origin.SHELL and edge.firing in (Firing.GUARDED, Firing.NAMED))

@@ -11,15 +11,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, OwnerKind, Package
+from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, Origin, OwnerKind, Package
 from xraydiff.inventory.classes import RemovedClass, classify
 from xraydiff.paths import ImagePath, basename, parent
 from xraydiff.reach.places import SYSTEM_ROOTS, never_counts
 from xraydiff.reach.presence import Presence
 from xraydiff.tree import FileTree
-
-BY = "parts"
-"""Who gives these edges, as `Edge.by`."""
 
 _SYSTEM = frozenset({"dpkg", "opkg", "apk", "rpm"})
 _PROGRAM_FOLDERS = frozenset({"bin", "sbin", "libexec"})
@@ -167,5 +164,7 @@ def _edge(heart: ImagePath, path: ImagePath, package: str, *, program: bool) -> 
         kind=EdgeKind.EXECUTES if program else EdgeKind.CONTAINS,
         firing=Firing.KEPT_WITH,
         detail=package,
-        by=BY,
+        by="parts",
+        origin=Origin.PART,
+        group=package,
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from xraydiff.budget import Budget
 from xraydiff.conventions import engine_provides
-from xraydiff.facts import Certainty, Edge, EdgeKind, File, FileType, Firing, Node, NodeKind, OwnerKind
+from xraydiff.facts import ConfigField, Edge, EdgeKind, File, FileType, Firing, Node, NodeKind, Origin, OwnerKind
 from xraydiff.owners import Owners
 from xraydiff.paths import ImagePath, basename, parent
 from xraydiff.reach.presence import Presence
@@ -95,14 +95,7 @@ class Places:
             for path in self._gone.get(real, ()) if real is not None else ():
                 file = self._original.resolve(path).file
                 if file is not None and file.mode & 0o111 and self._own(path, basename(path)):
-                    yield Edge(
-                        source=source,
-                        target=Node(path=path),
-                        kind=EdgeKind.EXECUTES,
-                        firing=Firing.KEPT_WITH,
-                        detail="PATH",
-                        by="places",
-                    )
+                    yield _stands_ready(source, path, "PATH", field=ConfigField.PATH)
 
     def programs(self, source: Node, kept: ImagePath) -> Iterator[Edge]:
         """Edges from a kept program of the application to removed ones beside it, which operators start.
@@ -116,15 +109,7 @@ class Places:
             file = self._original.resolve(path).file
             runs = file is not None and file.type is FileType.FILE and bool(file.mode & 0o111)
             if runs and self._own(path, basename(path)):
-                yield Edge(
-                    source=source,
-                    target=Node(path=path),
-                    kind=EdgeKind.EXECUTES,
-                    firing=Firing.KEPT_WITH,
-                    detail="beside it",
-                    by="places",
-                    certainty=Certainty.POSSIBLE,
-                )
+                yield _stands_ready(source, path, "beside it")
 
     def _once(self, group: ImagePath | tuple[ImagePath, str], gone: list[ImagePath]) -> list[ImagePath]:
         """What is gone of a group, for the first who asks."""
@@ -166,6 +151,28 @@ def _suffix(path: str) -> str:
 
 
 def _contains(source: Node, path: ImagePath, detail: str) -> Edge:
-    target = Node(kind=NodeKind.FILE, path=path)
-    kind, firing = EdgeKind.CONTAINS, Firing.KEPT_WITH
-    return Edge(source=source, target=target, kind=kind, firing=firing, detail=detail, by="places")
+    return Edge(
+        source=source,
+        target=Node(kind=NodeKind.FILE, path=path),
+        kind=EdgeKind.CONTAINS,
+        firing=Firing.KEPT_WITH,
+        detail=detail,
+        by="places",
+        origin=Origin.PLACE,
+        group=detail,
+    )
+
+
+def _stands_ready(source: Node, path: ImagePath, detail: str, *, field: ConfigField | None = None) -> Edge:
+    """A program that no run starts, and operators may."""
+    return Edge(
+        source=source,
+        target=Node(path=path),
+        kind=EdgeKind.EXECUTES,
+        firing=Firing.KEPT_WITH,
+        detail=detail,
+        by="places",
+        origin=Origin.PLACE,
+        field=field,
+        weak=True,
+    )

@@ -12,6 +12,7 @@ from xraydiff.facts import Edge, FileType, Firing, ImageConfig, Node, NodeKind
 from xraydiff.paths import ImagePath, escaped
 from xraydiff.reach import ReaderCount, Unfollowed
 from xraydiff.references import NOTED, Context, Depth, Gap, Reader, Subject
+from xraydiff.references.readers.literals import LiteralsReader
 from xraydiff.tree import FileTree
 
 
@@ -64,7 +65,7 @@ class Reading:
         if file is None or not (file.mode & 0o111 or ".so" in path) or file.type is not FileType.FILE:
             return ()
         subject = self._subject(node, path, full=True)
-        readers = [reader for reader in self._readers if reader.name in _LOADERS] if subject is not None else []
+        readers = [reader for reader in self._readers if reader.depth == Depth.LOADER] if subject is not None else []
         edges = (edge for reader in readers if subject is not None for edge in self._asked(reader, subject))
         return tuple(edge for edge in edges if edge.firing is Firing.LOAD)
 
@@ -88,7 +89,7 @@ class Reading:
         if full and node.language and node.language not in self.languages:
             self.unfollowed.add(Unfollowed(node=node, reader=node.language, reason="no-reader"))
         for reader in self._readers:
-            if full or reader.depth == Depth.HEADERS:
+            if full or reader.depth != Depth.FULL:
                 edges.extend(self._asked(reader, subject))
         edges.extend(self._further(subject, path))
         return edges
@@ -98,7 +99,9 @@ class Reading:
         file, most = subject.file, self._context.limits.literals
         if file is None or file.size <= len(subject.data):
             return
-        searching = [reader for reader in self._readers if reader.name == _LITERALS and reader.accepts(subject)]
+        searching = [
+            reader for reader in self._readers if isinstance(reader, LiteralsReader) and reader.accepts(subject)
+        ]
         for start in range(most - _SHARED, file.size, most - _SHARED):
             piece = replace(subject, data=subject.tree.read_at(path, start, most))
             for edge in (edge for reader in searching for edge in self._run(reader, piece)):
@@ -184,8 +187,6 @@ class Reading:
         return Subject(node=node, path=path, file=file, tree=tree, data=data)
 
 
-_LOADERS = frozenset({"elf", "shebang"})
-_LITERALS = "literals"
 _CONTENT = "content"
 """What gives up where the bytes of a file are more than are read for any reader."""
 _SHARED = 8 << 10

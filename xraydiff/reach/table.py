@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from xraydiff.facts import Certainty, Edge, EdgeKind, Firing
+from xraydiff.facts import Certainty, Edge, EdgeKind, Firing, Origin
 
 
 class Standing(StrEnum):
@@ -107,6 +107,23 @@ TABLE: Final[Mapping[Standing, Mapping[Firing, Certainty]]] = {
     },
 }
 
+MOST: Final[Mapping[Origin, Certainty]] = {
+    Origin.FILE: _PROVEN,
+    Origin.SHELL: _PROVEN,
+    Origin.COMPANION: _LIKELY,
+    Origin.PLACE: _LIKELY,
+    Origin.PART: _POSSIBLE,
+    # The report of a run is no list of files: what the run touched it need not touch again.
+    Origin.RUN: _LIKELY,
+    Origin.INCLUDE: _PROVEN,
+}
+"""The most that an edge may count for, by what gave it; a weak one is POSSIBLE at most."""
+
+ROOT: Final = _PROVEN
+"""Configs and kept files: the walk begins there."""
+UNREACHED: Final = _NONE
+"""What the walk did not come to."""
+
 PACKAGE_ROWS: Final = frozenset({Standing.ACTIVE_PACKAGE, Standing.KEPT_PACKAGE})
 LOADER_KINDS: Final = frozenset({EdgeKind.NEEDS, EdgeKind.INTERPRETS, EdgeKind.LINKS})
 """Load edges that a kept package file cannot have survived without: the loader follows them before any code runs."""
@@ -117,16 +134,33 @@ STOPPING: Final = frozenset(
 """Kinds whose load edges end their source where the target is gone, unless the reader says otherwise."""
 
 
-def certainty_of(edge: Edge, standing: Standing) -> Certainty:
-    """How sure one edge is: by itself, whatever else its file names."""
-    certainty = TABLE[standing][edge.firing]
-    if standing in PACKAGE_ROWS and edge.firing is Firing.LOAD and edge.kind not in LOADER_KINDS:
-        return Certainty.NONE
-    return certainty if edge.certainty is None else min(certainty, edge.certainty)
+def certainty_of(edge: Edge, standing: Standing, *, launched: bool = False) -> Certainty:
+    """How sure one edge is: by itself, whatever else its file names.
+
+    The companions of a program that the start always runs (`launched`) count as those of one that the config names.
+    """
+    row = Standing.CONFIG if launched and edge.origin is Origin.COMPANION else standing
+    if row in PACKAGE_ROWS and edge.firing is Firing.LOAD and edge.kind not in LOADER_KINDS:
+        return _NONE
+    return min(TABLE[row][edge.firing], _most(edge))
+
+
+def content_of(standing: Standing) -> Certainty:
+    """How sure it is of the files of a directory that is named."""
+    return min(TABLE[standing][Firing.KEPT_WITH], MOST[Origin.PLACE])
+
+
+def looked_for(judged: Certainty) -> Certainty:
+    """How sure it is of a file that the minifier's run looked for and did not open: another run is likely to."""
+    return _LIKELY if judged is _POSSIBLE else judged
 
 
 def stops(edge: Edge) -> bool:
     """Whether the source of an edge cannot go on without its target."""
-    if edge.firing is not Firing.LOAD or edge.certainty not in (None, Certainty.PROVEN):
+    if edge.firing is not Firing.LOAD or _most(edge) is not _PROVEN:
         return False
     return edge.kind in STOPPING if edge.stops is None else edge.stops
+
+
+def _most(edge: Edge) -> Certainty:
+    return min(MOST[edge.origin], _POSSIBLE) if edge.weak else MOST[edge.origin]

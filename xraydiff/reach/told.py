@@ -7,14 +7,12 @@ from dataclasses import replace
 
 from xraydiff.conventions import engine_provides
 from xraydiff.errors import LimitExceeded
-from xraydiff.facts import Certainty, Edge, EdgeKind, FileType, Firing, Node, NodeKind
+from xraydiff.facts import Certainty, Edge, EdgeKind, FileType, Firing, Node, NodeKind, Origin
 from xraydiff.minifier.run import Asked, Run
 from xraydiff.paths import ImagePath, ancestors, image_path, is_below
 from xraydiff.reach.presence import Presence, Target
+from xraydiff.reach.table import looked_for
 from xraydiff.tree import FileTree
-
-ASKED, USED = "include-file", "creport"
-"""Who gives these edges, as `Edge.by`."""
 
 _PASSING = ("/tmp", "/var/tmp", "/run", "/var/run", "/run/lock", "/var/lock")  # noqa: S108  names inside the image
 """Places whose files a run makes for itself; the minifier drops pid and lock files on purpose."""
@@ -33,20 +31,21 @@ class Told:
 
     def raised(self, target: Target, judged: Certainty) -> Certainty:
         """A file that the run looked for and did not open is likely to be opened by another run."""
-        return Certainty.LIKELY if judged is Certainty.POSSIBLE and target.path in self._looked_for else judged
+        return looked_for(judged) if target.path in self._looked_for else judged
 
     def edges(self, source: Node) -> Iterator[Edge]:
         """What slim lacks of what the run used (LIKELY: its report is no list of files) or was told to keep."""
         kind, firing = EdgeKind.NAMES, Firing.NAMED
-        edge = Edge(source=source, target=source, kind=kind, firing=firing, certainty=Certainty.LIKELY)
+        used = Edge(source=source, target=source, kind=kind, firing=firing, origin=Origin.RUN, detail="creport")
+        asked = replace(used, origin=Origin.INCLUDE, detail="include-file")
         for path in sorted(self._gone(self.used)):
             if not path.endswith(".pid") and not any(is_below(path, place) for place in _PASSING):
-                yield replace(edge, target=Node(path=path), by=USED, detail="creport")
+                yield replace(used, target=Node(path=path))
         for _, _, gone in answers(self._original, self._presence, self._run):
             for path in gone:
                 directory = self._original.files[path].type is FileType.DIRECTORY
                 target = Node(kind=NodeKind.DIRECTORY if directory else NodeKind.FILE, path=path)
-                yield replace(edge, target=target, by=ASKED, detail="include-file", certainty=None)
+                yield replace(asked, target=target)
 
     def _gone(self, paths: Iterable[ImagePath]) -> Iterator[ImagePath]:
         for path in paths:

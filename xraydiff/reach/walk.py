@@ -10,6 +10,7 @@ from xraydiff.commands.start import find_executable, start_command
 from xraydiff.conventions import engine_provides
 from xraydiff.facts import (
     Certainty,
+    ConfigField,
     Edge,
     EdgeKind,
     Evidence,
@@ -24,14 +25,15 @@ from xraydiff.facts import (
 )
 from xraydiff.minifier.run import NOTHING, Run
 from xraydiff.owners import Owners
-from xraydiff.paths import ROOT, ImagePath, encoded, join
+from xraydiff.paths import ROOT as TOP
+from xraydiff.paths import ImagePath, encoded, join
 from xraydiff.reach import Followed, Missing, Reach
 from xraydiff.reach.chains import Chain, Chains, Step
 from xraydiff.reach.parts import Parts
 from xraydiff.reach.places import Places
 from xraydiff.reach.presence import Presence, Target
 from xraydiff.reach.reading import Reading
-from xraydiff.reach.table import PACKAGE_ROWS, TABLE, Standing, certainty_of, stops
+from xraydiff.reach.table import PACKAGE_ROWS, ROOT, UNREACHED, Standing, certainty_of, content_of, stops
 from xraydiff.reach.told import Told
 from xraydiff.reach.unread import Reached, real_targets, unread
 from xraydiff.references import Context, Reader
@@ -45,8 +47,8 @@ _RESTORED = {
 }
 _RUNS = frozenset({EdgeKind.EXECUTES, EdgeKind.SOURCES, EdgeKind.INTERPRETS})
 _STATE = frozenset({EdgeKind.NAMES, EdgeKind.WORKS_IN})
-_HEALTH = frozenset({"HEALTHCHECK"})
-_START = frozenset({"ENTRYPOINT", "CMD"})
+_HEALTH = frozenset({ConfigField.HEALTHCHECK})
+_START = frozenset({ConfigField.ENTRYPOINT, ConfigField.CMD})
 _FOLLOWED = 4
 """Steps of an edge that is followed: it is judged, compared and kept."""
 _ENTERS = frozenset({EdgeKind.NAMES, EdgeKind.WORKS_IN, EdgeKind.CONTAINS, EdgeKind.SOURCES, EdgeKind.LOADS})
@@ -128,10 +130,10 @@ class _Walk:
         self._checked = self._activity(_HEALTH) - self._active
         self._vital, breaks = self._vitality()
         for node in CONFIGS:
-            self._offer(node, Step(certainty=Certainty.PROVEN, length=0))
+            self._offer(node, Step(certainty=ROOT, length=0))
         for path, file in self._slim.files.items():
             if file.type is FileType.FILE and not engine_provides(path):
-                self._offer(Node(path=path), Step(certainty=Certainty.PROVEN, length=0))
+                self._offer(Node(path=path), Step(certainty=ROOT, length=0))
         while self._heap:
             node = heapq.heappop(self._heap)[-1]
             if node not in self._expanded:
@@ -155,14 +157,12 @@ class _Walk:
         standing = self._standing(node)
         edges = self._edges(node, standing)
         for edge in edges:
-            judged = certainty_of(edge, standing)
-            if edge.kind is EdgeKind.COMPANION and node.path in self._launched and edge.certainty is not None:
-                judged = edge.certainty  # as from the config itself, which names no program that its scripts start
+            judged = certainty_of(edge, standing, launched=node.path in self._launched)
             if judged is not Certainty.NONE:
                 self._follow(node, edge, judged, standing)
         if node == CONFIGS[0]:
             for edge in self._places.commands(node, self._context.path):
-                self._follow(node, edge, Certainty.POSSIBLE, standing)
+                self._follow(node, edge, certainty_of(edge, standing), standing)
 
     def _follow_told(self) -> None:
         """What the run used, or was told to keep: after all references, each of which says more."""
@@ -281,7 +281,7 @@ class _Walk:
         self._to_enter.append((edge, directory))
         if len(self._to_enter) > 1:
             return
-        judged = min(TABLE[standing][Firing.KEPT_WITH], Certainty.LIKELY)
+        judged = content_of(standing)
         for asked, inside in self._to_enter:
             if self._is_first_to_enter(inside, node, judged):
                 for inner in self._places.content(node, inside, detail=asked.detail or inside):
@@ -306,7 +306,7 @@ class _Walk:
         self._followed[edge, missing] = Followed(edge=edge, certainty=judged, standing=standing.value, missing=missing)
 
     def _edges(self, node: Node, standing: Standing) -> list[Edge]:
-        path = ImagePath(node.path) if node.path.startswith("/") else ROOT
+        path = ImagePath(node.path) if node.path.startswith("/") else TOP
         edges = list(self._reading.edges(node, path, full=standing not in PACKAGE_ROWS))
         if standing is Standing.APPLICATION and node.kind is NodeKind.FILE:
             edges.extend(self._places.siblings(node, path))
@@ -360,7 +360,7 @@ class _Walk:
 
     def _scripts_of_configs(self) -> set[ImagePath]:
         """Real paths of the scripts that exec edges reach from an image config."""
-        todo: list[tuple[Node, ImagePath]] = [(node, ROOT) for node in CONFIGS]
+        todo: list[tuple[Node, ImagePath]] = [(node, TOP) for node in CONFIGS]
         seen: set[Node] = set(CONFIGS)
         scripts: set[ImagePath] = set()
         while todo:
@@ -378,7 +378,7 @@ class _Walk:
 
     def _script_targets(self, edge: Edge) -> Iterator[tuple[Node, ImagePath]]:
         if edge.target.kind is NodeKind.SCRIPT:
-            yield edge.target, ImagePath(edge.target.path) if edge.target.path.startswith("/") else ROOT
+            yield edge.target, ImagePath(edge.target.path) if edge.target.path.startswith("/") else TOP
             return
         found = self._original.resolve(edge.target.path)
         if found.path is None or found.file is None or found.file.type is not FileType.FILE:
@@ -413,7 +413,7 @@ class _Walk:
 
     def _reached(self) -> Reached:
         """What the walk knows of its nodes, for the gaps in them."""
-        none = Step(certainty=Certainty.NONE, length=0)
+        none = Step(certainty=UNREACHED, length=0)
         return Reached(
             certainty=lambda node: self._best.get(node, none).certainty,
             standing=self._standing,
@@ -449,16 +449,16 @@ class _Walk:
         if at_start or self._stops_start(chain):
             return When.START
         for_health = self._begins(chain.first, self._checked, _HEALTH)
-        return When.OPERATE if for_health or chain.first.detail == "PATH" else When.USE
+        return When.OPERATE if for_health or chain.first.field is ConfigField.PATH else When.USE
 
     def _cause(self, at: Node, edge: Edge) -> ImagePath:
         """A link and what it leads to are one cause, named by the real target where that is gone too."""
         target = self._presence.target(edge.target.path)
         return target.path if target is not None and target.path in self._missing else ImagePath(at.path)
 
-    def _begins(self, edge: Edge, reached: set[ImagePath], fields: frozenset[str]) -> bool:
+    def _begins(self, edge: Edge, reached: set[ImagePath], fields: frozenset[ConfigField]) -> bool:
         """Whether a chain begins in one of these fields of a config, or in a file that they reach."""
-        return edge.detail in fields if edge.source.kind is NodeKind.CONFIG else edge.source.path in reached
+        return edge.field in fields if edge.source.kind is NodeKind.CONFIG else edge.source.path in reached
 
     def _evidence(self, at: Node, edge: Edge, judged: Certainty) -> Evidence:
         kept = at.kind is NodeKind.SCRIPT or at.path not in self._missing
@@ -474,17 +474,17 @@ class _Walk:
             target_status="kept" if kept else "removed",
         )
 
-    def _activity(self, fields: frozenset[str]) -> set[ImagePath]:
+    def _activity(self, fields: frozenset[ConfigField]) -> set[ImagePath]:
         """Kept files that load edges reach from these fields of the configs."""
         active: set[ImagePath] = set()
         todo: list[Node] = [CONFIGS[1] if fields is _START else CONFIGS[0]]
         seen: set[Node] = set(todo)
         while todo:
             node = todo.pop()
-            path = ImagePath(node.path) if node.path.startswith("/") else ROOT
+            path = ImagePath(node.path) if node.path.startswith("/") else TOP
             full = self._standing(node) not in PACKAGE_ROWS
             for edge in self._reading.edges(node, path, full=full):
-                if edge.firing is not Firing.LOAD or (node.kind is NodeKind.CONFIG and edge.detail not in fields):
+                if edge.firing is not Firing.LOAD or (node.kind is NodeKind.CONFIG and edge.field not in fields):
                     continue
                 reached = self._activated(edge, active)
                 if reached is not None and reached not in seen:
@@ -513,13 +513,13 @@ class _Walk:
         return vital, breaks
 
     def _vital_edges(self, node: Node) -> Iterator[Edge]:
-        path = ImagePath(node.path) if node.path.startswith("/") else ROOT
+        path = ImagePath(node.path) if node.path.startswith("/") else TOP
         full = self._standing(node) not in PACKAGE_ROWS
         config = node.kind is NodeKind.CONFIG
         for edge in self._reading.edges(node, path, full=full):
-            if edge.firing is Firing.NAMED and config and edge.detail not in _HEALTH:
+            if edge.firing is Firing.NAMED and config and edge.field not in _HEALTH:
                 yield from self._vital_data(edge)
-            elif (not config or edge.detail in _START) and (stops(edge) or (config and edge.kind is EdgeKind.CONTAINS)):
+            elif (not config or edge.field in _START) and (stops(edge) or (config and edge.kind is EdgeKind.CONTAINS)):
                 yield edge
 
     def _vital_data(self, named: Edge) -> Iterator[Edge]:

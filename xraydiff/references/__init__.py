@@ -126,6 +126,8 @@ class Subject:
 class Depth(StrEnum):
     """What the walk wants of a file; by the certainty table of DESIGN.md section 1."""
 
+    LOADER = "loader"
+    """A file that may be missed, and no more: what the kernel and the loader follow from it."""
     HEADERS = "headers"
     """A kept package file: ELF headers, `#!` and literals only."""
     FULL = "full"
@@ -139,7 +141,7 @@ class Reader(Protocol):
     language: str
     """Of the inline scripts that it reads, or empty."""
     depth: Depth
-    """`Depth.HEADERS` for readers that also run on kept package files, else `Depth.FULL`."""
+    """The least depth at which it runs: most need `Depth.FULL`; `Depth.HEADERS` also reads kept package files."""
 
     def accepts(self, subject: Subject) -> bool:
         """Whether this reader reads that file; decided by name, mode and first bytes, cheap."""

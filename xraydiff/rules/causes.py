@@ -8,11 +8,9 @@ from dataclasses import replace
 
 from xraydiff.case import Case, Cause, Need
 from xraydiff.conventions import SHELLS
-from xraydiff.facts import Certainty, Closure, EdgeKind, FileType, NodeKind, OwnerKind, When
+from xraydiff.facts import Certainty, Closure, EdgeKind, FileType, NodeKind, Origin, OwnerKind, When
 from xraydiff.paths import ImagePath, basename, parent
 from xraydiff.reach import Missing, Reach
-from xraydiff.reach.parts import BY as PARTS
-from xraydiff.reach.told import ASKED, USED
 from xraydiff.tree import FileTree
 
 _SHELLS = SHELLS | {"busybox", "fish", "tcsh", "csh"}
@@ -22,7 +20,7 @@ _CERTIFICATES = re.compile(
     r"|/cacerts$|/[0-9a-f]{8}\.[0-9]+$|^/etc/ssl/certs(?:/|$)|^/usr/share/ca-certificates(?:/|$)|^/etc/pki/(?:tls|ca-trust)/"
     r"|/ssl/cert\.pem$"
 )
-_BY = {ASKED: Need.ASKED, PARTS: Need.PACKAGE}
+_BY_ORIGIN = {Origin.INCLUDE: Need.ASKED, Origin.PART: Need.PACKAGE}
 _LIBRARY = re.compile(r"\.so(?:\.[0-9]+)*$|\.node$")
 
 
@@ -54,8 +52,8 @@ def need_of(missing: Missing) -> Need:
     """The kind of need, by what the edge says and what lies at its target."""
     edge, path = missing.cause_edge, missing.cause
     name = basename(path)
-    if edge.by in _BY:
-        return _BY[edge.by]
+    if edge.origin in _BY_ORIGIN:
+        return _BY_ORIGIN[edge.origin]
     if edge.kind is EdgeKind.COMPANION and missing.owner.kind is not OwnerKind.APPLICATION:
         return _need_of_companion(missing)
     if edge.kind is EdgeKind.RUNS_AS:
@@ -97,7 +95,7 @@ def _need_by_target(missing: Missing, path: ImagePath, name: str) -> Need:
 
 def _source(missing: Missing) -> str:
     source = missing.cause_edge.source
-    if missing.cause_edge.by == USED:
+    if missing.cause_edge.origin is Origin.RUN:
         return "the minifier's run"
     if source.kind is NodeKind.CONFIG:
         return f"config of {source.path}"
@@ -111,16 +109,15 @@ def _subject(missing: Missing) -> str:
     commands, its modules, and the plug-ins and the other files of the application that one file names; else what one
     package or directory has.
     """
-    if missing.cause_edge.by == PARTS:
-        return missing.cause_edge.detail
-    if missing.cause_edge.kind is EdgeKind.COMPANION:
-        return missing.cause_edge.detail.partition(": ")[0]
+    edge = missing.cause_edge
+    if edge.origin is Origin.PART or edge.kind is EdgeKind.COMPANION:
+        return edge.group
     if missing.owner.kind is OwnerKind.APPLICATION:
         return "plug-ins" if _LIBRARY.search(missing.cause) else ""
-    if missing.cause_edge.kind in (EdgeKind.EXECUTES, EdgeKind.SOURCES, EdgeKind.IMPORTS):
+    if edge.kind in (EdgeKind.EXECUTES, EdgeKind.SOURCES, EdgeKind.IMPORTS):
         return ""
-    if missing.cause_edge.kind is EdgeKind.CONTAINS:
-        return missing.cause_edge.detail
+    if edge.kind is EdgeKind.CONTAINS:
+        return edge.group
     return missing.owner.package or parent(missing.cause)
 
 

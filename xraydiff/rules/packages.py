@@ -33,7 +33,7 @@ def package_kept_in_part(case: Case) -> Iterator[Finding]:
     for cause in case.causes:
         if cause.need is not Need.PACKAGE:
             continue
-        package = cause.first.cause_edge.detail
+        package = cause.first.cause_edge.group
         tools = [one for one in cause.direct if one.cause_edge.kind is EdgeKind.EXECUTES]
         others = len(cause.direct) - len(tools)
         said = [listed(tuple(dict.fromkeys(basename(one.cause) for one in tools)))] if tools else []

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from xraydiff.facts import Certainty, EdgeKind, FileType, Package, Severity
+from xraydiff.facts import Certainty, EdgeKind, FileType, Origin, Package, Severity
 from xraydiff.paths import ImagePath
 from xraydiff.pipeline import compare
 from xraydiff.reach import Reach
-from xraydiff.reach.parts import BY, Parts
+from xraydiff.reach.parts import Parts
 from xraydiff.reach.presence import Presence
 from xraydiff.testing import ImageBuilder, elf
 
@@ -42,7 +42,7 @@ def walked(original: ImageBuilder, slim: ImageBuilder) -> Reach:
 
 
 def rest(reach: Reach) -> dict[str, str]:
-    return {path: one.certainty.word for path, one in reach.missing.items() if one.cause_edge.by == BY}
+    return {path: one.certainty.word for path, one in reach.missing.items() if one.cause_edge.origin is Origin.PART}
 
 
 def pair(packages: Mapping[str, Sequence[str]], keep: Sequence[str], cmd: Sequence[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from xraydiff.facts import Certainty, Edge, EdgeKind, FileType, Firing, Node, NodeKind
+from xraydiff.facts import ConfigField, Edge, EdgeKind, FileType, Firing, Node, NodeKind
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
 from xraydiff.references import Gap
@@ -43,6 +43,8 @@ class Sightings:
         self._inline = 0
         self.line = 0
         """Line that the next edges stand in, 0 for unknown."""
+        self.field: ConfigField | None = None
+        """Field of the image config that the next edges stand in."""
         self.optional = False
         """Whether what the next edges are followed for depends on who calls a library, and with which arguments."""
 
@@ -69,16 +71,25 @@ class Sightings:
         for one in losses:
             self.gap(one.reason, one.detail)
 
-    def edge(self, target: Node, kind: EdgeKind, firing: Firing, detail: str, *, stops: bool | None = None) -> None:
+    def edge(
+        self,
+        target: Node,
+        kind: EdgeKind,
+        firing: Firing,
+        detail: str,
+        *,
+        stops: bool | None = None,
+        group: str = "",
+    ) -> None:
         """Note a reference; the first of several equal ones stays."""
         if target == self._source or (target.path == self._source.path and target.kind is NodeKind.FILE):
             return
         key = (target, kind, firing)
-        most = Certainty.POSSIBLE if self.optional and firing is Firing.DEFERRED else None
+        weak = self.optional and firing is Firing.DEFERRED
         known = self._edges.get(key)
         if known is not None:
-            if known.certainty is not None and most is None:
-                self._edges[key] = replace(known, certainty=None)
+            if known.weak and not weak:
+                self._edges[key] = replace(known, weak=False)
             return
         if len(self._edges) >= self._limits.edges_per_file:
             self.gap("too-many-references")
@@ -92,13 +103,17 @@ class Sightings:
             detail=detail,
             line=self.line,
             by=self._reader,
+            field=self.field,
+            weak=weak,
+            group=group,
             stops=stops,
-            certainty=most,
         )
 
-    def file(self, path: ImagePath, kind: EdgeKind, firing: Firing, detail: str, *, language: str = "") -> None:
+    def file(
+        self, path: ImagePath, kind: EdgeKind, firing: Firing, detail: str, *, language: str = "", group: str = ""
+    ) -> None:
         """Note a file that is read, loaded or run."""
-        self.edge(Node(path=path, language=language), kind, firing, detail)
+        self.edge(Node(path=path, language=language), kind, firing, detail, group=group)
 
     def named(self, path: ImagePath, type_: FileType, detail: str, firing: Firing = Firing.NAMED) -> None:
         """Note a path that a text names."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from xraydiff.commands.start import find_executable, health_command, start_command
 from xraydiff.errors import LimitExceeded
-from xraydiff.facts import Certainty, Edge, EdgeKind, FileType, Node, NodeKind
+from xraydiff.facts import Certainty, Edge, EdgeKind, FileType, Node, NodeKind, Origin
 from xraydiff.knowledge import OURS, Companion, Knowledge
 from xraydiff.paths import ImagePath, basename, decoded, image_path
 from xraydiff.references import Context, Depth, Gap, Subject
@@ -44,13 +44,15 @@ class CompanionsReader:
 
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """Edges to what goes with a file, or with the program that the image starts, row by row."""
-        seen: dict[str, Certainty] = {}
+        seen: dict[str, bool] = {}
         for path, row, places in self._sightings(subject, context):
             if not _is_given(row, places, context):
                 continue
             for target in _targets(row, places, subject.data, context):
-                if seen.get(target.path, Certainty.NONE) < row.certainty and target.path not in (subject.path, path):
-                    seen[target.path] = row.certainty
+                weak = row.certainty is Certainty.POSSIBLE
+                said = target.path in seen and (weak or not seen[target.path])
+                if not said and target.path not in (subject.path, path):
+                    seen[target.path] = weak
                     yield Edge(
                         source=subject.node,
                         target=target,
@@ -58,7 +60,9 @@ class CompanionsReader:
                         firing=row.firing,
                         detail=row.reason,
                         by=self.name,
-                        certainty=row.certainty,
+                        origin=Origin.COMPANION,
+                        weak=weak,
+                        group=row.reason.partition(": ")[0],
                     )
 
     def _sightings(self, subject: Subject, context: Context) -> Iterator[tuple[str, Companion, Mapping[str, str]]]:

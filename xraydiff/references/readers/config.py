@@ -18,7 +18,7 @@ from xraydiff.commands.start import (
 )
 from xraydiff.conventions import ELF_MAGIC, SHELLS
 from xraydiff.errors import LimitExceeded
-from xraydiff.facts import Edge, EdgeKind, FileType, Firing, ImageConfig, Node, NodeKind
+from xraydiff.facts import ConfigField, Edge, EdgeKind, FileType, Firing, ImageConfig, Node, NodeKind
 from xraydiff.limits import Limits
 from xraydiff.paths import ROOT, ImagePath, basename, image_path, join
 from xraydiff.references import Context, Depth, Gap, Subject
@@ -27,8 +27,8 @@ from xraydiff.tree import FileTree
 
 __all__ = ["ConfigReader"]
 
-Words = tuple[tuple[str, str], ...]
-"""Words of a command, each with the field that it stands in; the field becomes the edge's detail."""
+Words = tuple[tuple[str, ConfigField], ...]
+"""Words of a command, each with the field that it stands in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,8 +165,8 @@ _SOURCED = frozenset({"BASH_ENV"})
 class ConfigReader:
     """Reads image configs.
 
-    `detail` of an edge is the field: ENTRYPOINT, CMD, HEALTHCHECK, USER, WORKDIR, VOLUME, or the name of the variable
-    of Env. SHELL counts where it acts at run time, as the shell of a `CMD-SHELL` health check.
+    `detail` of an edge is the name of its field, or of the variable of Env. SHELL counts where it acts at run time, as
+    the shell of a `CMD-SHELL` health check.
     """
 
     name = "config"
@@ -201,22 +201,22 @@ class _Config:
 
     def read(self) -> Iterator[Edge | Gap]:
         start = (
-            *((word, "ENTRYPOINT") for word in self._config.entrypoint or ()),
-            *((word, "CMD") for word in self._config.cmd or ()),
+            *((word, ConfigField.ENTRYPOINT) for word in self._config.entrypoint or ()),
+            *((word, ConfigField.CMD) for word in self._config.cmd or ()),
         )
         yield from self._command(start)
-        yield from self._command(tuple((word, "HEALTHCHECK") for word in health_command(self._config)))
+        yield from self._command(tuple((word, ConfigField.HEALTHCHECK) for word in health_command(self._config)))
         user, group = user_name(self._config)
-        yield from self._account(user, "/etc/passwd", "USER")
-        yield from self._account(group, "/etc/group", "USER")
-        yield from self._directory(self._config.workdir, "WORKDIR")
+        yield from self._account(user, "/etc/passwd", ConfigField.USER)
+        yield from self._account(group, "/etc/group", ConfigField.USER)
+        yield from self._directory(self._config.workdir, ConfigField.WORKDIR)
         for volume in self._config.volumes:
-            yield from self._directory(volume, "VOLUME")
+            yield from self._directory(volume, ConfigField.VOLUME)
         for name, value in environment(self._config).items():
             if name in _SOURCED:
                 yield from self._sourced(value, name)
             elif name not in _SEARCH_LISTS:
-                yield from self._names(value, name, relative=False)
+                yield from self._names(value, ConfigField.ENV, relative=False, detail=name)
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
@@ -226,7 +226,7 @@ class _Config:
         Each turn takes words from the front, so a chain of wrappers ends.
         """
         if len(words) > self._limits.command_words:
-            yield Gap(node=self._node, reason="too-large", detail=words[0][1])
+            yield Gap(node=self._node, reason="too-large", detail=words[0][1].value)
             words = words[: self._limits.command_words]
         while words:
             (word, field), words = words[0], words[1:]
@@ -342,14 +342,14 @@ class _Config:
                 return [*named, *self._script(interpreter, word, field)], rest, True
         return named, words, False
 
-    def _inline(self, interpreter: _Interpreter, text: str, field: str) -> Iterator[Edge | Gap]:
+    def _inline(self, interpreter: _Interpreter, text: str, field: ConfigField) -> Iterator[Edge | Gap]:
         if len(text) > self._limits.script:
-            yield Gap(node=self._node, reason="too-large", detail=field)
+            yield Gap(node=self._node, reason="too-large", detail=field.value)
             return
         script = Node(kind=NodeKind.SCRIPT, path=self._node.path, language=interpreter.language, text=text)
         yield self._edge(script, EdgeKind.CONTAINS, field)
 
-    def _script(self, interpreter: _Interpreter, word: str, field: str) -> Iterator[Edge | Gap]:
+    def _script(self, interpreter: _Interpreter, word: str, field: ConfigField) -> Iterator[Edge | Gap]:
         path = join(self._cwd, word)
         file = self._tree.resolve(path).file
         if file is None and interpreter.language == "shell" and "/" not in word:
@@ -365,25 +365,26 @@ class _Config:
 
     # --- names ------------------------------------------------------------------------------------------------------
 
-    def _sourced(self, value: str, field: str) -> Iterator[Edge | Gap]:
+    def _sourced(self, value: str, variable: str) -> Iterator[Edge | Gap]:
         path = join(self._cwd, value)
         file = self._tree.resolve(path).file if len(value) <= self._limits.path else None
         if file is not None and file.type is FileType.FILE:
-            yield self._edge(Node(path=path, language="shell"), EdgeKind.SOURCES, field, firing=Firing.GUARDED)
+            node, kind = Node(path=path, language="shell"), EdgeKind.SOURCES
+            yield self._edge(node, kind, ConfigField.ENV, firing=Firing.GUARDED, detail=variable)
 
-    def _account(self, name: str, database: str, field: str) -> Iterator[Edge]:
+    def _account(self, name: str, database: str, field: ConfigField) -> Iterator[Edge]:
         """A name needs the database that gives its number; a number needs none."""
         if name and not name.isdigit() and self._tree.resolve(database).file is not None:
             yield self._edge(Node(path=database), EdgeKind.RUNS_AS, field)
 
-    def _directory(self, text: str, field: str) -> Iterator[Edge]:
+    def _directory(self, text: str, field: ConfigField) -> Iterator[Edge]:
         path = image_path(text)
         file = self._tree.resolve(path).file
         if path != ROOT and file is not None:
             kind = NodeKind.DIRECTORY if file.type is FileType.DIRECTORY else NodeKind.FILE
             yield self._edge(Node(kind=kind, path=path), EdgeKind.WORKS_IN, field)
 
-    def _names(self, text: str, field: str, *, relative: bool) -> Iterator[Edge]:
+    def _names(self, text: str, field: ConfigField, *, relative: bool, detail: str = "") -> Iterator[Edge]:
         for piece in _pieces(text):
             if len(piece) > self._limits.path or not (piece.startswith("/") or (relative and _may_be_relative(piece))):
                 continue
@@ -396,15 +397,25 @@ class _Config:
                 # A bare word such as `run` or `lib` is a directory below the root only by chance.
                 continue
             node = Node(kind=NodeKind.DIRECTORY if directory else NodeKind.FILE, path=path)
-            yield self._edge(node, EdgeKind.NAMES, field, firing=Firing.NAMED)
+            yield self._edge(node, EdgeKind.NAMES, field, firing=Firing.NAMED, detail=detail)
 
-    def _edge(self, target: Node, kind: EdgeKind, field: str, *, firing: Firing = Firing.LOAD) -> Edge:
-        return Edge(source=self._node, target=target, kind=kind, firing=firing, detail=field, by=ConfigReader.name)
+    def _edge(
+        self, target: Node, kind: EdgeKind, field: ConfigField, *, firing: Firing = Firing.LOAD, detail: str = ""
+    ) -> Edge:
+        return Edge(
+            source=self._node,
+            target=target,
+            kind=kind,
+            firing=firing,
+            detail=detail or field.value,
+            by=ConfigReader.name,
+            field=field,
+        )
 
 
-def _unwrapped(wrapper: _Wrapper, words: Words) -> tuple[list[tuple[str, str]], Words]:
+def _unwrapped(wrapper: _Wrapper, words: Words) -> tuple[Words, Words]:
     """The users that a wrapper's own words name, and the words of the command that it starts."""
-    users: list[tuple[str, str]] = []
+    users: list[tuple[str, ConfigField]] = []
     operands = wrapper.operands
     while words:
         (word, field), rest = words[0], words[1:]
@@ -425,7 +436,7 @@ def _unwrapped(wrapper: _Wrapper, words: Words) -> tuple[list[tuple[str, str]], 
             words = rest
         else:
             break
-    return users, words
+    return tuple(users), words
 
 
 def _split(words: Words) -> Words:

@@ -49,7 +49,7 @@ class ElfReader:
 
     name = "elf"
     language = ""
-    depth = Depth.HEADERS
+    depth = Depth.LOADER
 
     def accepts(self, subject: Subject) -> bool:
         """Whether the file begins like ELF."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from xraydiff.conventions import SHELL_SCRIPT
-from xraydiff.facts import Certainty, Edge, EdgeKind, FileType, Firing, Node, NodeKind
+from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, NodeKind
 from xraydiff.paths import ROOT, ImagePath, components, decoded, encoded, is_below, parent
 from xraydiff.references import Context, Depth, Gap, Subject
 from xraydiff.tree import FileTree
@@ -83,7 +83,7 @@ class LiteralsReader:
             yield from found
             return
         for item in found:
-            yield replace(item, certainty=Certainty.POSSIBLE) if isinstance(item, Edge) else item
+            yield replace(item, weak=True) if isinstance(item, Edge) else item
 
     def _found(self, subject: Subject, context: Context) -> Iterator[Edge | Gap]:
         data = subject.data

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xraydiff.facts import Certainty, EdgeKind, Firing, Node, NodeKind
+from xraydiff.facts import EdgeKind, Firing, Node, NodeKind
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
 from xraydiff.references import Gap
@@ -44,10 +44,10 @@ def test_what_is_certain_once_is_certain() -> None:
     seen = sightings()
     seen.optional = True
     seen.file(OTHER, EdgeKind.IMPORTS, Firing.DEFERRED, "b")
-    assert [edge.certainty for edge in seen.edges()] == [Certainty.POSSIBLE]
+    assert [edge.weak for edge in seen.edges()] == [True]
     seen.optional = False
     seen.file(OTHER, EdgeKind.IMPORTS, Firing.DEFERRED, "b")
-    assert [edge.certainty for edge in seen.edges()] == [None]
+    assert [edge.weak for edge in seen.edges()] == [False]
 
 
 def test_too_many() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pytest
 
 from xraydiff.commands.start import environment, search_path, working_directory
-from xraydiff.facts import Certainty, Edge, EdgeKind, Firing, Node, NodeKind
+from xraydiff.facts import Edge, EdgeKind, Firing, Node, NodeKind
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.paths import ImagePath
 from xraydiff.references import Context, Gap, Subject
@@ -85,7 +85,7 @@ def test_modules_that_are_called(style: str) -> None:
     calls = [("lists", "map"), ("erlang", "error"), ("absent", "f"), ("shop", "self")]
     (edge,) = of_module(builder, beam("shop", calls=calls, atoms=["a_name_of_more_than_sixteen_letters"], style=style))
     assert edge.target.path == f"{OTP}/stdlib-4.0/ebin/lists.beam"
-    assert (edge.kind, edge.firing, edge.certainty) == (EdgeKind.IMPORTS, Firing.DEFERRED, None)
+    assert (edge.kind, edge.firing, edge.weak) == (EdgeKind.IMPORTS, Firing.DEFERRED, False)
 
 
 def test_a_packed_module() -> None:
@@ -159,13 +159,13 @@ def test_an_application_resource_file() -> None:
         builder.file(f"{SHOP}/{name}.beam", "x")
     builder.file("/app/lib/cowboy-2/ebin/cowboy.app", "x").file(f"{OTP}/kernel-8/ebin/kernel.app", "x")
     builder.file(f"{OTP}/c-1/ebin/commented.app", "x")
-    found = {edge.target.path: (edge.firing, edge.certainty) for edge in asked(builder, f"{SHOP}/shop.app")}
+    found = {edge.target.path: (edge.firing, edge.weak) for edge in asked(builder, f"{SHOP}/shop.app")}
     assert found == {
-        f"{SHOP}/shop_app.beam": (Firing.GUARDED, None),
-        "/app/lib/cowboy-2/ebin/cowboy.app": (Firing.GUARDED, None),
-        f"{OTP}/kernel-8/ebin/kernel.app": (Firing.GUARDED, None),
-        f"{SHOP}/shop.beam": (Firing.KEPT_WITH, Certainty.POSSIBLE),
-        f"{SHOP}/Odd.Module.beam": (Firing.KEPT_WITH, Certainty.POSSIBLE),
+        f"{SHOP}/shop_app.beam": (Firing.GUARDED, False),
+        "/app/lib/cowboy-2/ebin/cowboy.app": (Firing.GUARDED, False),
+        f"{OTP}/kernel-8/ebin/kernel.app": (Firing.GUARDED, False),
+        f"{SHOP}/shop.beam": (Firing.KEPT_WITH, True),
+        f"{SHOP}/Odd.Module.beam": (Firing.KEPT_WITH, True),
     }
 
 
@@ -183,7 +183,7 @@ def test_a_boot_file_lists_what_may_be_wanted(*, packed: bool) -> None:
     data = b"\x83" + (b"\x50" + struct.pack(">L", len(term)) + zlib.compress(term) if packed else term)
     builder = ImageBuilder().file("/app/releases/1/start.boot", data).file(f"{OTP}/stdlib-4/ebin/lists.beam", "x")
     (edge,) = asked(builder, "/app/releases/1/start.boot")
-    assert (edge.target.path, edge.certainty) == (f"{OTP}/stdlib-4/ebin/lists.beam", Certainty.POSSIBLE)
+    assert (edge.target.path, edge.weak) == (f"{OTP}/stdlib-4/ebin/lists.beam", True)
 
 
 def test_an_escript() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from xraydiff.commands.start import environment, search_path
-from xraydiff.facts import Certainty, Edge, Node, NodeKind
+from xraydiff.facts import Edge, Node, NodeKind
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
 from xraydiff.references import Context, Gap, Subject
@@ -744,8 +744,8 @@ OPTIONAL = (
 def test_what_depends_on_the_callers_of_a_library_is_possible_at_most(source: str, optional: bool, path: str) -> None:
     context = context_of(image(source, path))
     edges, _ = read(context, subject_of(context, path))
-    found = [edge.certainty for edge in edges if edge.target.path == f"{LIB}/csv.py"]
-    assert found == [Certainty.POSSIBLE if optional and path != APP else None]
+    found = [edge.weak for edge in edges if edge.target.path == f"{LIB}/csv.py"]
+    assert found == [optional and path != APP]
 
 
 def test_libraries_that_are_the_applications_own() -> None:
@@ -762,7 +762,7 @@ def test_libraries_that_are_the_applications_own() -> None:
     ):
         context = context_of(builder)
         edges, _ = read(context, subject_of(context, path))
-        assert [edge.certainty is None for edge in edges] == [own]
+        assert [not edge.weak for edge in edges] == [own]
 
 
 # --- what was found wrong once ----------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from xraydiff.commands.start import find_executable, health_command, start_command
-from xraydiff.facts import Certainty, Edge, EdgeKind, FileType, Firing, NodeKind
+from xraydiff.facts import Edge, EdgeKind, FileType, Firing, NodeKind
 from xraydiff.paths import ImagePath, decoded, image_path, join, parent
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.kit.recorder import Sightings
@@ -61,7 +61,7 @@ def read(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
         seen.gap(error.reason, error.detail)
         weak = False
     for edge in seen.edges():
-        yield replace(edge, certainty=Certainty.POSSIBLE) if weak or edge.firing is Firing.KEPT_WITH else edge
+        yield replace(edge, weak=True) if weak or edge.firing is Firing.KEPT_WITH else edge
     yield from seen.gaps()
 
 

@@ -104,7 +104,7 @@ class Asked:
                 for home in self._homes:
                     for path in home.files(row, self._tree):
                         detail = f"{row.name}: {read.name} uses {name}, and each of its answers or log lines has a date"
-                        self._seen.edge(Node(path=path), row.kind, Firing.LOAD, detail, stops=True)
+                        self._seen.edge(Node(path=path), row.kind, Firing.LOAD, detail, stops=True, group=row.name)
 
     def _facility(self, row: Facility, detail: str) -> None:
         if row.name in self._told:
@@ -112,7 +112,7 @@ class Asked:
         self._told.add(row.name)
         for home in self._homes:
             for path in home.files(row, self._tree):
-                self._seen.file(path, row.kind, Firing.DEFERRED, f"{row.name}: {detail}")
+                self._seen.file(path, row.kind, Firing.DEFERRED, f"{row.name}: {detail}", group=row.name)
                 if row.kind is EdgeKind.TRUSTS:
                     break
 

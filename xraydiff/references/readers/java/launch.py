@@ -9,7 +9,7 @@ from typing import Final
 
 from xraydiff.commands.start import environment, health_command
 from xraydiff.errors import ImageError, LimitExceeded
-from xraydiff.facts import EdgeKind, FileType, Firing, ImageConfig
+from xraydiff.facts import ConfigField, EdgeKind, FileType, Firing, ImageConfig
 from xraydiff.paths import ImagePath, basename, decoded, join, parent
 from xraydiff.references import Context
 from xraydiff.references.kit.recorder import Sightings
@@ -57,6 +57,7 @@ class Launch:
     jar: str = ""
     main: str = ""
     detail: str = ""
+    field: ConfigField | None = None
     firing: Firing = Firing.LOAD
     starts: bool = True
     """Whether a virtual machine is started, rather than options given to one."""
@@ -76,18 +77,23 @@ class _Words:
 def of_config(config: ImageConfig, context: Context) -> Iterator[Launch]:
     """The launches of the start command and of the health check, and the options in variables."""
     env = environment(config)
-    start = (*((word, "ENTRYPOINT") for word in config.entrypoint or ()), *((word, "CMD") for word in config.cmd or ()))
-    for words in (start, tuple((word, "HEALTHCHECK") for word in health_command(config))):
+    start = (
+        *((word, ConfigField.ENTRYPOINT) for word in config.entrypoint or ()),
+        *((word, ConfigField.CMD) for word in config.cmd or ()),
+    )
+    for words in (start, tuple((word, ConfigField.HEALTHCHECK) for word in health_command(config))):
         yield from _of_words(words, env, context)
     for name, value in env.items():
         if _OPTION_VARIABLES.match(name):
             read = _read(value.split()[:_ENTRIES])
-            yield Launch(options=tuple(read.options), detail=name, starts=False, bases=(context.cwd,))
+            yield Launch(
+                options=tuple(read.options), detail=name, field=ConfigField.ENV, starts=False, bases=(context.cwd,)
+            )
 
 
-def _of_words(words: Sequence[tuple[str, str]], env: Mapping[str, str], context: Context) -> Iterator[Launch]:
+def _of_words(words: Sequence[tuple[str, ConfigField]], env: Mapping[str, str], context: Context) -> Iterator[Launch]:
     """From the word `java` on; or from the first option that only Java knows, which a script hands on to it."""
-    for at, (word, detail) in enumerate(words):
+    for at, (word, where) in enumerate(words):
         program = basename(word) in _PROGRAMS
         if not program and not (
             at and (word in ("-jar", "-cp", "-classpath", "--class-path") or word.startswith(_JOINED))
@@ -100,7 +106,8 @@ def _of_words(words: Sequence[tuple[str, str]], env: Mapping[str, str], context:
             class_path=tuple(class_path[:_ENTRIES]),
             jar=read.jar,
             main=read.main,
-            detail=detail,
+            detail=where.value,
+            field=where,
             bases=(context.cwd,),
         )
         return
@@ -210,6 +217,7 @@ def _expanded(text: str, values: Mapping[str, str]) -> str:
 def note(launch: Launch, context: Context, seen: Sightings) -> None:
     """Note the runtime's files, the class path and what is run."""
     runtimes = context.once(homes)
+    seen.field = launch.field
     if launch.starts:
         for home in runtimes:
             _note_runtime(home, launch, context, seen)
@@ -246,7 +254,7 @@ def _note_option(option: str, launch: Launch, runtimes: Iterable[Home], context:
         if option.startswith(start):
             for home in runtimes:
                 for path in home.files(row, context.original):
-                    seen.file(path, row.kind, launch.firing, option)
+                    seen.file(path, row.kind, launch.firing, option, group=option)
     value = option.partition(":")[2].partition("=")[0]
     if option.startswith("-javaagent:"):
         for path in _resolved(value, launch, context):

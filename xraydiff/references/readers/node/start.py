@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from xraydiff.commands.start import find_executable, health_command
-from xraydiff.facts import EdgeKind, FileType, Firing, ImageConfig
+from xraydiff.facts import ConfigField, EdgeKind, FileType, Firing, ImageConfig
 from xraydiff.paths import ImagePath, basename, join
 from xraydiff.references import Context
 from xraydiff.references.kit.recorder import Sightings
@@ -86,20 +86,24 @@ class Launch:
     words: tuple[str, ...]
     detail: str
     firing: Firing
+    field: ConfigField | None = None
 
 
 def commands_of(config: ImageConfig) -> Iterator[Launch]:
     """The command lines of an image config."""
-    start = (*((word, "ENTRYPOINT") for word in config.entrypoint or ()), *((word, "CMD") for word in config.cmd or ()))
+    start = (
+        *((word, ConfigField.ENTRYPOINT) for word in config.entrypoint or ()),
+        *((word, ConfigField.CMD) for word in config.cmd or ()),
+    )
     yield from _from(start)
-    yield from _from(tuple((word, "HEALTHCHECK") for word in health_command(config)))
+    yield from _from(tuple((word, ConfigField.HEALTHCHECK) for word in health_command(config)))
 
 
-def _from(words: Sequence[tuple[str, str]]) -> Iterator[Launch]:
+def _from(words: Sequence[tuple[str, ConfigField]]) -> Iterator[Launch]:
     """From the first word that names Node or a package manager on: what stands before starts what follows."""
     for at, (word, field) in enumerate(words):
         if basename(word) in ("node", "nodejs", "npm", "npx", "yarn", "pnpm"):
-            yield Launch(words=tuple(one for one, _ in words[at:]), detail=field, firing=Firing.LOAD)
+            yield Launch(words=tuple(one for one, _ in words[at:]), detail=field.value, field=field, firing=Firing.LOAD)
             return
 
 
@@ -118,6 +122,7 @@ def shell_commands(text: str, firing: Firing) -> Iterator[Launch]:
 def launch(command: Launch, context: Context, resolver: Resolver, seen: Sightings) -> None:
     """Note what a command line starts."""
     program, *words = command.words
+    seen.field = command.field
     name = basename(program)
     if name in ("node", "nodejs"):
         _node(command, words, context, resolver, seen)

@@ -9,7 +9,7 @@ from typing import Final
 from xraydiff.commands.start import find_executable
 from xraydiff.conventions import ELF_MAGIC
 from xraydiff.errors import LimitExceeded
-from xraydiff.facts import Edge, EdgeKind, FileType, Firing, ImageConfig, NodeKind
+from xraydiff.facts import ConfigField, Edge, EdgeKind, FileType, Firing, ImageConfig, NodeKind
 from xraydiff.paths import ROOT, ImagePath, ancestors, basename, parent
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.kit.grammars import Refused, parse, parser_allowance
@@ -54,7 +54,7 @@ def _read(subject: Subject, context: Context, seen: Sightings) -> None:
 
 def _started(config: ImageConfig, context: Context, seen: Sightings) -> None:
     """The settings of a PHP that the start command names."""
-    for words, field in ((config.entrypoint or (), "ENTRYPOINT"), (config.cmd or (), "CMD")):
+    for words, field in ((config.entrypoint or (), ConfigField.ENTRYPOINT), (config.cmd or (), ConfigField.CMD)):
         for word in words[:16]:
             if PROGRAM.search(f"/{basename(word)}") is None:
                 continue
@@ -62,7 +62,8 @@ def _started(config: ImageConfig, context: Context, seen: Sightings) -> None:
             real = context.original.resolve(program) if program is not None else None
             if real is not None and real.path is not None and real.file is not None:
                 data = context.original.content(real.path, limit=context.limits.elf)
-                read_program(data, real.path, context, seen, detail=field)
+                seen.field = field
+                read_program(data, real.path, context, seen, detail=field.value)
 
 
 def _script(subject: Subject, context: Context, seen: Sightings) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from xraydiff.commands.start import health_command
-from xraydiff.facts import EdgeKind, FileType, Firing, ImageConfig
+from xraydiff.facts import ConfigField, EdgeKind, FileType, Firing, ImageConfig
 from xraydiff.paths import ImagePath, basename, image_path, join, parent
 from xraydiff.references import Context
 from xraydiff.references.kit.recorder import Sightings
@@ -43,15 +43,21 @@ class Launch:
     words: tuple[str, ...]
     detail: str
     firing: Firing
+    field: ConfigField | None = None
 
 
 def commands_of(config: ImageConfig) -> Iterator[Launch]:
     """The command lines of an image config, from the first word that starts Python on."""
-    start = (*((word, "ENTRYPOINT") for word in config.entrypoint or ()), *((word, "CMD") for word in config.cmd or ()))
-    for command in (start, tuple((word, "HEALTHCHECK") for word in health_command(config))):
+    start = (
+        *((word, ConfigField.ENTRYPOINT) for word in config.entrypoint or ()),
+        *((word, ConfigField.CMD) for word in config.cmd or ()),
+    )
+    for command in (start, tuple((word, ConfigField.HEALTHCHECK) for word in health_command(config))):
         for at, (word, field) in enumerate(command[:_MOST]):
             if basename(word) in SERVERS or _PYTHON.match(basename(word)):
-                yield Launch(words=tuple(one for one, _ in command[at:]), detail=field, firing=Firing.LOAD)
+                yield Launch(
+                    words=tuple(one for one, _ in command[at:]), detail=field.value, field=field, firing=Firing.LOAD
+                )
                 break
 
 
@@ -72,6 +78,7 @@ def launch(command: Launch, context: Context, finder: Finder, seen: Sightings) -
     """Note the modules that a command line names."""
     if not command.words:
         return
+    seen.field = command.field
     program, words = basename(command.words[0]), list(command.words[1:])
     if _PYTHON.match(program):
         words = _python(command, words, finder, seen)
@@ -96,6 +103,7 @@ def launch(command: Launch, context: Context, finder: Finder, seen: Sightings) -
 def launch_variables(context: Context, finder: Finder, seen: Sightings) -> None:
     """FLASK_APP and the like."""
     for name in sorted(MODULE_VARIABLES & context.env.keys()):
+        seen.field = ConfigField.ENV
         command = Launch(words=(), detail=name, firing=Firing.LOAD)
         _named(context.env[name], command, context, finder, seen, single=True)
 

@@ -54,7 +54,7 @@ class ShebangReader:
 
     name = "shebang"
     language = ""
-    depth = Depth.HEADERS
+    depth = Depth.LOADER
 
     def accepts(self, subject: Subject) -> bool:
         """Whether the file is a script that can be started by itself: `#!` and an execute bit."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, NodeKind, When
+from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, NodeKind, Origin, When
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
 from xraydiff.references import Gap
@@ -65,6 +65,7 @@ class Findings:
             detail=detail[:_DETAIL],
             line=self.line,
             by="shell",
+            origin=Origin.SHELL,
             stops=stops,
             when=self.when,
         )
