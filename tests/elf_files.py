@@ -267,3 +267,30 @@ def slow_elf() -> bytes:
     segments += struct.pack("<IIQQQQQQ", 2, 4, at, at, 0, len(dynamic), len(dynamic), 8)
     head = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 3, 62, 1, 0, 64, 0, 0, 64, 56, 2, 64, 0, 0)
     return head + segments + dynamic + strings
+
+
+X86_64, AARCH64, RISCV = 62, 183, 243
+CODE, TEXTS = 0x1000, 0x3000
+"""Addresses of the code and of the read-only data of `coded`, which stand at the same offsets of the file."""
+
+
+def coded(code: bytes, texts: bytes, *, machine: int = X86_64, type_: int = 3, class_: int = 2) -> bytes:
+    """A file of two segments: code, and constants."""
+    head = b"\x7fELF" + bytes((class_, 1, 1)) + bytes(9)
+    head += struct.pack("<HHIQQQIHHHHHH", type_, machine, 1, CODE, 64, 0, 0, 64, 56, 2, 0, 0, 0)
+    head += struct.pack("<IIQQQQQQ", 1, 5, CODE, CODE, CODE, len(code), len(code), 4096)
+    head += struct.pack("<IIQQQQQQ", 1, 4, TEXTS, TEXTS, TEXTS, len(texts), len(texts), 4096)
+    return head.ljust(CODE, b"\0") + code.ljust(TEXTS - CODE, b"\0") + texts
+
+
+def x86(*instructions: bytes | int) -> bytes:
+    """Instructions one behind the other; a number is the address that `lea` loads."""
+    code = b""
+    for one in instructions:
+        code += _lea(len(code), one) if isinstance(one, int) else one
+    return code
+
+
+def _lea(at: int, target: int) -> bytes:
+    """`lea r64, [rip + disp32]` as it stands `at` bytes into the code."""
+    return bytes((0x48, 0x8D, 0x05)) + struct.pack("<i", target - (CODE + at + 7))

@@ -99,6 +99,8 @@ class Limits:
     """Dynamic symbols; LLVM's library has 60,000."""
     elf_symbol_bytes: int = 128 * MIB
     """Bytes of all dynamic symbol names: names that overlap would otherwise cost their square."""
+    elf_addresses: int = 1_000_000
+    """Addresses that the code of a Go or Rust program uses: a program of 120 MB has a third of it."""
     elf_string: int = 4_096
     """A soname, needed name or interpreter: longer than PATH_MAX cannot be opened."""
     loader_objects: int = 4_096

@@ -923,7 +923,6 @@ LOADING_ROWS = {
     "ca bundle gone under a Go program": Breakage(
         source=f"{SLIM}/124",
         config=Config(entrypoint=("/usr/local/bin/shush", "exec"), cmd=("node", "server.js"), workdir="/app"),
-        unread=("/usr/local/bin/shush",),
         kept={
             **NODE,
             "/app/server.js": "require('http').createServer().listen(80)\n",

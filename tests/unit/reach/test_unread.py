@@ -18,8 +18,12 @@ from xraydiff.report.document import Report
 from xraydiff.testing import ImageBuilder, elf
 
 PROGRAM = elf(interpreter="/lib/ld.so", executable=True)
+OTHER_MACHINE = (243).to_bytes(2, "little")
+"""RISC-V, whose code nobody reads here."""
 GO = elf(data=["* Go buildinf:"], executable=True).replace(b"* Go", b"\xff Go")
+GO = GO[:18] + OTHER_MACHINE + GO[20:]
 RUST = elf(data=["/rustc/" + "0123456789" * 4 + "/library/core/src/panicking.rs"], executable=True)
+RUST = RUST[:18] + OTHER_MACHINE + RUST[20:]
 
 BUNDLE = b"!function(e){" + b'e.push(function(t,n,r){"use strict";var i=r(12);t.exports=i("x")});' * 80_000 + b"}([]);"
 ARCHIVE = jar({"__main__.py": b"import shop"})

@@ -1,8 +1,8 @@
 """Programs in languages that no reader reads: told by what they are, so that one which is run is never passed over.
 
-A C program keeps its names as texts that end in NUL, which the reader of literals finds. The compilers of Go and Rust
-put texts one behind the other without an end, archives appended to a program are packed, and what an interpreter runs
-is text that only its own reader understands.
+A C program keeps its names as texts that end in NUL, which the reader of literals finds; those of Go and Rust are told
+by the code that uses them, on machines whose code is known. Archives appended to a program are packed, and what an
+interpreter runs is text that only its own reader understands.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from typing import Final
 
 from xraydiff.conventions import ELF_MAGIC, SCRIPT_LINE
+from xraydiff.elf.constants import decodes
 from xraydiff.paths import ImagePath, basename
 from xraydiff.tree import FileTree
 
@@ -22,9 +23,12 @@ _SHARED: Final = 128
 _TAIL: Final = 66 << 10
 """Bytes at the end of a program where an appended archive has its directory (APPNOTE.TXT 4.3.16: 64 KiB at most)."""
 
+_GO: Final = "Go"
 _RUST: Final = "Rust"
+_UNTERMINATED: Final = frozenset({_GO, _RUST})
+"""Languages whose texts are read where their code tells the lengths (`elf.constants`), on machines that are known."""
 _MARKS: Final = (
-    ("Go", re.compile(rb"\xff Go buildinf:|Go build ID: \"")),
+    (_GO, re.compile(rb"\xff Go buildinf:|Go build ID: \"")),
     # By what a host of .NET finds the archive that it may carry (dotnet/runtime, bundle_marker).
     (".NET", re.compile(re.escape(bytes.fromhex("8b1202b96a612038727b930214d7a03213f5b9e6efae3318ee3b2dce24b36aae")))),
     ("GraalVM native image", re.compile(rb"com\.oracle\.svm\.core")),
@@ -125,6 +129,8 @@ def _of_program(tree: FileTree, path: ImagePath) -> str:
     for start in range(0, size, _CHUNK - _SHARED):
         piece = tree.read_at(path, start, _CHUNK)
         found |= {language for language, pattern in _MARKS if pattern.search(piece)}
+    if decodes(tree.read_at(path, 0, len(ELF_MAGIC) + 16)):
+        found -= _UNTERMINATED
     return next((language for language, _ in _MARKS if language in found), "")
 
 

@@ -9,6 +9,8 @@ from xraydiff.references.readers.foreign import language_of
 from xraydiff.testing import ImageBuilder, elf
 
 PROGRAM = elf(executable=True)
+OTHER_MACHINE = PROGRAM[:18] + (243).to_bytes(2, "little") + PROGRAM[20:]
+"""Of RISC-V, whose code nobody reads here."""
 ARCHIVE_END = b"PK\x05\x06" + bytes(4) + b"\1\0\1\0" + bytes(8) + b"\3\0abc"
 """The last record of a zip archive of one member, with a comment."""
 
@@ -22,9 +24,6 @@ def language(path: str, data: bytes, *, ran: bool = True) -> str:
     ("behind", "said"),
     [
         (b"", ""),
-        (b"\xff Go buildinf:", "Go"),
-        (b"/rustc/" + b"0" * 40 + b"/", "Rust"),
-        (b"RUST_BACKTRACE", "Rust"),
         (b"com.oracle.svm.core", "GraalVM native image"),
         (b"MEI\014\013\012\013\016", "Python packed into a program"),
         (b"\n---- Bun! ----\n", "JavaScript packed into a program"),
@@ -37,8 +36,17 @@ def test_a_program_by_its_marks(behind: bytes, said: str) -> None:
     assert language("/app/main", PROGRAM + behind) == said
 
 
+@pytest.mark.parametrize(
+    ("behind", "said"),
+    [(b"\xff Go buildinf:", "Go"), (b"/rustc/" + b"0" * 40 + b"/", "Rust"), (b"RUST_BACKTRACE", "Rust")],
+)
+def test_what_is_read_where_the_code_of_the_machine_is_known(behind: bytes, said: str) -> None:
+    assert language("/app/main", PROGRAM + behind) == ""
+    assert language("/app/main", OTHER_MACHINE + behind) == said
+
+
 def test_a_mark_between_two_pieces_of_a_large_program() -> None:
-    data = PROGRAM + bytes((4 << 20) - len(PROGRAM) - 5) + b"\xff Go buildinf:" + bytes(1 << 20)
+    data = OTHER_MACHINE + bytes((4 << 20) - len(PROGRAM) - 5) + b"\xff Go buildinf:" + bytes(1 << 20)
     assert language("/app/main", data) == "Go"
 
 
@@ -54,7 +62,7 @@ def test_a_mark_between_two_pieces_of_a_large_program() -> None:
     ],
 )
 def test_an_interpreter_by_its_name(path: str, said: str) -> None:
-    mark = PROGRAM + b"RUST_BACKTRACE" if said == "" else PROGRAM
+    mark = OTHER_MACHINE + b"RUST_BACKTRACE" if said == "" else PROGRAM
     assert language(path, mark) == said
 
 

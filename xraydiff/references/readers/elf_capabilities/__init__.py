@@ -15,7 +15,16 @@ from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, NodeKind
 from xraydiff.paths import escaped
 from xraydiff.references import Context, Depth, Gap, Subject
-from xraydiff.references.readers.elf_capabilities import charsets, commands, golang, libraries, names, places, tls
+from xraydiff.references.readers.elf_capabilities import (
+    charsets,
+    commands,
+    constants,
+    golang,
+    libraries,
+    names,
+    places,
+    tls,
+)
 from xraydiff.references.readers.elf_capabilities.program import Program, read_program
 
 _QUESTIONS = (
@@ -26,6 +35,7 @@ _QUESTIONS = (
     places.edges,
     commands.edges,
     golang.edges,
+    constants.edges,
 )
 
 

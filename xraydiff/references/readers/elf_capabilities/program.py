@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from xraydiff.elf.constants import UNTERMINATED, constants
 from xraydiff.elf.format import Elf, read_elf
 from xraydiff.elf.loader import Loader
 from xraydiff.elf.symbols import Symbols, read_symbols
@@ -29,13 +30,23 @@ class Program:
     """Files that hold answers and are larger than is read of such a file."""
     _closure: list[ImagePath] = field(default_factory=list)
     _strings: list[frozenset[str]] = field(default_factory=list)
+    _constants: list[frozenset[str]] = field(default_factory=list)
 
     @property
     def strings(self) -> frozenset[str]:
-        """NUL-terminated printable strings of the read-only data; looked for when a question needs them."""
+        """Printable strings of the read-only data that a NUL or a length ends; looked for when they are needed."""
         if not self._strings:
-            self._strings.append(frozenset(_strings_of(self.subject.data, self.elf)))
+            self._strings.append(frozenset(_strings_of(self.subject.data, self.elf)) | self.constants)
         return self._strings[0]
+
+    @property
+    def constants(self) -> frozenset[str]:
+        """Of a program of Go or Rust the strings that its code uses by address and length; none of any other."""
+        if not self._constants:
+            data = self.subject.data
+            found = constants(data, self.elf, limits=self.context.limits) if UNTERMINATED.search(data) else ()
+            self._constants.append(frozenset(map(decoded, found)))
+        return self._constants[0]
 
     def imports(self, *functions: str) -> bool:
         """Whether one of these functions is imported."""
