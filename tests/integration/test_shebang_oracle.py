@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from xraydiff.paths import encoded
-from xraydiff.references.readers.shebang import parse
+from xraydiff.references.kit.shebang import parse
 from xraydiff.references.readers.shebang.env import started
 
 pytestmark = [
@@ -66,7 +66,7 @@ def test_lines_as_the_kernel_reads_them(tmp_path: Path) -> None:
         if number or parsed is None:
             refused += 1
             continue
-        name, argument = (encoded(text) for text in parsed)
+        name, argument = (encoded(text) for text in (parsed.interpreter, parsed.argument))
         # An argument that the buffer cut off to nothing is passed on empty.
         assert [word for word in told if word] == [name, *([argument] if argument else []), bytes(script)], line
         ran += 1

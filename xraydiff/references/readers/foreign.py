@@ -13,6 +13,7 @@ from typing import Final
 from xraydiff.conventions import ELF_MAGIC, SCRIPT_LINE
 from xraydiff.elf.constants import decodes
 from xraydiff.paths import ImagePath, basename
+from xraydiff.references.kit.shebang import programs
 from xraydiff.tree import FileTree
 
 __all__ = ["language_of"]
@@ -104,11 +105,9 @@ def _of_name(name: str) -> str:
 
 
 def _of_script(head: bytes) -> str:
-    """The language of a `#!` line; the caller asks readers first, so whatever is left has none."""
-    words = head[2:].partition(b"\n")[0].split()
-    names = [basename(ImagePath("/" + word.decode("latin-1"))) for word in words if not word.startswith(b"-")]
-    if names and names[0] == "env":
-        names = [name for name in names[1:] if "=" not in name]
+    """The language of a `#!` line that no reader knows; what the kernel finds no interpreter in, a shell runs."""
+    names = programs(head)
+    names = names[1:] if names[:1] == ("env",) else names
     if not names or names[0] in _HARMLESS:
         return ""
     return _of_name(names[0]) or f"the language of {names[0]}"

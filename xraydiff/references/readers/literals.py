@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from xraydiff.conventions import SHELL_SCRIPT
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, NodeKind
 from xraydiff.paths import ROOT, ImagePath, components, decoded, encoded, is_below, parent
 from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references.kit.shebang import is_shell_script
 from xraydiff.tree import FileTree
 from xraydiff.tree.glob import begun_with
 
@@ -71,7 +71,7 @@ class LiteralsReader:
         path, data = subject.path, subject.data
         if path in _LISTS or any(is_below(path, tree) for tree in _LIST_TREES) or _PROSE.search(path):
             return False
-        return not data.startswith(_PACKED) and not SHELL_SCRIPT.match(data, 0, 128)
+        return not data.startswith(_PACKED) and not is_shell_script(data)
 
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """An edge for each distinct literal that the original resolves, in the order of the file.

@@ -21,6 +21,7 @@ from xraydiff.paths import ImagePath, basename, decoded, join, parent
 from xraydiff.references import Context, Depth, Gap, Subject
 from xraydiff.references.kit.lookup import Exhausted, Lookups
 from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.kit.shebang import programs
 
 __all__ = ["ServicesReader"]
 
@@ -75,7 +76,7 @@ _INCLUDE: Final = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _WEB: Final = re.compile(r"\.(?:conf|vhost|nginx)$|/sites-(?:enabled|available)/[^/]+$")
-_EXECLINE: Final = re.compile(rb"#![^\n]{0,200}\bexeclineb?\b")
+_EXECLINE: Final = frozenset({"execline", "execlineb"})
 _BRACE: Final = re.compile(r"[{}]")
 _BLOCK: Final = 64 << 10
 """Characters of a program in the settings of a server that are given on to its language's reader."""
@@ -321,7 +322,7 @@ def _inetd(text: str, _subject: Subject, _context: Context) -> Iterator[_Script]
 def _is_execline(subject: Subject) -> bool:
     """A script of execline by its `#!` line, or a step of a service of s6-rc, which has none (s6-rc-compile(8))."""
     if subject.data.startswith(b"#!"):
-        return _EXECLINE.match(subject.data) is not None
+        return not _EXECLINE.isdisjoint(programs(subject.data))
     return basename(subject.path) in _STEPS and b"\n" in subject.data and "/s6-rc.d/" in subject.path
 
 

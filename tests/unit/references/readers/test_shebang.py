@@ -8,7 +8,7 @@ from tests.elf_files import make_tree
 from xraydiff.facts import Edge, EdgeKind, Firing, ImageConfig, Node
 from xraydiff.paths import ROOT, ImagePath
 from xraydiff.references import Context, Gap, Subject
-from xraydiff.references.readers.shebang import ShebangReader, parse
+from xraydiff.references.readers.shebang import ShebangReader
 
 FILES: dict[str, bytes | str | None] = {
     "/bin/sh": b"elf",
@@ -33,33 +33,6 @@ def _read(line: bytes, path: str = "/usr/bin/x") -> list[Edge | Gap]:
 
 def _targets(line: bytes, path: str = "/usr/bin/x") -> list[str]:
     return [item.target.path for item in _read(line, path) if isinstance(item, Edge)]
-
-
-@pytest.mark.parametrize(
-    ("data", "parsed"),
-    [
-        (b"#!/bin/sh\n", ("/bin/sh", "")),
-        (b"#! \t/bin/sh -eu \t\nx", ("/bin/sh", "-eu")),
-        (b"#!/bin/sh", ("/bin/sh", "")),
-        (b"#!/usr/bin/env -S a b\tc\n", ("/usr/bin/env", "-S a b\tc")),
-        (b"#!\n", None),
-        (b"#!   \n", None),
-        (b"plain", None),
-        (b"#!/" + b"x" * 300 + b"\n", None),
-        (b"#!/bin/sh " + b"x" * 300 + b"\n", ("/bin/sh", "x" * 245)),
-        (b"#!/bin/sh" + b" " * 300 + b"x\n", ("/bin/sh", "")),
-        (b"#!" + b" " * 300 + b"/bin/sh\n", None),
-        (b"#!/" + b"x" * 252 + b"\n", ("/" + "x" * 252, "")),
-        (b"#!/" + b"x" * 252 + b" a\n", ("/" + "x" * 252, "")),
-        (b"#!/" + b"x" * 253 + b" a\n", None),
-        (b"#!/bin/sh\0 -e\n", ("/bin/sh", "")),
-        (b"#!\0/bin/sh\n", ("", "")),
-        (b"#!/bin/sh -e\r\n", ("/bin/sh", "-e\r")),
-        (b"#!/bin/\xff\n", ("/bin/\udcff", "")),
-    ],
-)
-def test_the_line(data: bytes, parsed: tuple[str, str] | None) -> None:
-    assert parse(data) == parsed
 
 
 @pytest.mark.parametrize(

@@ -2,58 +2,37 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from xraydiff.commands.start import find_executable
-from xraydiff.conventions import SCRIPT_LINE
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, Firing, Node
-from xraydiff.paths import ImagePath, basename, decoded, escaped, join
-from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.limits import Limits
+from xraydiff.paths import ImagePath, basename, escaped, join
+from xraydiff.references import Context, Depth, Gap, ParsedReader, Subject
+from xraydiff.references.kit.shebang import ScriptLine, parse
 from xraydiff.references.readers.shebang.env import started
 
-__all__ = ["ShebangReader", "parse"]
+__all__ = ["Shebang", "ShebangReader"]
 
 _LIBRARIES = ("/lib/python", "/site-packages/", "/dist-packages/", "/node_modules/", "/gems/", "/ruby/", "/perl")
 """Where modules lie that carry a `#!` line from their authors' tests and are imported, hardly ever started."""
 _SHELL = "/bin/sh"
 """What execvp(3) starts for a file that the kernel gives back with ENOEXEC (_PATH_BSHELL)."""
-_BLANK = b" \t"
-_END = re.compile(rb"[ \t\0]")
 
 
-def parse(data: bytes) -> tuple[str, str] | None:
-    """Interpreter and its one argument (or empty) as the kernel takes them, or None where it gives ENOEXEC.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shebang:
+    """The first line of a script; None where the kernel finds no interpreter in it."""
 
-    `load_script` of fs/binfmt_script.c: blanks around both are dropped, the rest of the line is one argument, of which
-    the buffer may cut off the end, and the interpreter's name must end within the buffer, by a blank, a NUL or the
-    line's end. A file shorter than the buffer is as if NULs followed.
-    """
-    if not data.startswith(b"#!"):
-        return None
-    buffer = data[:SCRIPT_LINE].ljust(SCRIPT_LINE, b"\0")
-    end = buffer.partition(b"\0")[0].find(b"\n")
-    if end < 0:
-        end = SCRIPT_LINE - 1
-        rest = buffer[2:].lstrip(_BLANK)
-        if not rest or _END.search(rest) is None:
-            return None
-    line = buffer[2:end].rstrip(_BLANK).lstrip(_BLANK)
-    if not line:
-        return None
-    name = _END.split(line, maxsplit=1)[0]
-    argument = line[len(name) :]
-    argument = b"" if argument.startswith(b"\0") else argument.lstrip(_BLANK).partition(b"\0")[0]
-    return decoded(name), decoded(argument)
+    line: ScriptLine | None
 
 
-class ShebangReader:
+class ShebangReader(ParsedReader[Shebang]):
     """Reads the first line of executable scripts."""
 
     name = "shebang"
-    language = ""
     depth = Depth.LOADER
 
     def accepts(self, subject: Subject) -> bool:
@@ -61,21 +40,25 @@ class ShebangReader:
         file = subject.file
         return file is not None and bool(file.mode & 0o111) and subject.data.startswith(b"#!")
 
-    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+    def parse(self, data: bytes, form: str, limits: Limits) -> Shebang:
+        """The line as the kernel reads it."""
+        del form, limits
+        return Shebang(line=parse(data))
+
+    def resolve(self, parsed: Shebang, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """An edge to the interpreter and, through `env`, to the program that it starts."""
         try:
-            yield from _edges(subject, context)
+            yield from _edges(parsed.line, subject, context)
         except LimitExceeded as error:
             yield Gap(node=subject.node, reason="too-large", detail=error.message)
 
 
-def _edges(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
+def _edges(line: ScriptLine | None, subject: Subject, context: Context) -> Iterator[Edge | Gap]:
     firing = Firing.DEFERRED if _is_module(subject.path) else Firing.LOAD
-    parsed = parse(subject.data[:SCRIPT_LINE])
-    if parsed is None:
+    if line is None:
         yield from _by_a_shell(subject, context, firing)
         return
-    interpreter, argument = parsed
+    interpreter = line.interpreter
     path = join(context.cwd, interpreter)
     if not interpreter or context.original.resolve(path).file is None:
         hint = " (the line ends in CR LF)" if interpreter.endswith("\r") else ""
@@ -83,7 +66,7 @@ def _edges(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
         return
     yield _edge(subject, path, interpreter, firing)
     if basename(interpreter) == "env":
-        yield from _by_env(subject, context, argument, firing)
+        yield from _by_env(subject, context, line.argument, firing)
 
 
 def _by_a_shell(subject: Subject, context: Context, firing: Firing) -> Iterator[Edge | Gap]:

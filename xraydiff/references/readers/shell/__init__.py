@@ -6,19 +6,18 @@ may hold, so that `"$DIR/bin/tool"`, `for f in /etc/profile.d/*.sh` and `exec "$
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
-from xraydiff.conventions import ELF_MAGIC, SCRIPT_LINE, SHELLS
+from xraydiff.conventions import ELF_MAGIC
 from xraydiff.facts import Edge, FileType, NodeKind
 from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references.kit.shebang import is_shell_script
 from xraydiff.references.readers.shell.script import read
 from xraydiff.references.readers.shell.vocabulary import SUFFIXES
 
 __all__ = ["ShellReader"]
 
 _LANGUAGE = "shell"
-_WORD = re.compile(rb"[^\s/=]+(?=[\s]|\Z)")
 
 
 class ShellReader:
@@ -36,7 +35,7 @@ class ShellReader:
         if node.kind is not NodeKind.FILE or (file is not None and file.type is not FileType.FILE):
             return False
         if subject.data.startswith(b"#!"):
-            return _is_shell(subject.data[2:SCRIPT_LINE])
+            return is_shell_script(subject.data)
         return subject.path.endswith(SUFFIXES) and not subject.data.startswith(ELF_MAGIC)
 
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
@@ -45,15 +44,3 @@ class ShellReader:
         if size > context.limits.script_scan:
             return (Gap(node=subject.node, reason="too-large", detail=f"{size} bytes"),)
         return read(subject, context)
-
-
-def _is_shell(line: bytes) -> bool:
-    """Whether a `#!` line names a shell: itself, over `env`, or as an applet of busybox."""
-    words = _WORD.findall(line.partition(b"\n")[0])
-    for word in words[:6]:
-        name = word.decode("latin-1")
-        if name in SHELLS:
-            return True
-        if name not in ("env", "busybox", "with-contenv") and not name.startswith("-"):
-            return False
-    return False
