@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from xraydiff.image import Image
     from xraydiff.image.sources import open_image
     from xraydiff.limits import Limits
+    from xraydiff.options import CompareOptions
     from xraydiff.pipeline import compare, graph, inspect, load_policy, suggest
     from xraydiff.policy import Policy, evaluate
     from xraydiff.report.codec import dump_inspection, dump_report, load_inspection, load_report
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Certainty",
+    "CompareOptions",
     "Comparison",
     "Finding",
     "Image",
@@ -97,6 +99,7 @@ _ROOMS = {
     "image": ("Image",),
     "image.sources": ("open_image",),
     "limits": ("Limits",),
+    "options": ("CompareOptions",),
     "pipeline": ("compare", "graph", "inspect", "load_policy", "suggest"),
     "policy": ("Policy", "evaluate"),
     "report.codec": ("dump_inspection", "dump_report", "load_inspection", "load_report"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from xraydiff.diff import ImageDiff
@@ -24,8 +24,11 @@ class Side:
     digest: str
     """Of the config (the image id)."""
     config: ImageConfig
+    layers: int
     tree: FileTree
     inventory: Inventory
+    problems: tuple[Problem, ...] = ()
+    """What could not be read of it."""
 
 
 class Need(StrEnum):
@@ -89,14 +92,21 @@ class Case:
     """Of the original's files."""
     run: Run = NOTHING
     """What is known of the minifier's run, and of what it was told to keep."""
-    problems: tuple[Problem, ...] = ()
-    """What could not be read of either image."""
+    unfinished: tuple[Problem, ...] = ()
+    """Why the walk did not come to its end."""
     reach: Reach | None = None
     """None where the images are no pair, or not read whole."""
     causes: tuple[Cause, ...] = ()
     """What is missing, grouped; every family of rules takes those of its own need."""
     start: Cause | None = None
     """What breaks the start, apart from the others: one finding tells of it, whatever is missing."""
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What could not be read of either image, and why the walk did not come to its end."""
+        sides = (("original", self.original), ("slim", self.slim))
+        read = (replace(problem, image=name) for name, side in sides for problem in side.problems)
+        return (*read, *self.unfinished)
 
     @property
     def referenced(self) -> frozenset[ImagePath]:

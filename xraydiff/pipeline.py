@@ -6,13 +6,13 @@ import os  # noqa: TID251  only for the type os.PathLike of a reference
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-from xraydiff import knowledge, plugins
+from xraydiff import plugins
 from xraydiff.budget import Budget
 from xraydiff.case import Case, Side
 from xraydiff.comparison import Comparison
-from xraydiff.diff import compare_trees, count_bytes, count_files
+from xraydiff.diff import compare_trees
 from xraydiff.errors import ImageError, WorkLimit
 from xraydiff.facts import Certainty, Problem, Scope
 from xraydiff.graphs.build import image_graph
@@ -21,15 +21,14 @@ from xraydiff.image.sources import open_or_keep
 from xraydiff.inventory.details import elf_details
 from xraydiff.inventory.take import take
 from xraydiff.limits import DEFAULT, Limits
-from xraydiff.minifier.run import NOTHING, read_creport, read_includes
+from xraydiff.minifier.run import Run
+from xraydiff.options import CompareFields, CompareOptions
 from xraydiff.owners import find_owners
 from xraydiff.policy import Policy
 from xraydiff.policy import load_policy as read_policy
 from xraydiff.reach import Reach
 from xraydiff.reach.walk import walk
 from xraydiff.references import Context
-from xraydiff.references.readers.companions import CompanionsReader
-from xraydiff.references.readers.data_directories import DataDirectoriesReader
 from xraydiff.report.assemble import assemble, assemble_inspection, whole
 from xraydiff.report.document import Inspection, Report
 from xraydiff.report.kinds import kinds_of
@@ -54,34 +53,32 @@ def compare(
     original: Reference,
     slim: Reference,
     *,
-    platform: str | None = None,
-    limits: Limits = DEFAULT,
+    options: CompareOptions | None = None,
     progress: Progress | None = None,
-    file_kinds: bool = False,
-    companions: str | os.PathLike[str] | None = None,
-    creport: str | os.PathLike[str] | None = None,
-    include_file: str | os.PathLike[str] | None = None,
     watch: Watch | None = None,
+    **fields: Unpack[CompareFields],
 ) -> Comparison:
     """Compare an image with its slimmed twin, running neither.
 
-    With `file_kinds` the report says what libmagic calls the files that findings name; `companions` is a file with rows
-    of your own (docs/companions.md), `creport` the minifier's report of its run, `include_file` the paths that it was
-    told to keep; `watch` is told what is read, for whoever asks after a crash. Takes references, paths or open images,
-    and closes only what it opened. Raises `ImageError` where one of the images cannot be read at all, `UsageError`
-    where such a file is wrong, `PluginError` where an installed plug-in fails; an image that was not read whole gives a
-    report whose `complete` is false.
+    `options` say how; for a single call its fields are keyword arguments too, which count instead of those of
+    `options`. `progress` is told what is read, `watch` too, for whoever asks after a crash. Takes references, paths or
+    open images, and closes only what it opened. Raises `ImageError` where one of the images cannot be read at all,
+    `UsageError` where a file that the options name is wrong, `PluginError` where an installed plug-in fails; an image
+    that was not read whole gives a report whose `complete` is false.
     """
-    known = knowledge.read(companions, limits=limits) if companions is not None else knowledge.OURS
-    run = read_creport(creport, limits=limits) if creport is not None else NOTHING
-    run = read_includes(include_file, run, limits=limits) if include_file is not None else run
+    chosen = replace(options or CompareOptions(), **fields)
+    active, run, limits = plugins.load(chosen.read_knowledge()), chosen.read_run(), chosen.limits
+    watched = watch or _nobody
     with ExitStack() as opened:
-        before = open_or_keep(original, opened, platform=platform, limits=limits, progress=progress)
-        after = open_or_keep(slim, opened, platform=platform, limits=limits, progress=progress)
-        active = _knowing(plugins.load(), known)
-        case = _read((before, after), active, limits, progress=progress, watch=watch or _nobody)
-        case = _walked(replace(case, run=run), active, limits, watch or _nobody)
-        report = _judged(case, active, limits, file_kinds=file_kinds)
+        before, after = (
+            open_or_keep(reference, opened, platform=chosen.platform, limits=limits, progress=progress)
+            for reference in (original, slim)
+        )
+        trees = squash_both(before, after, limits=limits, progress=progress)
+        read = (_side(image, tree, active, limits, watched) for image, tree in zip((before, after), trees, strict=True))
+        case = _case(*read, limits=limits, run=run)
+        case = _walked(case, active, limits, watched)
+        report = _judged(case, active, limits, file_kinds=chosen.file_kinds)
         return Comparison(report, case, opened.pop_all())
 
 
@@ -100,10 +97,9 @@ def inspect(
     with ExitStack() as opened:
         one = open_or_keep(image, opened, platform=platform, limits=limits, progress=progress)
         tree = squash(one, limits=limits, progress=progress)
-        side, problems = _side(one, tree, plugins.load(), limits)
+        side = _side(one, tree, plugins.load(), limits, _nobody)
         details, closer = elf_details(tree, elf, limits=limits)
-        counts = (len(one.layers), count_files(tree), count_bytes(tree))
-        return assemble_inspection(side, problems=(*problems, *closer), counts=counts, elf=details)
+        return assemble_inspection(side, problems=closer, elf=details)
 
 
 def graph(image: Reference, *, packages: bool = False, platform: str | None = None, limits: Limits = DEFAULT) -> Graph:
@@ -135,50 +131,34 @@ def load_policy(path: str | os.PathLike[str] | None = None) -> Policy:
     return read_policy(path, known_rules=known)
 
 
-def _knowing(active: plugins.Plugins, known: knowledge.Knowledge) -> plugins.Plugins:
-    """The same with a user's rows of knowledge after ours."""
-    if known is knowledge.OURS:
-        return active
-    ours = (CompanionsReader, DataDirectoriesReader)
-    readers = (type(one)(known) if isinstance(one, ours) else one for one in active.readers)
-    return replace(active, readers=tuple(readers), knowledge=known)
+def _side(image: Image, tree: Tree, active: plugins.Plugins, limits: Limits, watch: Watch) -> Side:
+    watch(image.reference, "", "")
+    inventory, problems = take(tree, image.config, limits=limits, inventories=active.inventories)
+    return Side(
+        reference=image.reference,
+        digest=image.digest,
+        config=image.config,
+        layers=len(image.layers),
+        tree=tree,
+        inventory=inventory,
+        problems=(*image.problems, *tree.problems, *problems),
+    )
 
 
-def _read(
-    images: tuple[Image, Image], active: plugins.Plugins, limits: Limits, *, progress: Progress | None, watch: Watch
-) -> Case:
-    """Everything that is read of the two images, each for itself and side by side."""
-    trees = squash_both(*images, limits=limits, progress=progress)
-    sides, problems = [], []
-    for name, image, tree in zip(("original", "slim"), images, trees, strict=True):
-        watch(image.reference, "", "")
-        side, met = _side(image, tree, active, limits)
-        sides.append(side)
-        problems += [replace(problem, image=name) for problem in met]
-    original, slim = sides
+def _case(original: Side, slim: Side, *, limits: Limits, run: Run) -> Case:
+    """What differs between the two, and whose files they are."""
     diff = compare_trees(
         original.tree,
         slim.tree,
         original.config,
         slim.config,
-        layers=(len(images[0].layers), len(images[1].layers)),
+        layers=(original.layers, slim.layers),
         digests=(original.digest, slim.digest),
         limits=limits,
     )
-    owners = find_owners(
-        original.tree,
-        original.inventory.packages,
-        original.config,
-        runtimes=original.inventory.runtimes,
-        limits=limits,
-    )
-    return Case(original=original, slim=slim, diff=diff, owners=owners, problems=tuple(problems))
-
-
-def _side(image: Image, tree: Tree, active: plugins.Plugins, limits: Limits) -> tuple[Side, tuple[Problem, ...]]:
-    inventory, problems = take(tree, image.config, limits=limits, inventories=active.inventories)
-    side = Side(reference=image.reference, digest=image.digest, config=image.config, tree=tree, inventory=inventory)
-    return side, (*image.problems, *tree.problems, *problems)
+    held = original.inventory
+    owners = find_owners(original.tree, held.packages, original.config, runtimes=held.runtimes, limits=limits)
+    return Case(original=original, slim=slim, diff=diff, owners=owners, run=run)
 
 
 def _walked(case: Case, active: plugins.Plugins, limits: Limits, watch: Watch) -> Case:
@@ -192,7 +172,7 @@ def _walked(case: Case, active: plugins.Plugins, limits: Limits, watch: Watch) -
         reach = _walk(case, active, limits, watch)
     except WorkLimit as error:
         unfinished = Problem(code=error.code, message=error.message, path=error.path or "", hint=error.hint or "")
-        return replace(case, problems=(*case.problems, unfinished))
+        return replace(case, unfinished=(unfinished,))
     return with_causes(case, reach)
 
 

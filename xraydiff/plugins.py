@@ -80,6 +80,9 @@ OUR_READERS: tuple[type[Reader], ...] = (
     LiteralsReader,
 )
 
+_FROM_KNOWLEDGE = (CompanionsReader, DataDirectoriesReader)
+"""Readers that are nothing but rows of knowledge."""
+
 OUR_RULES: tuple[Rule, ...] = (
     application.application_file_missing,
     certificates.certificates_missing,
@@ -135,12 +138,15 @@ class Plugins:
     """Ours, and a user's rows."""
 
 
-def load() -> Plugins:
-    """Ours and those of installed packages. Raises `PluginError` that names the culprit."""
+def load(knowledge: Knowledge = OURS) -> Plugins:
+    """Ours, with the given knowledge, and those of installed packages. Raises `PluginError` that names the culprit."""
+    made = (reader() for reader in OUR_READERS)
+    ours = tuple(type(one)(knowledge) if isinstance(one, _FROM_KNOWLEDGE) else one for one in made)
     return Plugins(
-        readers=_joined(tuple(reader() for reader in OUR_READERS), READERS, _as_reader, lambda reader: reader.name),
+        readers=_joined(ours, READERS, _as_reader, lambda reader: reader.name),
         inventories=_joined((), INVENTORIES, _as_inventory, lambda inventory: inventory.name),
         rules=_joined(OUR_RULES, RULES, _as_rule, lambda rule: rule.id),
+        knowledge=knowledge,
     )
 
 

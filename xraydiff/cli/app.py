@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from xraydiff.cli import Exit, signs
+from xraydiff.cli.options import Comparing, Incomplete, Original, Output, Platform, Quiet, Rootfs, Slim, comparing
 from xraydiff.cli.output import colour_wanted, note, progress, write
 from xraydiff.errors import ReportError, UsageError
 from xraydiff.escaping import escaped, one_line
@@ -20,6 +21,9 @@ from xraydiff.image import Image
 from xraydiff.limits import DEFAULT, MIB
 from xraydiff.report.document import Report
 from xraydiff.version import VERSION
+
+if TYPE_CHECKING:
+    from xraydiff.comparison import Comparison
 
 app = typer.Typer(
     name="xraydiff",
@@ -88,51 +92,9 @@ class FilesFormat(StrEnum):
     TSV = "tsv"
 
 
-Original = Annotated[str, typer.Argument(metavar="ORIGINAL", help="The original image: a path, docker:NAME, or -.")]
-Slim = Annotated[str, typer.Argument(metavar="SLIM", help="The slimmed image.")]
 ImageArgument = Annotated[
     str, typer.Argument(metavar="IMAGE", help="An image: PATH, PATH#NAME:TAG, docker:NAME, or -.")
 ]
-Platform = Annotated[
-    str | None, typer.Option("--platform", envvar="XRAYDIFF_PLATFORM", help="os/architecture[/variant] to choose.")
-]
-Output = Annotated[
-    Path | None,
-    typer.Option("-o", "--output", envvar="XRAYDIFF_OUTPUT", help="Write to this file, whole or not at all."),
-]
-Rootfs = Annotated[
-    bool,
-    typer.Option(
-        "--rootfs", envvar="XRAYDIFF_ROOTFS", help="No images, but tars of docker export, or directory trees."
-    ),
-]
-Companions = Annotated[
-    Path | None,
-    typer.Option(
-        "--companions", envvar="XRAYDIFF_COMPANIONS", show_envvar=False, help="A file with companions of your own."
-    ),
-]
-Creport = Annotated[
-    Path | None,
-    typer.Option("--creport", envvar="XRAYDIFF_CREPORT", show_envvar=False, help="The minifier's report of its run."),
-]
-IncludeFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--include-file",
-        envvar="XRAYDIFF_INCLUDE_FILE",
-        show_envvar=False,
-        help="Paths that the minifier was told to keep.",
-    ),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", envvar="XRAYDIFF_QUIET", help="No progress bar, no notes.")]
-Incomplete = Annotated[
-    bool,
-    typer.Option(
-        "--allow-incomplete", envvar="XRAYDIFF_ALLOW_INCOMPLETE", help="Exit 0 although an image was not read whole."
-    ),
-]
-
 
 _DEMO_GUIDE = """
 What you see: an edge router, slimmed after a run that only fetched its front page.
@@ -160,9 +122,12 @@ def _root(
 
 
 @app.command()
+@comparing
 def compare(
     original: Original,
     slim: Slim,
+    *,
+    asked: Comparing,
     output_format: Annotated[ReportFormat, typer.Option("--format", envvar="XRAYDIFF_FORMAT")] = ReportFormat.TEXT,
     output: Output = None,
     fail_on: Annotated[
@@ -174,27 +139,13 @@ def compare(
     file_kinds: Annotated[
         bool,
         typer.Option(
-            "--file-kinds", envvar="XRAYDIFF_FILE_KINDS", help="Say what file(1) calls the files that findings name."
+            "--file-kinds", envvar="XRAYDIFF_FILE_KINDS", help="What file(1) calls the files that findings name."
         ),
     ] = False,
-    platform: Platform = None,
-    rootfs: Rootfs = False,
-    companions: Companions = None,
-    creport: Creport = None,
-    include_file: IncludeFile = None,
     allow_incomplete: Incomplete = False,
-    quiet: Quiet = False,
 ) -> int:
     """Say what slimming took and changed, and what will be missed."""
-    report, inputs = _compared(
-        original,
-        slim,
-        platform,
-        quiet=quiet,
-        rootfs=rootfs,
-        file_kinds=file_kinds,
-        beside=_Beside(companions=companions, creport=creport, include_file=include_file),
-    )
+    report, inputs = _compared(original, slim, asked, file_kinds=file_kinds)
     write(_rendered(report, output_format, output), output, inputs=inputs)
     code = Exit.OK if report.complete else _incomplete(report, allowed=allow_incomplete)
     blocked = fail_on is not None and _reaches(report, Severity[fail_on.name])
@@ -274,9 +225,12 @@ def files(
 
 
 @app.command()
+@comparing
 def suggest(
     original: Original,
     slim: Slim,
+    *,
+    asked: Comparing,
     output_format: Annotated[SuggestFormat, typer.Option("--format", envvar="XRAYDIFF_FORMAT")] = SuggestFormat.PATHS,
     certainty: Annotated[
         CertaintyName, typer.Option("--certainty", envvar="XRAYDIFF_CERTAINTY")
@@ -285,51 +239,39 @@ def suggest(
         int | None, typer.Option("--budget", min=0, envvar="XRAYDIFF_BUDGET", help="Give back at most so many bytes.")
     ] = None,
     output: Output = None,
-    platform: Platform = None,
-    rootfs: Rootfs = False,
-    companions: Companions = None,
-    creport: Creport = None,
-    include_file: IncludeFile = None,
     allow_incomplete: Incomplete = False,
-    quiet: Quiet = False,
 ) -> int:
     """Print the smallest set of paths to put back."""
     from xraydiff.suggestions import choose
 
-    beside = _Beside(companions=companions, creport=creport, include_file=include_file)
-    report, inputs = _compared(original, slim, platform, quiet=quiet, rootfs=rootfs, beside=beside)
+    report, inputs = _compared(original, slim, asked)
     chosen = choose(report.suggestions, Certainty[certainty.name], budget)
     lines, notes = (chosen.paths(), ()) if output_format is SuggestFormat.PATHS else (chosen.flags(), chosen.notes())
     write("".join(f"{line}\n" for line in lines), output, inputs=inputs)
     for line in notes:
         note(line)
-    if chosen.left_out and not quiet:
+    if chosen.left_out and not asked.quiet:
         note(f"{len(chosen.left_out)} paths as certain are left out by the budget")
     return Exit.OK if report.complete else _incomplete(report, allowed=allow_incomplete)
 
 
 @app.command()
+@comparing
 def why(
     original: Original,
     slim: Slim,
     path: Annotated[str, typer.Argument(metavar="PATH", help="A path of the original.")],
-    platform: Platform = None,
-    companions: Companions = None,
+    *,
+    asked: Comparing,
+    output: Output = None,
     allow_incomplete: Incomplete = False,
-    quiet: Quiet = False,
 ) -> int:
     """Say who asks for a path, with every chain of evidence."""
-    from xraydiff import pipeline
     from xraydiff.report.text import render_why
 
-    with (
-        progress(quiet=quiet) as bar,
-        pipeline.compare(
-            original, slim, platform=platform, progress=bar, companions=companions, watch=signs.reading
-        ) as comparison,
-    ):
-        write(render_why(comparison.explain(path)), None)
-        shown = comparison.report
+    with _comparison(original, slim, asked) as (comparison, inputs):
+        text, shown = render_why(comparison.explain(path)), comparison.report
+    write(text, output, inputs=inputs)
     return Exit.OK if shown.complete else _incomplete(shown, allowed=allow_incomplete)
 
 
@@ -347,21 +289,23 @@ def report(
 
 
 @app.command()
+@comparing
 def gate(
     first: Annotated[str, typer.Argument(metavar="ORIGINAL|REPORT", help="The original image, or a stored report.")],
     slim: Annotated[str | None, typer.Argument(metavar="SLIM", help="The slimmed image.")] = None,
+    *,
+    asked: Comparing,
     policy: Annotated[Path | None, typer.Option("--policy", envvar="XRAYDIFF_POLICY", help="A policy file.")] = None,
     baseline: Annotated[
         Path | None,
         typer.Option("--baseline", envvar="XRAYDIFF_BASELINE", help="A report whose findings are accepted."),
     ] = None,
-    # A job that has XRAYDIFF_FORMAT=json for its reports must still be able to gate.
+    # A job that has XRAYDIFF_FORMAT=json and XRAYDIFF_OUTPUT for its reports must still be able to gate.
     output_format: Annotated[GateFormat, typer.Option("--format", envvar="XRAYDIFF_GATE_FORMAT")] = GateFormat.TEXT,
-    platform: Platform = None,
-    companions: Companions = None,
-    creport: Creport = None,
-    include_file: IncludeFile = None,
-    quiet: Quiet = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", envvar="XRAYDIFF_GATE_OUTPUT", help="Write to this file, whole or not at all."),
+    ] = None,
 ) -> int:
     """Say whether the merge may pass: exit 0, 1 when blocked."""
     from xraydiff.pipeline import load_policy
@@ -371,14 +315,13 @@ def gate(
 
     chosen = load_policy(policy)
     accepted = _stored(baseline) if baseline is not None else None
-    beside = _Beside(companions=companions, creport=creport, include_file=include_file)
-    if slim is None and beside.given():
-        option = next(iter(beside.given()))
+    if slim is None and asked.evidence():
+        option = asked.evidence()[0]
         raise UsageError(f"a stored report is judged as it is: give {option} to the comparison that makes it")
-    judged = _stored(Path(first)) if slim is None else _compared(first, slim, platform, quiet=quiet, beside=beside)[0]
+    judged, inputs = (_stored(Path(first)), (first,)) if slim is None else _compared(first, slim, asked)
     verdict = evaluate(judged, chosen, today=dt.datetime.now(tz=dt.UTC).date(), baseline=accepted)
     render = render_verdict if output_format is GateFormat.TEXT else render_gate_markdown
-    write(render(judged, verdict), None)
+    write(render(judged, verdict), output, inputs=[*inputs, *map(str, filter(None, (policy, baseline)))])
     if not judged.complete:
         return _incomplete(judged, allowed=False)
     return Exit.OK if verdict.passed else Exit.BLOCKED
@@ -415,61 +358,39 @@ def demo(
         resource_path("fixtures", "demo", "original.tar.gz") as before,
         resource_path("fixtures", "demo", "slim.tar.gz") as after,
     ):
-        shown, inputs = _compared(str(before), str(after), None, quiet=True)
+        shown, inputs = _compared(str(before), str(after), Comparing(quiet=True))
     guide = _DEMO_GUIDE if output_format is ReportFormat.TEXT else ""
     write(_rendered(shown, output_format, output) + guide, output, inputs=inputs)
     return Exit.OK
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Beside:
-    """Files that say more than the images do."""
-
-    companions: Path | None = None
-    creport: Path | None = None
-    include_file: Path | None = None
-
-    def given(self) -> dict[str, Path]:
-        """Those that are given, by their options."""
-        files = {"--companions": self.companions, "--creport": self.creport, "--include-file": self.include_file}
-        return {option: file for option, file in files.items() if file is not None}
-
-
-def _compared(
-    original: str,
-    slim: str,
-    platform: str | None,
-    *,
-    quiet: bool,
-    rootfs: bool = False,
-    file_kinds: bool = False,
-    beside: _Beside | None = None,
-) -> tuple[Report, tuple[str, ...]]:
-    """The report, and the host paths that were read."""
+@contextmanager
+def _comparison(
+    original: str, slim: str, asked: Comparing, *, file_kinds: bool = False
+) -> Iterator[tuple[Comparison, tuple[str, ...]]]:
+    """The live result, and the host paths that were read."""
     from xraydiff import pipeline
     from xraydiff.image.sources import open_image
 
     if original == "-" and slim == "-":
         raise UsageError("only one image can come from standard input")
-    beside = beside or _Beside()
+    options = asked.options(file_kinds=file_kinds)
     with (
-        progress(quiet=quiet) as bar,
-        open_image(original, platform=platform, progress=bar, rootfs=rootfs) as before,
-        open_image(slim, platform=platform, progress=bar, rootfs=rootfs) as after,
-        pipeline.compare(
-            before,
-            after,
-            progress=bar,
-            watch=signs.reading,
-            file_kinds=file_kinds,
-            companions=beside.companions,
-            creport=beside.creport,
-            include_file=beside.include_file,
-        ) as comparison,
+        progress(quiet=asked.quiet) as bar,
+        open_image(original, platform=asked.platform, progress=bar, rootfs=asked.rootfs) as before,
+        open_image(slim, platform=asked.platform, progress=bar, rootfs=asked.rootfs) as after,
+        pipeline.compare(before, after, options=options, progress=bar, watch=signs.reading) as comparison,
     ):
+        yield comparison, (*before.paths, *after.paths, *map(str, options.files))
+
+
+def _compared(
+    original: str, slim: str, asked: Comparing, *, file_kinds: bool = False
+) -> tuple[Report, tuple[str, ...]]:
+    """The report, and the host paths that were read."""
+    with _comparison(original, slim, asked, file_kinds=file_kinds) as (comparison, inputs):
         shown = comparison.report
-        inputs = (*before.paths, *after.paths, *map(str, beside.given().values()))
-    if shown.summary.identical and not quiet:
+    if shown.summary.identical and not asked.quiet:
         note("identical: nothing to compare")
     return shown, inputs
 

@@ -82,8 +82,16 @@ def load(text: str, name: str = "knowledge.toml", *, limits: Limits = DEFAULT) -
     return Knowledge(read_rows(text, name, FOR_USERS, limits))
 
 
-def read(path: str | os.PathLike[str], *, limits: Limits = DEFAULT) -> Knowledge:
-    """Ours and the rows of a TOML file of the host. Raises `UsageError`: `NAME: line 4: companion[0].then: ...`."""
+def read(*paths: str | os.PathLike[str], limits: Limits = DEFAULT) -> Knowledge:
+    """Ours and the rows of TOML files of the host. Raises `UsageError`: `NAME: line 4: companion[0].then: ...`."""
+    own: dict[type[Row], tuple[Row, ...]] = {}
+    for path in paths:
+        for kind, rows in _of_file(path, limits).items():
+            own[kind] = (*own.get(kind, ()), *rows)
+    return Knowledge(own) if own else OURS
+
+
+def _of_file(path: str | os.PathLike[str], limits: Limits) -> Mapping[type[Row], tuple[Row, ...]]:
     name = escaped(Path(path).name)
     try:
         with Path(path).open("rb") as stream:
@@ -97,4 +105,4 @@ def read(path: str | os.PathLike[str], *, limits: Limits = DEFAULT) -> Knowledge
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise UsageError(f"{name}: not UTF-8 at byte {error.start}") from error
-    return load(text, name, limits=limits)
+    return read_rows(text, name, FOR_USERS, limits)

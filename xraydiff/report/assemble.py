@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from xraydiff.case import Case, Side
-from xraydiff.diff import Aspect, Change, ImageDiff
+from xraydiff.diff import Aspect, Change, ImageDiff, count_bytes, count_files
 from xraydiff.facts import (
     ElfDetails,
     File,
@@ -60,8 +60,8 @@ def assemble(
         problems=tuple(sorted({*case.problems, *problems})),
         coverage=_coverage(case.reach),
         rules=tuple(sorted(rules)),
-        original=_side(case.original, diff.layers[0], diff.files[0], diff.bytes[0]),
-        slim=_side(case.slim, diff.layers[1], diff.files[1], diff.bytes[1]),
+        original=_summarised(case.original, diff.files[0], diff.bytes[0]),
+        slim=_summarised(case.slim, diff.files[1], diff.bytes[1]),
         summary=_summary(diff, removed, findings, outlook),
         removed=removed,
         added=tuple(_reported(change, change.after) for change in diff.added),
@@ -79,19 +79,15 @@ def assemble(
 
 
 def assemble_inspection(
-    side: Side,
-    *,
-    problems: Iterable[Problem],
-    counts: tuple[int, int, int],
-    elf: tuple[ElfDetails, ...] = (),
+    side: Side, *, problems: Iterable[Problem] = (), elf: tuple[ElfDetails, ...] = ()
 ) -> Inspection:
-    """What `inspect` says of one image; `counts` are its layers, files and bytes."""
-    found = tuple(sorted(set(problems)))
+    """What `inspect` says of one image; `problems` are those of the closer look."""
+    found = tuple(sorted({*side.problems, *problems}))
     return Inspection(
         tool=TOOL,
         complete=whole(found),
         problems=found,
-        image=_side(side, *counts),
+        image=_summarised(side, count_files(side.tree), count_bytes(side.tree)),
         config=canonical(side.config),
         inventory=without_file_lists(side.inventory),
         elf=elf,
@@ -110,12 +106,12 @@ def without_file_lists(inventory: Inventory) -> Inventory:
     return replace(inventory, packages=packages)
 
 
-def _side(side: Side, layers: int, files: int, size: int) -> ImageSummary:
+def _summarised(side: Side, files: int, size: int) -> ImageSummary:
     return ImageSummary(
         reference=side.reference,
         digest=side.digest,
         platform=str(side.config.platform),
-        layers=layers,
+        layers=side.layers,
         files=files,
         bytes=size,
     )

@@ -169,15 +169,17 @@ def options() -> Iterator[tuple[str, str, object]]:
         rows += [(f"{path} {name}", child) for name, child in getattr(command, "commands", {}).items()]
         for parameter in command.params:
             if parameter.param_type_name == "option" and parameter.name not in ("help", "_version_asked"):
-                name = max(parameter.opts, key=len).lstrip("-")
-                yield path, name, parameter.envvar
+                name = next(opt for opt in parameter.opts if opt.startswith("--")).lstrip("-")
+                variable = parameter.envvar
+                yield path, name, variable[0] if isinstance(variable, list) else variable
 
 
 def test_every_option_has_a_variable() -> None:
     seen = list(options())
     assert {name for _, name, _ in seen} >= {"format", "output", "fail-on", "policy", "baseline", "certainty", "budget"}
-    # A job that has XRAYDIFF_FORMAT=json for its reports must still be able to gate, which knows no such format.
-    own = {("xraydiff gate", "format"): "XRAYDIFF_GATE_FORMAT"}
+    # A job that has XRAYDIFF_FORMAT=json for its reports must still be able to gate, which knows no such format; and a
+    # verdict must not take the place of the report that it judges.
+    own = {("xraydiff gate", name): f"XRAYDIFF_GATE_{name.upper()}" for name in ("format", "output")}
     for command, name, variable in seen:
         assert variable == own.get((command, name), f"XRAYDIFF_{name.upper().replace('-', '_')}"), command
 
@@ -271,6 +273,10 @@ def test_companions_of_the_user(tmp_path: Path, capsysbinary: Capture, monkeypat
     assert run(suggest) == Exit.OK
     more = with_rows - set(output(capsysbinary)[0].splitlines())
     assert more == {"/usr/sbin/getcap", "/usr/lib/libcap.so.2"}, "the row's target, and what it needs in turn"
+    other = tmp_path / "other.toml"
+    other.write_text(COMPANIONS.replace("edge-report", "no-such-program"))
+    assert run([*suggest, "--knowledge", str(other), "--knowledge", str(own)]) == Exit.OK
+    assert set(output(capsysbinary)[0].splitlines()) == with_rows, "the option under its new name, twice"
     monkeypatch.setenv("XRAYDIFF_COMPANIONS", str(own))
     assert run(["why", *PAIR, "/usr/sbin/getcap"]) == Exit.OK
     assert "the report asks for capabilities" in output(capsysbinary)[0]
@@ -281,6 +287,21 @@ def test_companions_of_the_user(tmp_path: Path, capsysbinary: Capture, monkeypat
         output(capsysbinary)
         assert run(command) == Exit.USAGE
         assert output(capsysbinary)[1].startswith("xraydiff: own.toml: line 4: companion[0].than: unknown key")
+
+
+@pytest.mark.parametrize("command", [["compare"], ["suggest"], ["why", "/usr/sbin/getcap"], ["gate"]])
+def test_every_comparison_takes_the_same_options(command: list[str], tmp_path: Path, capsysbinary: Capture) -> None:
+    keep, own, answer = tmp_path / "keep.txt", tmp_path / "own.toml", tmp_path / "answer.txt"
+    keep.write_text("/usr/sbin/getcap\n")
+    own.write_text(COMPANIONS)
+    options = ["--platform", "linux/amd64", "--knowledge", str(own), "--include-file", str(keep), "-q", "-o"]
+    assert run([command[0], *PAIR, *command[1:], *options, str(answer)]) in (Exit.OK, Exit.BLOCKED)
+    assert "getcap" in answer.read_text()
+    assert output(capsysbinary) == ("", "")
+    for given in (keep, own):
+        assert run([command[0], *PAIR, *command[1:], *options, str(given)]) == Exit.USAGE, "an input is kept"
+    assert keep.read_text() == "/usr/sbin/getcap\n"
+    assert run([command[0], *PAIR, *command[1:], "--rootfs"]) == Exit.USAGE, "an image is no root file system"
 
 
 def test_what_the_minifier_says(tmp_path: Path, capsysbinary: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -291,7 +291,7 @@ def test_rows_of_the_user_come_after_ours_and_end_in_the_report(tmp_path: Path) 
     with compare(original.image(), slim.image()) as comparison:
         assert comparison.reach is not None
         assert set(comparison.reach.missing) == {"/etc/mime.types"}
-    with compare(original.image(), slim.image(), companions=tmp_path / "own.toml") as comparison:
+    with compare(original.image(), slim.image(), knowledge=tmp_path / "own.toml") as comparison:
         assert comparison.reach is not None
         assert set(comparison.reach.missing) == {"/etc/mime.types", "/etc/shop/rates.csv"}
         (finding,) = [one for one in comparison.report.findings if "/etc/shop/rates.csv" in one.restore]
@@ -301,4 +301,4 @@ def test_rows_of_the_user_come_after_ours_and_end_in_the_report(tmp_path: Path) 
 def test_a_wrong_file_stops_the_comparison_before_an_image_is_read(tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text(OWN.replace("when", "wenn"))
     with pytest.raises(UsageError, match=r"^own\.toml: line 3: companion\[0\]\.wenn: unknown key"):
-        compare("absent.tar", "absent.slim.tar", companions=tmp_path / "own.toml")
+        compare("absent.tar", "absent.slim.tar", knowledge=tmp_path / "own.toml")
