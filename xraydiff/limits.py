@@ -166,6 +166,10 @@ class Limits:
     """One line of a text database."""
     command_words: int = 10_000
     """Words of a start command or health check: a kernel takes 2 MiB of arguments, people write ten."""
+    command_wrappers: int = 32
+    """Programs in a row that each start the next: a start command has five, and each costs a copy of its words."""
+    command_choices: int = 16
+    """Programs that the first word of one command may name, each followed with all its arguments."""
     literals: int = 16 * MIB
     """A kept package file's bytes that are searched for literals: they are POSSIBLE at most, and memory must not grow
     with a runtime image of 130 MB."""

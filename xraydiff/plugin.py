@@ -15,6 +15,10 @@ run knows and close nothing. `Depth` says whether it also reads the kept files o
 file; `Edge.weak` may only lower it. `Edge.detail` and `Edge.by` are shown to people and decide nothing; what the walk
 goes by is typed: `Origin` (what gave the edge) and, of a reference of an image config, its `ConfigField`.
 
+Where a file starts a program, its reader may yield a `Command` with the argument vector (a NUL stands for what only a
+run knows). A reader with the members of `Launcher` claims programs by name and is given their commands,
+whichever reader met them: a config, a script of a shell, a call of another language.
+
 **An inventory** has the members of `Inventory`. It is given the `FileTree` of one image and its `ImageConfig` (with
 `Platform`, `Healthcheck`, `History`), and says lines, or a `Problem` of `Scope.ANALYSIS` for what it could not read.
 
@@ -103,7 +107,7 @@ from xraydiff.paths import (
     unescaped,
 )
 from xraydiff.reach import Followed, Missing, Reach, ReaderCount, Trail, Unfollowed, Unread
-from xraydiff.references import Context, Depth, Gap, ParsedReader, Reader, Subject
+from xraydiff.references import Command, Context, Depth, Gap, Launcher, ParsedReader, Reader, Subject
 from xraydiff.rules import Rule, listed, missed, rule, targets
 from xraydiff.tree import FileTree, Resolution, glob, matches
 
@@ -118,6 +122,7 @@ __all__ = [
     "Change",
     "ChangeKind",
     "Closure",
+    "Command",
     "ConfigChange",
     "ConfigField",
     "Context",
@@ -144,6 +149,7 @@ __all__ = [
     "ImagePath",
     "Inventory",
     "Knowledge",
+    "Launcher",
     "LimitExceeded",
     "Limits",
     "Missing",

@@ -11,7 +11,7 @@ from tests.patience import SLOW
 from xraydiff.facts import Edge, ImageConfig, Node
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, image_path
-from xraydiff.references import Context, Gap, Reader, Subject
+from xraydiff.references import Command, Context, Gap, Reader, Subject
 from xraydiff.references.readers.node import NodeReader
 from xraydiff.references.readers.node.lexer import lex
 from xraydiff.references.readers.perl import PerlReader
@@ -102,7 +102,7 @@ def _read(reader: Reader, name: str, data: bytes, limits: Limits | None = None) 
     context = Context(
         original=TREE, config=ImageConfig(), env={}, path=CONTEXT.path, cwd=CONTEXT.cwd, limits=limits or Limits()
     )
-    return list(reader.read(subject, context))
+    return [item for item in reader.read(subject, context) if not isinstance(item, Command)]
 
 
 def _seconds(call: Callable[[], object]) -> float:

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 from xraydiff.errors import UsageError
 from xraydiff.escaping import escaped
+from xraydiff.knowledge.commands import Interpreter, Wrapper
 from xraydiff.knowledge.companions import Companion
 from xraydiff.knowledge.programs import DataDirectory, Tools
 from xraydiff.knowledge.rows import NamedRow, Row
@@ -39,9 +40,9 @@ __all__ = [
 R = TypeVar("R", bound=Row)
 N = TypeVar("N", bound=NamedRow)
 
-TABLES: Final[tuple[type[Row], ...]] = (Companion, DataDirectory, Tools)
+TABLES: Final[tuple[type[Row], ...]] = (Companion, DataDirectory, Tools, Wrapper, Interpreter)
 """The types of all rows: each knows the name of its table and the file of ours that holds it."""
-FOR_USERS: Final[tuple[type[Row], ...]] = (Companion, DataDirectory)
+FOR_USERS: Final[tuple[type[Row], ...]] = (Companion, DataDirectory, Wrapper, Interpreter)
 """What a user's file may hold."""
 
 

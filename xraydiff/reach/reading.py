@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from xraydiff.budget import BYTES_PARSED, BYTES_SEARCHED
 from xraydiff.errors import ImageError, PluginError, XraydiffError
 from xraydiff.facts import Edge, FileType, Firing, ImageConfig, Node, NodeKind
 from xraydiff.paths import ImagePath, escaped
 from xraydiff.reach import ReaderCount, Unfollowed
-from xraydiff.references import NOTED, Context, Depth, Gap, Reader, Subject
+from xraydiff.references import NOTED, Command, Context, Depth, Gap, Launcher, Reader, Subject
 from xraydiff.references.readers.literals import LiteralsReader
 from xraydiff.tree import FileTree
 
@@ -134,6 +135,8 @@ class Reading:
         for item in reader.read(subject, self._context):
             if isinstance(item, Gap):
                 gaps.append(item)
+            elif isinstance(item, Command):
+                edges += self._launched(item, subject)
             elif len(edges) < self._context.limits.edges_per_file:
                 edges.append(item if item.by else replace(item, by=reader.name))
             else:
@@ -146,6 +149,24 @@ class Reading:
         self._partly[reader.name] += bool(gaps)
         self._failed[reader.name] += any(gap.reason not in NOTED for gap in gaps)
         return edges
+
+    def _launched(self, command: Command, subject: Subject) -> Iterator[Edge]:
+        """What the readers that claim a program make of its arguments."""
+        for reader in self._readers:
+            if isinstance(reader, Launcher) and command.program in reader.claims:
+                try:
+                    found = list(islice(reader.launched(command, self._context), self._context.limits.edges_per_file))
+                except XraydiffError:
+                    raise
+                except Exception as error:
+                    raise _raised(reader, subject, error) from error
+                for item in found:
+                    if isinstance(item, Edge):
+                        yield replace(item, by=item.by or reader.name)
+                    else:
+                        self.unfollowed.add(
+                            Unfollowed(node=item.node, reader=reader.name, reason=item.reason, detail=item.detail)
+                        )
 
     def _watched(self, subject: Subject, reader: str) -> None:
         if self._context.watch is not None:

@@ -13,17 +13,28 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, Generic, Protocol, Self, TypeVar
+from typing import Any, Final, Generic, Protocol, Self, TypeVar, runtime_checkable
 
 from xraydiff.budget import Budget
 from xraydiff.commands.start import environment, search_path, working_directory
-from xraydiff.facts import Edge, File, ImageConfig, Node
+from xraydiff.facts import ConfigField, Edge, File, Firing, ImageConfig, Node, When
 from xraydiff.knowledge import OURS, Knowledge
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.paths import ImagePath
 from xraydiff.tree import FileTree
 
-__all__ = ["NOTED", "Context", "Depth", "Gap", "ParsedReader", "Reader", "Subject"]
+__all__ = [
+    "NOTED",
+    "UNKNOWN_PART",
+    "Command",
+    "Context",
+    "Depth",
+    "Gap",
+    "Launcher",
+    "ParsedReader",
+    "Reader",
+    "Subject",
+]
 
 T = TypeVar("T")
 P = TypeVar("P")
@@ -43,6 +54,36 @@ NOTED: Final = frozenset({"computed-name", "unresolved-command", "elf-inconsiste
 """Reasons of gaps that leave nothing unread: names that a program computes, words that the original does not hold
 either, oddities that lose nothing, files that the kernel, the loader or the interpreter refuses too. Every other
 reason, a plug-in's own included, says that something stands there which nobody read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A program that the source starts, for the readers that know this program's arguments (`Launcher`).
+
+    It is no node of the graph: what its arguments refer to, the source refers to, so that chains keep their length.
+    """
+
+    source: Node
+    program: str
+    """The name by which the program is known, without a version: `python` of `/usr/bin/python3.11`."""
+    words: tuple[str, ...]
+    """The argument vector, the program as written first; a part of a word that nobody knows is `UNKNOWN_PART`."""
+    cwd: ImagePath
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables that the command line itself sets."""
+    firing: Firing = Firing.LOAD
+    stops: bool | None = None
+    """As of an edge: whether the source ends where the program fails."""
+    when: When | None = None
+    detail: str = ""
+    """How a person finds it again: the detail of its edges."""
+    line: int = 0
+    field: ConfigField | None = None
+    """Of a command of an image config."""
+
+
+UNKNOWN_PART: Final = "\0"
+"""Stands in a word of a `Command` for what only a run knows; no argument can hold it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,8 +187,20 @@ class Reader(Protocol):
     def accepts(self, subject: Subject) -> bool:
         """Whether this reader reads that file; decided by name, mode and first bytes, cheap."""
 
-    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap | Command]:
         """Its references, in the order of the file. Never raises for bad content: that is a `Gap`."""
+
+
+@runtime_checkable
+class Launcher(Protocol):
+    """A reader that also knows what the arguments of some programs refer to, whoever starts these programs."""
+
+    name: str
+    claims: frozenset[str]
+    """Names of programs, without versions: `gunicorn`, `java`."""
+
+    def launched(self, command: Command, context: Context) -> Iterable[Edge | Gap]:
+        """The references of a command of one of these programs, each from the source of the command."""
 
 
 class ParsedReader(ABC, Generic[P]):
@@ -176,9 +229,9 @@ class ParsedReader(ABC, Generic[P]):
         """What the bytes say; a pure function. What was too large or malformed is said in the data."""
 
     @abstractmethod
-    def resolve(self, parsed: P, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+    def resolve(self, parsed: P, subject: Subject, context: Context) -> Iterable[Edge | Gap | Command]:
         """The references of a file that says this, in the order of the file."""
 
-    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap | Command]:
         """Parse and resolve."""
         return self.resolve(self.parse(subject.data, self.form(subject), context.limits), subject, context)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from xraydiff.facts import Edge
 from xraydiff.limits import Limits
-from xraydiff.references import Context, Gap, ParsedReader, Subject
+from xraydiff.references import Command, Context, Gap, ParsedReader, Subject
 
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
@@ -186,7 +186,7 @@ class GrammarReader(ParsedReader[G]):
     Parsing stays a pure function: of its limits, which say that nothing is left once that is used up.
     """
 
-    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap | Command]:
         """Parse and resolve."""
         allowance = context.once(parser_allowance)
         limits = replace(context.limits, syntax_total=1) if allowance.used_up else context.limits

@@ -77,13 +77,13 @@ class Lookups:
             return None
         return path, found[1]
 
-    def executable(self, word: str) -> ImagePath | None:
-        """The program that a command word starts over PATH."""
+    def executable(self, word: str, cwd: ImagePath | None = None) -> ImagePath | None:
+        """The program that a command word starts over PATH; one with a slash counts from the working directory."""
         if not word or "\0" in word:
             return None
         self.spend(1 + len(self.context.path))
         try:
-            return find_executable(word, self._tree, self.context.path, self.context.cwd)
+            return find_executable(word, self._tree, self.context.path, cwd or self.context.cwd)
         except LimitExceeded:
             return None
 

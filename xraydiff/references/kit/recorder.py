@@ -9,7 +9,7 @@ from typing import Final
 from xraydiff.facts import ConfigField, Edge, EdgeKind, FileType, Firing, Node, NodeKind
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
-from xraydiff.references import Gap
+from xraydiff.references import Command, Gap
 
 __all__ = ["Lost", "Sightings", "weakened"]
 
@@ -40,6 +40,7 @@ class Sightings:
         self._limits = limits
         self._edges: dict[tuple[Node, EdgeKind, Firing], Edge] = {}
         self._gaps: dict[tuple[str, str], Gap] = {}
+        self._commands: dict[tuple[tuple[str, ...], ImagePath, Firing], Command] = {}
         self._inline = 0
         self.line = 0
         """Line that the next edges stand in, 0 for unknown."""
@@ -55,6 +56,10 @@ class Sightings:
     def gaps(self) -> Iterator[Gap]:
         """What could not be followed, as it was met."""
         yield from self._gaps.values()
+
+    def commands(self) -> Iterator[Command]:
+        """Programs with their arguments, for the readers that claim them."""
+        yield from self._commands.values()
 
     def all(self) -> Iterator[Edge | Gap]:
         """Edges, then gaps."""
@@ -108,6 +113,13 @@ class Sightings:
             group=group,
             stops=stops,
         )
+
+    def command(self, command: Command) -> None:
+        """Note a program with its arguments, as whoever knows the program is to see them."""
+        if len(self._commands) < self._limits.inline_scripts:
+            self._commands.setdefault((command.words, command.cwd, command.firing), command)
+        else:
+            self.gap("too-large", "commands")
 
     def file(
         self, path: ImagePath, kind: EdgeKind, firing: Firing, detail: str, *, language: str = "", group: str = ""

@@ -11,7 +11,7 @@ from tests.elf_files import make_tree
 from xraydiff.facts import Edge, EdgeKind, Firing, Healthcheck, ImageConfig, Node, NodeKind
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.paths import ROOT
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.references import Command, Context, Gap, Subject
 from xraydiff.references.readers.config import ConfigReader
 
 ELF, SCRIPT = b"\x7fELF", b"#!/bin/sh\n"
@@ -43,7 +43,7 @@ def _read(config: ImageConfig, limits: Limits = DEFAULT) -> list[Edge | Gap]:
     context = Context(original=tree, config=config, env={}, path=(), cwd=ROOT, limits=limits)
     reader = ConfigReader()
     assert reader.accepts(subject)
-    return list(reader.read(subject, context))
+    return [item for item in reader.read(subject, context) if not isinstance(item, Command)]
 
 
 def _start(*words: str, cmd: Sequence[str] | None = None, workdir: str = "/srv") -> list[tuple[str, str, str]]:
@@ -209,8 +209,8 @@ def test_words_that_are_no_paths(word: str) -> None:
 
 def test_what_does_not_resolve_is_a_gap() -> None:
     assert _start("absent", "/etc/passwd") == [
-        ("gap", "ENTRYPOINT: absent", "unresolved-command"),
         ("names", "/etc/passwd", "named"),
+        ("gap", "ENTRYPOINT: absent", "unresolved-command"),
     ]
     assert ("gap", "ENTRYPOINT: gone.py", "unresolved-command") in _start("python3", "gone.py")
 
@@ -273,7 +273,7 @@ def test_a_script_too_large_is_a_gap() -> None:
 def test_long_commands_end() -> None:
     found = _read(ImageConfig(cmd=("env",) * 500_000))
     assert {item.target.path for item in found if isinstance(item, Edge)} == {"/usr/bin/env"}
-    assert [item.reason for item in found if isinstance(item, Gap)] == ["too-large"]
+    assert [item.reason for item in found if isinstance(item, Gap)] == ["too-large", "too-deep"]
 
 
 def test_an_empty_config_asks_for_nothing() -> None:

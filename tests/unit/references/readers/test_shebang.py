@@ -7,7 +7,7 @@ import pytest
 from tests.elf_files import make_tree
 from xraydiff.facts import Edge, EdgeKind, Firing, ImageConfig, Node
 from xraydiff.paths import ROOT, ImagePath
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.references import Command, Context, Gap, Subject
 from xraydiff.references.readers.shebang import ShebangReader
 
 FILES: dict[str, bytes | str | None] = {
@@ -28,7 +28,7 @@ def _read(line: bytes, path: str = "/usr/bin/x") -> list[Edge | Gap]:
     context = Context(
         original=tree, config=config, env={}, path=(ImagePath("/bin"), ImagePath("/usr/bin")), cwd=ImagePath("/srv")
     )
-    return list(reader.read(subject, context))
+    return [item for item in reader.read(subject, context) if not isinstance(item, Command)]
 
 
 def _targets(line: bytes, path: str = "/usr/bin/x") -> list[str]:
