@@ -18,9 +18,7 @@ from xraydiff.facts import Edge, EdgeKind, FileType, Firing, ImageConfig, Node, 
 from xraydiff.paths import ROOT, ImagePath, image_path
 from xraydiff.references import Context, Subject
 from xraydiff.references.readers.python import PythonReader
-from xraydiff.references.readers.python.conditions import Known
-from xraydiff.references.readers.python.nodes import Syntax
-from xraydiff.references.readers.python.places import Script
+from xraydiff.references.readers.python.script import Execution, Script
 from xraydiff.references.readers.python.syntax import parse
 from xraydiff.tree import Tree
 
@@ -350,29 +348,34 @@ def dotted(node: ast.expr) -> str:
     return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
 
 
-def by_us(script: Script, data: bytes) -> tuple[Found, Counter[str]]:
+def by_us(script: Script) -> tuple[Found, Counter[str]]:
     found: Found = Counter()
     calls: Counter[str] = Counter()
     for use in script.uses:
         if use.kind == "import":
-            found[use.module, use.names, use.place.function >= 0] += 1
+            found[use.module, use.names, in_function(script, use.context)] += 1
         elif use.kind == "call":
-            calls[spelled(use.node.child_by_field_name("function"), data)] += 1
+            calls[spelled(script, script.parts[use.node][0])] += 1
     del calls[""]
     return found, calls
 
 
-def spelled(node: Syntax | None, data: bytes) -> str:
+def in_function(script: Script, context: int) -> bool:
+    while context >= 0 and script.contexts[context].execution is not Execution.FUNCTION:
+        context = script.contexts[context].around
+    return context >= 0
+
+
+def spelled(script: Script, node: int) -> str:
     parts: list[str] = []
-    while node is not None:
-        if node.type == "parenthesized_expression":
-            node = node.named_children[0]
+    while node:
+        if script.kinds[node] == "parenthesized_expression":
+            node = script.parts[node][0]
             continue
-        name = node.child_by_field_name("attribute") if node.type == "attribute" else node
-        if name is None or name.type != "identifier":
+        node, name = script.parts[node] if script.kinds[node] == "attribute" else (0, node)
+        if script.kinds[name] != "identifier":
             return ""
-        parts.append(data[name.start_byte : name.end_byte].decode())
-        node = node.child_by_field_name("object")
+        parts.append(script.text[script.starts[name] : script.ends[name]].decode())
     return ".".join(reversed(parts))
 
 
@@ -388,8 +391,8 @@ def test_the_parser_finds_what_ast_finds(stdlib: Path, capsys: pytest.CaptureFix
         except SyntaxError:
             # A file that is newer than the Python that runs the tests.
             continue
-        script = parse(data, Known(version=(3, 11), main=False), levels=1_000, tokens=400_000)
-        found, calls = by_us(script, data)
+        script = parse(data, levels=1_000, tokens=400_000)
+        found, calls = by_us(script)
         count, imports, called = count + 1, imports + wanted.total(), called + wanted_calls.total()
         differing = (wanted_calls - calls) + (calls - wanted_calls)
         lost += differing.total()

@@ -9,17 +9,19 @@ import pytest
 
 from xraydiff.facts import Firing
 from xraydiff.references.readers.python.conditions import Known, verdict
-from xraydiff.references.readers.python.nodes import Syntax
-from xraydiff.references.readers.python.places import Script
+from xraydiff.references.readers.python.execution import Runs
+from xraydiff.references.readers.python.script import Script
 from xraydiff.references.readers.python.syntax import parse
 
 KNOWN = Known(version=(3, 11), main=False)
 
 
 def parsed(source: str, *, levels: int = 1_000) -> Script:
-    script = parse(source.encode(), KNOWN, levels=levels, tokens=100_000)
-    script.spread()
-    return script
+    return parse(source.encode(), levels=levels, tokens=100_000)
+
+
+def spelling(script: Script, node: int) -> str:
+    return script.text[script.starts[node] : script.ends[node]].decode()
 
 
 def imports(script: Script) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
@@ -27,8 +29,8 @@ def imports(script: Script) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
 
 
 def spelled(source: str, kind: str) -> list[str]:
-    data = source.encode()
-    return [data[u.node.start_byte : u.node.end_byte].decode() for u in parsed(source).uses if u.kind == kind]
+    script = parsed(source)
+    return [spelling(script, use.node) for use in script.uses if use.kind == kind]
 
 
 EXPRESSIONS = (
@@ -224,21 +226,15 @@ def chained(node: ast.expr) -> Iterator[ast.expr]:
 
 
 def by_us(source: str) -> list[str]:
-    data = source.encode()
-    found: list[str] = []
-    for use in parsed(source).uses:
-        function = use.node.child_by_field_name("function")
-        if use.kind == "call" and function is not None and plain(function):
-            found.append("".join(data[function.start_byte : function.end_byte].decode().split()))
-    return sorted(found)
+    script = parsed(source)
+    functions = [script.parts[use.node][0] for use in script.uses if use.kind == "call"]
+    return sorted("".join(spelling(script, function).split()) for function in functions if plain(script, function))
 
 
-def plain(node: Syntax | None) -> bool:
-    while node is not None and node.type == "attribute":
-        node = node.child_by_field_name("object")
-    while node is not None and node.type == "parenthesized_expression":
-        node = node.named_children[0]
-    return node is not None and node.type == "identifier"
+def plain(script: Script, node: int) -> bool:
+    while script.kinds[node] in ("attribute", "parenthesized_expression"):
+        node = script.parts[node][0]
+    return script.kinds[node] == "identifier"
 
 
 @pytest.mark.parametrize("source", [*EXPRESSIONS, *BLOCKS])
@@ -253,7 +249,7 @@ def test_calls_are_those_of_ast(source: str) -> None:
 def test_nothing_is_lost_after_a_construct(source: str) -> None:
     script = parsed(f"{source}\nimport after\n")
     assert imports(script) == [("", (("after", ""),))]
-    assert script.firing(script.uses[-1].place) is Firing.LOAD
+    assert Runs(script, KNOWN).firing(script.uses[-1].context) is Firing.LOAD
 
 
 @pytest.mark.parametrize(
@@ -354,13 +350,12 @@ def test_strings(source: str, wanted: list[str]) -> None:
     ],
 )
 def test_when_a_call_runs(source: str, name: str, firing: Firing | None) -> None:
-    script, data = parsed(source), source.encode()
+    script = parsed(source)
+    runs = Runs(script, KNOWN)
     found = [
-        script.firing(use.place)
+        runs.firing(use.context)
         for use in script.uses
-        if use.kind == "call"
-        and (function := use.node.child_by_field_name("function")) is not None
-        and data[function.start_byte : function.end_byte].decode() == name
+        if use.kind == "call" and spelling(script, script.parts[use.node][0]) == name
     ]
     assert found == [firing]
 

@@ -1,4 +1,4 @@
-"""What Python programs ask for: modules as that image's interpreter finds them, data, programs, codecs, zones, trust.
+"""What Python programs refer to: modules as that image's interpreter finds them, data, programs, codecs, zones, trust.
 
 A module is parsed whole. What names are bound to is looked up in the module itself, so that
 `import_module(f"{__name__}.{kind}")` and `open(BASE / "data" / "x.json")` are understood.
@@ -12,18 +12,17 @@ from collections.abc import Iterable
 from xraydiff.commands.start import environment, health_command, start_command
 from xraydiff.conventions import ELF_MAGIC, SHELL_SCRIPT
 from xraydiff.facts import Edge, ImageConfig, NodeKind
-from xraydiff.references import Context, Depth, Gap, Subject
-from xraydiff.references.readers.python.names import MODULE_VARIABLES, PROGRAMS, is_extension
+from xraydiff.limits import Limits
+from xraydiff.references import Context, Depth, Gap, ParsedReader, Subject
+from xraydiff.references.readers.python.names import COMMANDS, MODULE_VARIABLES, PROGRAMS, form, is_extension
+from xraydiff.references.readers.python.script import Parsed
 
 __all__ = ["PythonReader"]
 
 _LINE = re.compile(rb"#![^\n]*\b(?:python|pypy)[\d.]*")
-_LISTS = re.compile(
-    r"(?:/Procfile|/supervisord?\.conf|/supervisor/(?:conf\.d/)?[^/]+\.(?:conf|ini)|/uwsgi[^/]*\.ini)\Z"
-)
 
 
-class PythonReader:
+class PythonReader(ParsedReader[Parsed]):
     """Reads Python modules and scripts, extension modules, and commands that start Python programs."""
 
     name = "python"
@@ -47,13 +46,23 @@ class PythonReader:
             if _LINE.match(data, 0, 256):
                 return True
             return SHELL_SCRIPT.match(data, 0, 256) is not None and _has_program(data)
-        return _LISTS.search(subject.path) is not None and _has_program(data)
+        return form(subject) == COMMANDS and _has_program(data)
 
-    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+    def form(self, subject: Subject) -> str:
+        """Whether a text is a module or a list of commands, as far as its name and language tell."""
+        return form(subject)
+
+    def parse(self, data: bytes, form: str, limits: Limits) -> Parsed:
+        """What a module, an extension module or a list of commands says in itself."""
+        from xraydiff.references.readers.python.parsing import parse
+
+        return parse(data, form, limits)
+
+    def resolve(self, parsed: Parsed, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """Edges by line, then gaps."""
-        from xraydiff.references.readers.python.subjects import read
+        from xraydiff.references.readers.python.subjects import resolve
 
-        return read(subject, context)
+        return resolve(parsed, subject, context)
 
 
 def _starts(config: ImageConfig) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from xraydiff.facts import FileType, Firing
 from xraydiff.paths import ImagePath, join, parent
@@ -20,9 +20,6 @@ from xraydiff.references.readers.python.vocabulary import (
     RESOURCE_MODULES,
     RESOURCES,
 )
-
-if TYPE_CHECKING:
-    from xraydiff.references.readers.python.nodes import Syntax
 
 __all__ = ["files", "path_expression", "relative_literal", "writes"]
 
@@ -59,7 +56,7 @@ def files(program: Program, call: Call) -> None:
         _folders(program, call.keywords[keyword])
 
 
-def path_expression(program: Program, node: Syntax) -> None:
+def path_expression(program: Program, node: int) -> None:
     """Note what `os.path.join(...)` or `Path(...) / ...` names, whatever is done with it."""
     for text in program.values.texts(node):
         if text.startswith("/"):
@@ -94,7 +91,7 @@ def _opened(program: Program, call: Call) -> None:
     program.names(texts, program.context.cwd, call.firing, call.name, folders=call.name.startswith(("os.", "shutil.")))
 
 
-def _read(program: Program, call: Call, receiver: Syntax) -> None:
+def _read(program: Program, call: Call, receiver: int) -> None:
     texts = program.values.texts(receiver)
     if any(text != HOLE for text in texts) and _is_path(texts):
         probe = call.method in ("is_file", "is_dir", "exists")
@@ -115,7 +112,7 @@ def writes(program: Program, call: Call) -> bool:
     return text is not None and text[:1] in ("w", "a", "x")
 
 
-def _glob(program: Program, call: Call, receiver: Syntax) -> None:
+def _glob(program: Program, call: Call, receiver: int) -> None:
     deep = f"{DEEP}/" if call.method == "rglob" else ""
     for base in program.values.texts(receiver):
         for text in program.values.texts(call.given[0]):
@@ -127,7 +124,7 @@ def _pattern(text: str) -> str:
     return "/".join(DEEP if part == "**" else _WILD.sub(HOLE, part) for part in text.split("/"))
 
 
-def _folders(program: Program, node: Syntax) -> None:
+def _folders(program: Program, node: int) -> None:
     """A folder that is served from counts from the module, from WORKDIR, or stands by itself."""
     texts = program.values.texts(node)
     if texts == (HOLE,):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
+from xraydiff.facts import NodeKind
 from xraydiff.references import Subject
 
-__all__ = ["MODULE_VARIABLES", "PROGRAMS", "SERVERS", "is_extension"]
+__all__ = ["COMMANDS", "MODULE", "MODULE_VARIABLES", "PROGRAMS", "SERVERS", "form", "is_extension"]
+
+COMMANDS: Final = "commands"
+MODULE: Final = "module"
+"""Forms of a text that its first bytes do not decide."""
 
 SERVERS: Final = frozenset(
     "gunicorn uvicorn hypercorn daphne waitress-serve granian gunicorn3 uwsgi mod_wsgi-express bjoern celery flask"
@@ -26,6 +32,9 @@ MODULE_VARIABLES: Final = frozenset(
     }
 )
 """Variables of the environment whose value is a module, an object in one, or a file."""
+_LISTS: Final = re.compile(
+    r"(?:/Procfile|/supervisord?\.conf|/supervisor/(?:conf\.d/)?[^/]+\.(?:conf|ini)|/uwsgi[^/]*\.ini)\Z"
+)
 _PLACES: Final = ("/lib-dynload/", "/site-packages/", "/dist-packages/")
 _IMPORT: Final = (b"PyImport_Import", b"_PyImport_GetModuleAttr", b"PyCapsule_Import")
 
@@ -38,3 +47,13 @@ def is_extension(subject: Subject) -> bool:
         and (any(place in path for place in _PLACES) or ".cpython-" in path or ".abi3" in path)
         and any(word in subject.data for word in _IMPORT)
     )
+
+
+def form(subject: Subject) -> str:
+    """Whether a text is a module or a list of commands, as far as its name and language tell."""
+    node = subject.node
+    if node.kind is NodeKind.SCRIPT:
+        return COMMANDS if node.language == "shell" else MODULE
+    if node.language or subject.path.endswith(".py"):
+        return MODULE
+    return COMMANDS if _LISTS.search(subject.path) else ""

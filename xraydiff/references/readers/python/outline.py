@@ -7,7 +7,6 @@ from typing import Final
 
 from xraydiff.limits import Limits
 from xraydiff.references.kit.outline import Form, Outline, uncommented
-from xraydiff.references.readers.python.conditions import Known
 from xraydiff.references.readers.python.syntax import parse
 
 __all__ = ["outline"]
@@ -29,11 +28,11 @@ _TOKENS: Final = 4_096
 _LEVELS: Final = 100
 
 
-def outline(data: bytes, start: int, known: Known, limits: Limits) -> tuple[bytes | None, str]:
+def outline(data: bytes, start: int, limits: Limits) -> tuple[bytes | None, str]:
     """The program of everything at or behind an offset, None where it is too long, and why statements are missing."""
 
     def sound(text: bytes) -> bool:
-        script = parse(text, known, levels=_LEVELS, tokens=_TOKENS)
+        script = parse(text, levels=_LEVELS, tokens=_TOKENS)
         return not (script.broken or script.too_deep) and script.too_long < 0
 
     found = Outline(uncommented(data), _FORM, limits, sound)

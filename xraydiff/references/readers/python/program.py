@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from xraydiff.commands.start import find_executable
 from xraydiff.conventions import engine_provides
@@ -17,12 +17,9 @@ from xraydiff.references.readers.python.lazy import LazyNames
 from xraydiff.references.readers.python.library import LibraryCalls
 from xraydiff.references.readers.python.modules import Finder, Module
 from xraydiff.references.readers.python.patterns import expand
-from xraydiff.references.readers.python.places import Script
+from xraydiff.references.readers.python.script import Script
 from xraydiff.references.readers.python.values import Values
 from xraydiff.references.readers.python.vocabulary import ALWAYS_BUILT_IN
-
-if TYPE_CHECKING:
-    from xraydiff.references.readers.python.nodes import Syntax
 
 __all__ = ["Call", "Program"]
 
@@ -34,14 +31,15 @@ _MOST_NAMES: Final = 20_000
 class Call:
     """A call, by the qualified name of what is called."""
 
-    node: Syntax
+    node: int
+    """Index of its expression, as those of its receiver and arguments."""
     name: str
     """`subprocess.run`; `?.encode` where the receiver is not a module's name."""
     method: str
     """The last part of the name."""
-    receiver: Syntax | None
-    given: list[Syntax]
-    keywords: dict[str, Syntax]
+    receiver: int | None
+    given: list[int]
+    keywords: dict[str, int]
     firing: Firing
 
 

@@ -15,11 +15,12 @@ from xraydiff.references.readers.python.metadata import metadata
 from xraydiff.references.readers.python.modules import Module
 from xraydiff.references.readers.python.program import Call, Program
 from xraydiff.references.readers.python.runtime import codec, runtime, zone
+from xraydiff.references.readers.python.script import BINARY
 from xraydiff.references.readers.python.vocabulary import IMPORTERS, LOGGERS, PROBES
 
 if TYPE_CHECKING:
-    from xraydiff.references.readers.python.nodes import Syntax
-    from xraydiff.references.readers.python.places import Place, Script, Use
+    from xraydiff.references.readers.python.execution import Runs
+    from xraydiff.references.readers.python.script import Use
 
 __all__ = ["read_script"]
 
@@ -33,16 +34,16 @@ _ATTRIBUTE: Final = re.compile(rb"(?<![\w.])([A-Za-z_]\w{0,99})\.([A-Za-z_]\w{0,
 _APPS: Final = frozenset({"INSTALLED_APPS"})
 
 
-def read_script(program: Program, script: Script, data: bytes) -> None:
-    """Note what a module asks for. Raises `LimitExceeded` where following the image's links takes too long."""
-    _Reading(program, script, data).run()
+def read_script(program: Program, runs: Runs) -> None:
+    """Note what a module refers to. Raises `LimitExceeded` where following the image's links takes too long."""
+    _Reading(program, runs).run()
 
 
 class _Reading:
-    def __init__(self, program: Program, script: Script, data: bytes) -> None:
+    def __init__(self, program: Program, runs: Runs) -> None:
         self._program = program
-        self._script = script
-        self._data = data
+        self._script = program.script
+        self._runs = runs
         self._idle: set[int] = set()
         """Strings that ask for nothing where they stand: names of loggers, files that are written."""
         self._starred: set[tuple[str | None, Firing]] = set()
@@ -52,20 +53,21 @@ class _Reading:
         """Names that stand for a package which loads names on demand."""
 
     def run(self) -> None:
-        lines = _Lines(self._data)
-        for use in self._script.uses:
-            firing = self._script.firing(use.place)
+        script, runs, seen = self._script, self._runs, self._program.seen
+        lines = _Lines(script.text)
+        for use in script.uses:
+            firing = runs.firing(use.context)
             if firing is None:
                 continue
-            self._program.seen.line = lines.at(use.node.start_byte)
-            self._program.seen.optional = self._program.foreign and (
-                use.place.branch or (firing is Firing.DEFERRED and self._script.is_offered(use.place))
+            seen.line = lines.at(script.starts[use.node])
+            seen.optional = self._program.foreign and (
+                runs.is_branch(use.context) or (firing is Firing.DEFERRED and runs.is_offered(use.context))
             )
             match use.kind:
                 case "import":
                     self._import(use, firing)
                 case "call":
-                    self._call(use.node, firing, use.place)
+                    self._call(use.node, firing, use.context)
                 case "string":
                     self._string(use.node)
                 case "keyword":
@@ -85,8 +87,9 @@ class _Reading:
         else:
             for name, bound in use.names:
                 found = self._plain(name, bound, firing) and found
-        if use.place.attempt is not None:
-            use.place.attempt.note(found=found)
+        attempt = self._runs.attempt(use.context)
+        if attempt is not None:
+            attempt.note(found=found)
 
     def _plain(self, name: str, bound: str, firing: Firing) -> bool:
         """`import a.b`, `import a.b as c`."""
@@ -166,7 +169,7 @@ class _Reading:
     def _attributes(self, lines: _Lines) -> None:
         """`import pydantic` and later `pydantic.BaseModel`: packages that load names when they are asked for them."""
         seen: set[tuple[str, str]] = set()
-        for match in _ATTRIBUTE.finditer(self._data) if self._lazy else ():
+        for match in _ATTRIBUTE.finditer(self._script.text) if self._lazy else ():
             bound, name = match[1].decode(), match[2].decode()
             module = self._lazy.get(bound)
             if module is None or (bound, name) in seen:
@@ -178,44 +181,40 @@ class _Reading:
 
     # --- calls -------------------------------------------------------------------------------------------------------
 
-    def _call(self, node: Syntax, firing: Firing, place: Place) -> None:
+    def _call(self, node: int, firing: Firing, context: int) -> None:
         program, values = self._program, self._program.values
         name = values.callee(node)
         if name == "?":
             return
-        function = node.child_by_field_name("function")
-        receiver = None
-        if function is not None and function.type == "attribute":
-            receiver = function.child_by_field_name("object")
         given, keywords = values.arguments(node)
         method = name.rpartition(".")[2]
         call = Call(
             node=node,
             name=name,
             method=method,
-            receiver=receiver,
+            receiver=values.receiver(node),
             given=given,
             keywords=keywords,
             firing=firing,
         )
         if method in LOGGERS:
-            self._idle.update(id(one) for one in given[:1])
+            self._idle.update(given[:1])
             return
         if method in IMPORTERS and (given or keywords):
-            self._import_call(call, place)
+            self._import_call(call, context)
             return
         if commands(program, call) or metadata(program, call):
             return
         if writes(program, call):
-            self._idle.update(id(one) for one in given[:1])
+            self._idle.update(given[:1])
         else:
             files(program, call)
         runtime(program, call)
-        if call.name in ("os.path.join", "pathlib.Path", "Path") and node.start_byte >= self._inner:
+        if call.name in ("os.path.join", "pathlib.Path", "Path") and self._script.starts[node] >= self._inner:
             self._path(node)
         program.inner_imports(call)
 
-    def _import_call(self, call: Call, place: Place) -> None:
+    def _import_call(self, call: Call, context: int) -> None:
         program, values = self._program, self._program.values
         node = call.given[0] if call.given else call.keywords.get("name") or call.keywords.get("import_name")
         if node is None:
@@ -236,8 +235,9 @@ class _Reading:
                 self._from_list(text, call, firing, detail)
             else:
                 found = program.object_(text, firing, detail, single=True) or program.module(text, firing, detail)
-        if place.attempt is not None and call.method not in PROBES:
-            place.attempt.note(found=found)
+        attempt = self._runs.attempt(context)
+        if attempt is not None and call.method not in PROBES:
+            attempt.note(found=found)
 
     def _absolute(self, texts: tuple[str, ...], call: Call) -> list[str]:
         """`import_module(".x", package)` counts from the package."""
@@ -265,8 +265,8 @@ class _Reading:
 
     # --- strings -----------------------------------------------------------------------------------------------------
 
-    def _string(self, node: Syntax) -> None:
-        if node.end_byte - node.start_byte > 300 or id(node) in self._idle:
+    def _string(self, node: int) -> None:
+        if self._script.ends[node] - self._script.starts[node] > 300 or node in self._idle:
             return
         program, values = self._program, self._program.values
         text = values.literal(node)
@@ -301,21 +301,22 @@ class _Reading:
             return
         self._program.pattern(f"{prefix}{HOLE}", Firing.NAMED, text)
 
-    def _keyword(self, node: Syntax, firing: Firing) -> None:
+    def _keyword(self, node: int, firing: Firing) -> None:
         """`encoding="idna"` of any call, and of a parameter's default."""
-        name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
-        if name is None or value is None or self._program.values.text(name) != "encoding":
+        name, value = self._script.parts[node]
+        if self._program.values.text(name) != "encoding":
             return
         text = self._program.values.literal(value)
         if text:
             codec(self._program, text, firing, registry=True)
 
-    def _path(self, node: Syntax) -> None:
+    def _path(self, node: int) -> None:
         """The outermost of nested path expressions says it all."""
-        if node.start_byte < self._inner:
+        start, end = self._script.starts[node], self._script.ends[node]
+        if start < self._inner:
             return
-        self._inner = node.end_byte
-        if node.type == "binary_operator" and b"/" not in self._data[node.start_byte : node.end_byte]:
+        self._inner = end
+        if self._script.kinds[node] in BINARY and b"/" not in self._script.text[start:end]:
             return
         path_expression(self._program, node)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +15,7 @@ from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.readers.python.modules import Finder, Module
 from xraydiff.references.readers.python.names import MODULE_VARIABLES, SERVERS
 
-__all__ = ["Launch", "commands_of", "launch", "launch_variables", "script_directories", "shell_commands"]
+__all__ = ["Launch", "commands_of", "launch", "launch_variables", "script_directories"]
 
 _MODULE_OPTIONS: Final = frozenset(
     {"-A", "--app", "--application", "-w", "--module", "-k", "--worker-class", "-c", "--config"}
@@ -28,11 +27,6 @@ _VALUED: Final = frozenset(
 )
 _OBJECT: Final = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*)(?::[A-Za-z_][\w.]*(?:\(.{0,200}\))?)?\Z", re.ASCII | re.DOTALL)
 _PYTHON: Final = re.compile(r"(?:python|pypy)[\d.]*\Z")
-_COMMAND: Final = re.compile(
-    r"(?:^|[\s;&|(\"'=/])((?:"
-    + "|".join(re.escape(name) for name in sorted(SERVERS, reverse=True))
-    + r"|python[\d.]{0,6}|pypy[\d.]{0,6})[ \t][^\n;&|)]{0,4000})"
-)
 _MOST: Final = 100
 
 
@@ -59,19 +53,6 @@ def commands_of(config: ImageConfig) -> Iterator[Launch]:
                     words=tuple(one for one, _ in command[at:]), detail=field.value, field=field, firing=Firing.LOAD
                 )
                 break
-
-
-def shell_commands(text: str, firing: Firing, detail: str) -> Iterator[Launch]:
-    """The Python programs that a shell text starts."""
-    for count, match in enumerate(_COMMAND.finditer(text)):
-        if count >= _MOST:
-            return
-        line = match[1].strip().rstrip("\"'")
-        try:
-            words = tuple(shlex.split(line, comments=True))
-        except ValueError:
-            words = tuple(line.split())
-        yield Launch(words=words, detail=detail or line, firing=firing)
 
 
 def launch(command: Launch, context: Context, finder: Finder, seen: Sightings) -> None:

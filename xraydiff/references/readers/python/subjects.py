@@ -4,96 +4,74 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
-from itertools import islice
+from dataclasses import dataclass
 
-from xraydiff.conventions import ELF_MAGIC, SHELL_SCRIPT
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, Firing, NodeKind
-from xraydiff.paths import ImagePath, basename, decoded, is_below, parent
+from xraydiff.paths import ImagePath, basename, is_below, parent
 from xraydiff.references import Context, Gap, Subject
-from xraydiff.references.kit.outline import uncommented
 from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.readers.python.conditions import Known
 from xraydiff.references.readers.python.data import template_roots
+from xraydiff.references.readers.python.execution import Runs
 from xraydiff.references.readers.python.interpreters import Interpreter, Interpreters
 from xraydiff.references.readers.python.lazy import lazy_names
 from xraydiff.references.readers.python.library import library_calls
 from xraydiff.references.readers.python.metadata import is_own
 from xraydiff.references.readers.python.modules import Finder
 from xraydiff.references.readers.python.native import named_modules
-from xraydiff.references.readers.python.outline import outline
-from xraydiff.references.readers.python.places import Script
 from xraydiff.references.readers.python.program import Program
 from xraydiff.references.readers.python.reading import read_script
-from xraydiff.references.readers.python.start import (
-    commands_of,
-    launch,
-    launch_variables,
-    script_directories,
-    shell_commands,
-)
-from xraydiff.references.readers.python.syntax import parse
-from xraydiff.references.readers.python.values import Scene, Values, bind
+from xraydiff.references.readers.python.script import Parsed, Script
+from xraydiff.references.readers.python.start import Launch, commands_of, launch, launch_variables, script_directories
+from xraydiff.references.readers.python.values import Scene, Values
 
-__all__ = ["read"]
+__all__ = ["resolve"]
 
-_LISTS = re.compile(
-    r"(?:/Procfile|/supervisord?\.conf|/supervisor/(?:conf\.d/)?[^/]+\.(?:conf|ini)|/uwsgi[^/]*\.ini)\Z"
-)
-_WORTH = (b"import", b"'", b'"')
-"""A module without any of these asks for nothing."""
-_PLAIN = re.compile(
-    rb"^([ \t]*)(?:import[ \t]{1,9}([A-Za-z_][\w.]{0,200})|from[ \t]{1,9}(\.{0,9}[\w.]{0,200})[ \t]{1,9}import\b)",
-    re.MULTILINE,
-)
 _RUN_MODULE = re.compile(rb"\s{0,9}import ([A-Za-z_][\w.]{0,200})\s{0,9}\Z")
 
 
-def read(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
+def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge | Gap]:
     """Edges by line, then gaps."""
     seen = Sightings(subject.node, "python", context.limits)
     try:
-        _read(subject, context, seen)
+        _resolve(parsed, subject, context, seen)
     except LimitExceeded as error:
         seen.gap("too-large", error.message)
     yield from seen.all()
 
 
-def _read(subject: Subject, context: Context, seen: Sightings) -> None:
-    node, data = subject.node, subject.data
+def _resolve(parsed: Parsed, subject: Subject, context: Context, seen: Sightings) -> None:
     if subject.config is not None:
         finder = _finder(context, context.once(Interpreters).default(), context.once(script_directories))
         for command in commands_of(subject.config):
             launch(command, context, finder, seen)
         launch_variables(context, finder, seen)
-    elif _is_text_of_commands(subject):
-        # What a config holds is run; of a script nobody knows which lines are.
-        firing = Firing.GUARDED if node.path.startswith("/") else Firing.LOAD
-        finder = _finder(context, context.once(Interpreters).default(), context.once(script_directories))
-        text = decoded(uncommented(data[: context.limits.script_scan]))
-        if len(data) > context.limits.script_scan:
-            seen.gap("too-large", f"{len(data)} bytes")
-        for command in shell_commands(text, firing, ""):
-            launch(command, context, finder, seen)
-    elif data.startswith(ELF_MAGIC):
-        finder = _finder(context, context.once(Interpreters).of(subject.path), ())
-        for name in named_modules(data, subject.path, finder):
-            chain, _ = finder.find(name)
-            for module in chain:
-                if module.file is not None and module.file != subject.path:
-                    seen.file(module.file, EdgeKind.IMPORTS, Firing.DEFERRED, name)
+    elif parsed.script is not None or parsed.plain:
+        _module(parsed, subject, context, seen)
+    elif parsed.names:
+        _extension(parsed.names, subject, context, seen)
     else:
-        _module(subject, context, seen)
+        _commands(parsed, subject, context, seen)
 
 
-def _is_text_of_commands(subject: Subject) -> bool:
-    node, data = subject.node, subject.data
-    if node.kind is NodeKind.SCRIPT:
-        return node.language == "shell"
-    if node.language or data.startswith(ELF_MAGIC) or subject.path.endswith(".py"):
-        return False
-    return _LISTS.search(subject.path) is not None or SHELL_SCRIPT.match(data, 0, 256) is not None
+def _extension(names: tuple[str, ...], subject: Subject, context: Context, seen: Sightings) -> None:
+    finder = _finder(context, context.once(Interpreters).of(subject.path), ())
+    for name in named_modules(names, subject.path, finder):
+        chain, _ = finder.find(name)
+        for module in chain:
+            if module.file is not None and module.file != subject.path:
+                seen.file(module.file, EdgeKind.IMPORTS, Firing.DEFERRED, name)
+
+
+def _commands(parsed: Parsed, subject: Subject, context: Context, seen: Sightings) -> None:
+    """What a config holds is run; of a script nobody knows which lines are."""
+    if parsed.too_large:
+        seen.gap("too-large", parsed.too_large)
+    firing = Firing.GUARDED if subject.node.path.startswith("/") else Firing.LOAD
+    for line, words in parsed.commands:
+        finder = _finder(context, context.once(Interpreters).default(), context.once(script_directories))
+        launch(Launch(words=words, detail=line, firing=firing), context, finder, seen)
 
 
 def _finder(context: Context, interpreter: Interpreter | None, front: tuple[ImagePath, ...]) -> Finder:
@@ -110,99 +88,99 @@ def _finders(_: Context) -> dict[tuple[str | None, tuple[ImagePath, ...]], Finde
     return {}
 
 
-def _module(subject: Subject, context: Context, seen: Sightings) -> None:
-    data = subject.data
-    if not any(word in data for word in _WORTH):
-        return
+def _module(parsed: Parsed, subject: Subject, context: Context, seen: Sightings) -> None:
+    module = _placed(subject, context, seen)
+    script = parsed.script
+    if script is not None:
+        if script.too_deep or script.broken:
+            # Python itself takes 200 brackets and 100 blocks within each other (MAXLEVEL, MAXINDENT of its tokenizer).
+            # What is broken was read all the same.
+            seen.gap("not-loadable", "nesting" if script.too_deep else "")
+        if module.inline and (match := _RUN_MODULE.match(script.text)):
+            # How the reader of shell scripts hands on `python -m mod`.
+            name = match[1].decode()
+            module.program(script).module(f"{name}.__main__", Firing.LOAD, f"-m {name}")
+        for part in filter(None, (script, parsed.behind)):
+            read_script(module.program(part), Runs(part, module.known))
+    if parsed.too_large:
+        seen.gap("too-large", parsed.too_large)
+    _plain(parsed.plain, subject, module.finder, seen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Placed:
+    """A module as it stands in the image: who runs it, and where its imports are searched."""
+
+    subject: Subject
+    context: Context
+    seen: Sightings
+    home: Interpreter | None
+    finder: Finder
+    library: bool
+    main: bool | None
+    directory: ImagePath
+
+    @property
+    def inline(self) -> bool:
+        return self.subject.node.kind is NodeKind.SCRIPT
+
+    @property
+    def known(self) -> Known:
+        return Known(version=self.home.version if self.home else None, main=self.main)
+
+    def program(self, script: Script) -> Program:
+        """The module as one part of its text has it."""
+        context, directory, path = self.context, self.directory, self.subject.path
+        roots = (context.cwd, directory, *template_roots(directory, _top(directory, self.finder, context)))
+        return Program(
+            path=path,
+            directory=directory,
+            context=context,
+            finder=self.finder,
+            values=Values(script, self._scene(), self.finder, context.limits.script_steps // 10),
+            script=script,
+            lazy=context.once(lazy_names),
+            library_calls=context.once(library_calls),
+            seen=self.seen,
+            library=self.library,
+            foreign=self.library and not self.inline and not is_own(path, context, self.finder),
+            roots=(directory,) if self.library and not self.inline else tuple(dict.fromkeys(roots)),
+        )
+
+    def _scene(self) -> Scene:
+        home = self.home
+        name, package = _names(self.subject, self.finder)
+        return Scene(
+            path=self.subject.path,
+            directory=self.directory,
+            cwd=self.context.cwd,
+            name=name,
+            package=package,
+            env=self.context.env,
+            executable=home.executable if home is not None and home.executable is not None else "",
+            prefix=home.prefix if home is not None else "",
+            inline=self.inline,
+        )
+
+
+def _placed(subject: Subject, context: Context, seen: Sightings) -> _Placed:
     inline = subject.node.kind is NodeKind.SCRIPT
-    home = context.once(Interpreters).default() if inline else context.once(Interpreters).of(subject.path, data)
-    home = home or context.once(Interpreters).default()
+    interpreters = context.once(Interpreters)
+    home = interpreters.default() if inline else interpreters.of(subject.path, subject.data)
+    home = home or interpreters.default()
     library = not inline and _in_library(subject.path, home)
     main = True if _is_main(subject, context) else False if library else None
     directory = context.cwd if inline else parent(subject.path)
     front = () if library else _front(directory, subject, context, main=main is True)
-    finder = _finder(context, home, front)
-    limits, known = context.limits, Known(version=home.version if home else None, main=main)
-    if len(data) > limits.script_scan:
-        seen.gap("too-large", f"{len(data)} bytes")
-        _plain(subject, finder, seen, limits.edges_per_file)
-        return
-    script = parse(data, known, levels=limits.script_depth, tokens=limits.script_tokens)
-    script.spread()
-    if script.too_deep or script.broken:
-        # Python itself takes 200 brackets and 100 blocks within each other (MAXLEVEL, MAXINDENT of its tokenizer). What
-        # is broken was read all the same.
-        seen.gap("not-loadable", "nesting" if script.too_deep else "")
-    parts = (home, finder, script, seen)
-    program = _program(subject, context, parts, library=library)
-    if inline and (match := _RUN_MODULE.match(data)):
-        # How the reader of shell scripts hands on `python -m mod`.
-        program.module(f"{match[1].decode()}.__main__", Firing.LOAD, f"-m {match[1].decode()}")
-    read_script(program, script, data)
-    if script.too_long >= 0:
-        _outlined(subject, context, parts, known, library=library)
-
-
-def _outlined(
-    subject: Subject,
-    context: Context,
-    parts: tuple[Interpreter | None, Finder, Script, Sightings],
-    known: Known,
-    *,
-    library: bool,
-) -> None:
-    """What lies behind so many words and signs of a module."""
-    home, finder, script, seen = parts
-    limits = context.limits
-    rest, lost = outline(subject.data, script.too_long, known, limits)
-    if rest is not None:
-        behind = parse(rest, known, levels=limits.script_depth, tokens=limits.script_tokens)
-        behind.spread()
-        lost = lost or ("more statements than the limit for one script" if behind.too_long >= 0 else "")
-        program = _program(replace(subject, data=rest), context, (home, finder, behind, seen), library=library)
-        read_script(program, behind, rest)
-    if lost:
-        seen.gap("too-large", f"more than {limits.script_tokens} words and signs")
-        _plain(subject, finder, seen, limits.edges_per_file)
-
-
-def _program(
-    subject: Subject,
-    context: Context,
-    parts: tuple[Interpreter | None, Finder, Script, Sightings],
-    *,
-    library: bool,
-) -> Program:
-    home, finder, script, seen = parts
-    inline = subject.node.kind is NodeKind.SCRIPT
-    directory = context.cwd if inline else parent(subject.path)
-    name, package = _names(subject, finder)
-    executable = home.executable if home is not None and home.executable is not None else ""
-    scene = Scene(
-        path=subject.path,
-        directory=directory,
-        cwd=context.cwd,
-        name=name,
-        package=package,
-        env=context.env,
-        executable=executable,
-        prefix=home.prefix if home is not None else "",
-        inline=inline,
-    )
-    roots = dict.fromkeys((context.cwd, directory, *template_roots(directory, _top(directory, finder, context))))
-    return Program(
-        path=subject.path,
-        directory=directory,
+    return _Placed(
+        subject=subject,
         context=context,
-        finder=finder,
-        values=Values(subject.data, bind(script, subject.data), scene, finder, context.limits.script_steps // 10),
-        script=script,
-        lazy=context.once(lazy_names),
-        library_calls=context.once(library_calls),
         seen=seen,
+        home=home,
+        finder=_finder(context, home, front),
         library=library,
-        foreign=library and not inline and not is_own(subject.path, context, finder),
-        roots=(directory,) if library and not inline else tuple(roots),
+        main=main,
+        directory=directory,
     )
 
 
@@ -255,11 +233,9 @@ def _front(directory: ImagePath, subject: Subject, context: Context, *, main: bo
     return tuple(dict.fromkeys((*start, *context.once(script_directories), top)))
 
 
-def _plain(subject: Subject, finder: Finder, seen: Sightings, limit: int) -> None:
-    """The plain imports of a module that is too large to parse; nobody knows when indented ones are followed."""
-    for match in islice(_PLAIN.finditer(subject.data), limit):
-        firing = Firing.DEFERRED if match[1] else Firing.LOAD
-        name = (match[2] or match[3]).decode()
+def _plain(imports: tuple[tuple[bool, str], ...], subject: Subject, finder: Finder, seen: Sightings) -> None:
+    """The import statements of a module that is too large to parse; nobody knows when indented ones are followed."""
+    for indented, name in imports:
         dots = len(name) - len(name.lstrip("."))
         directory = parent(subject.path)
         for _ in range(max(0, min(dots, 64) - 1)):
@@ -268,4 +244,4 @@ def _plain(subject: Subject, finder: Finder, seen: Sightings, limit: int) -> Non
         chain, _ = finder.relative(directory, name[dots:], package) if dots else finder.find(name)
         for module in chain:
             if module.file is not None:
-                seen.file(module.file, EdgeKind.IMPORTS, firing, name)
+                seen.file(module.file, EdgeKind.IMPORTS, Firing.DEFERRED if indented else Firing.LOAD, name)

@@ -12,9 +12,17 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from xraydiff.references.readers.python.conditions import Known, verdict
-from xraydiff.references.readers.python.nodes import Syntax
-from xraydiff.references.readers.python.places import Attempt, Function, Place, Script, Use
+from xraydiff.references.readers.python.script import (
+    BINARY,
+    PERHAPS,
+    REACHED,
+    Branch,
+    Execution,
+    ExecutionContext,
+    Function,
+    Script,
+    Use,
+)
 from xraydiff.references.readers.python.vocabulary import EXCEPTIONS_OF_IMPORTS
 
 __all__ = ["parse"]
@@ -89,9 +97,10 @@ _PRECEDENCE: Final = {
     "**": 11,
     "await": 12,
 }
-_KEPT: Final = frozenset({"+", "/", "%"})
-_MARKS: Final = 1_000_000
+_MARKS: Final = 100_000
 """Uses marked as conditional afterwards: conditional expressions within each other mark theirs again and again."""
+_CONDITION: Final = 400
+"""Bytes of a condition whose outcome may be known."""
 _PARTS: Final = 64
 """Components of one dotted name."""
 _MANY: Final = 20_000
@@ -105,6 +114,7 @@ class _Frame:
         "annotated",
         "base",
         "comprehension",
+        "context",
         "first_use",
         "items",
         "key",
@@ -114,7 +124,6 @@ class _Frame:
         "node",
         "operands",
         "operators",
-        "place",
         "row",
         "start",
         "target",
@@ -122,26 +131,26 @@ class _Frame:
         "want",
     )
 
-    def __init__(self, kind: str, start: int, place: Place, first_use: int, node: Syntax | None = None) -> None:
+    def __init__(self, kind: str, start: int, context: int, first_use: int, node: int = 0) -> None:
         self.kind = kind
         self.start = start
         self.node = node
-        self.base = self.place = place
+        self.base = self.context = context
         self.first_use = first_use
-        self.operands: list[Syntax] = []
+        self.operands: list[int] = []
         self.operators: list[tuple[int, str, int]] = []
         self.want = True
         """Whether an operand comes next."""
-        self.items: list[Syntax] = []
-        self.key: Syntax | None = None
+        self.items: list[int] = []
+        self.key = 0
         """What stands before `=` or `:`."""
         self.lambdas: list[int] = []
         """For each lambda whose parameters are being read, how many operands there were."""
         self.comprehension = False
         self.loop = ""
-        self.target: Syntax | None = None
-        self.walrus: Syntax | None = None
-        self.row: list[Syntax] = []
+        self.target = 0
+        self.walrus = 0
+        self.row: list[int] = []
         """Of `x = a, b`: what stands before the last comma."""
         self.annotated = False
         """Whether an annotation is being read."""
@@ -150,36 +159,49 @@ class _Frame:
 class _Block:
     """An open block, or the module."""
 
-    __slots__ = ("attempt", "branch", "indent", "inline", "place")
+    __slots__ = ("attempt", "branch", "context", "indent", "inline")
 
-    def __init__(self, indent: int, place: Place) -> None:
+    def __init__(self, indent: int, context: int) -> None:
         self.indent = indent
-        self.place = place
+        self.context = context
         self.inline = False
-        self.branch: bool | None = True
-        """Of the last `if` in it: whether what follows by `elif` and `else` may be reached."""
-        self.attempt: Attempt | None = None
+        self.branch = REACHED
+        """The last branch of an `if` in it: what follows by `elif` and `else` is reached where that is not taken."""
+        self.attempt = -1
         """Of the last `try` in it."""
 
 
-def parse(data: bytes, known: Known, *, levels: int, tokens: int) -> Script:
-    """What a module imports, calls and spells out, and when.
+def parse(data: bytes, *, levels: int, tokens: int) -> Script:
+    """What a module imports, calls and spells out, and what decides when.
 
     Brackets and blocks below `levels` are passed over, and everything that follows so many `tokens`.
     """
-    return _Parser(data, known, levels, tokens).run()
+    return _Parser(data, levels, tokens).run()
 
 
 class _Parser:
-    def __init__(self, data: bytes, known: Known, levels: int, tokens: int) -> None:
+    def __init__(self, data: bytes, levels: int, tokens: int) -> None:
         self._data = data
         self._left = tokens
-        self._known = known
         self._levels = levels
-        self.script = Script()
-        self._uses = self.script.uses
-        self._blocks = [_Block(-1, Place())]
-        self._stack = [_Frame("line", 0, self._blocks[0].place, 0)]
+        self._kinds = ["other"]
+        self._starts = [0]
+        self._ends = [0]
+        self._parts: list[list[int] | tuple[int, ...]] = [()]
+        self._uses: list[Use] = []
+        self._contexts: dict[tuple[int, Execution, int, str], int] = {(-1, Execution.MODULE, 0, ""): 0}
+        self._weak: dict[int, int] = {}
+        self._dead: dict[int, int] = {}
+        self._branches: list[Branch] = []
+        self._functions: list[Function] = []
+        self._tries = 0
+        self._assignments: list[tuple[int, int]] = []
+        self._loops: list[tuple[int, int]] = []
+        self._calls: list[tuple[str, int]] = []
+        self._too_deep = self._broken = False
+        self._too_long = -1
+        self._blocks = [_Block(-1, 0)]
+        self._stack = [_Frame("line", 0, self._blocks[0].context, 0)]
         self._line_start = 0
         self._column = 0
         self._first = True
@@ -204,11 +226,56 @@ class _Parser:
         self._range(start, len(self._data))
         self._newline(len(self._data))
         while len(self._stack) > 1:
-            self.script.broken = self.script.broken or self.script.too_long < 0
+            self._broken = self._broken or self._too_long < 0
             self._close(len(self._data))
         self._end_statement()
-        self._uses.sort(key=lambda use: (use.node.start_byte, -use.node.end_byte))
-        return self.script
+        self._uses.sort(key=lambda use: (self._starts[use.node], -self._ends[use.node]))
+        return Script(
+            text=self._data,
+            kinds=tuple(self._kinds),
+            starts=tuple(self._starts),
+            ends=tuple(self._ends),
+            parts=tuple(map(tuple, self._parts)),
+            uses=tuple(self._uses),
+            contexts=tuple(ExecutionContext(*context) for context in self._contexts),
+            branches=tuple(self._branches),
+            functions=tuple(self._functions),
+            tries=self._tries,
+            assignments=tuple(self._assignments),
+            loops=tuple(self._loops),
+            calls=tuple(self._calls),
+            too_deep=self._too_deep,
+            too_long=self._too_long,
+            broken=self._broken,
+        )
+
+    def _node(self, kind: str, start: int, end: int, parts: list[int] | tuple[int, ...] = ()) -> int:
+        """A further expression, which no other has a part in."""
+        self._kinds.append(kind)
+        self._starts.append(start)
+        self._ends.append(end)
+        self._parts.append(parts)
+        return len(self._kinds) - 1
+
+    def _context(self, around: int, execution: Execution, number: int = 0, name: str = "") -> int:
+        """The execution context that differs so from the one around it; each stands once."""
+        return self._contexts.setdefault((around, execution, number, name), len(self._contexts))
+
+    def _sometimes(self, context: int) -> int:
+        """The same behind a branch that nobody knows."""
+        found = self._weak.get(context)
+        if found is None:
+            found = self._weak[context] = self._context(context, Execution.SOMETIMES)
+            self._weak[found] = found
+        return found
+
+    def _never(self, context: int) -> int:
+        """The same in an annotation."""
+        found = self._dead.get(context)
+        if found is None:
+            found = self._dead[context] = self._context(context, Execution.NEVER)
+            self._dead[found] = found
+        return found
 
     def _range(self, at: int, end: int) -> None:
         match, data, left = _TOKEN.match, self._data, self._left
@@ -218,7 +285,7 @@ class _Parser:
                 break
             left -= 1
             if left < 0:
-                self.script.too_long = at if self.script.too_long < 0 else self.script.too_long
+                self._too_long = at if self._too_long < 0 else self._too_long
                 break
             at = found.end()
             kind = found.lastindex
@@ -235,9 +302,9 @@ class _Parser:
                 left = self._left
             elif kind == _NUMBER:
                 self._begin(found.start(_NUMBER))
-                self._operand(Syntax("number", found.start(_NUMBER), at))
+                self._operand(self._node("number", found.start(_NUMBER), at))
             elif kind != _COMMENT and found.start(7) < at:
-                self.script.broken = True
+                self._broken = True
         self._left = left
 
     # --- lines and blocks --------------------------------------------------------------------------------------------
@@ -252,7 +319,7 @@ class _Parser:
                 blocks = self._blocks
                 while self._column <= blocks[-1].indent:
                     blocks.pop()
-                self._stack[0].base = self._stack[0].place = blocks[-1].place
+                self._stack[0].base = self._stack[0].context = blocks[-1].context
         if self._after_colon:
             self._after_colon = False
             self._blocks[-1].inline = True
@@ -286,24 +353,24 @@ class _Parser:
         self._restart(frame)
 
     def _restart(self, frame: _Frame) -> None:
-        frame.base = frame.place = self._blocks[-1].place
+        frame.base = frame.context = self._blocks[-1].context
         frame.items.clear()
         frame.row.clear()
         frame.comprehension, frame.annotated, frame.loop = False, False, ""
-        frame.target = frame.walrus = frame.key = None
+        frame.target = frame.walrus = frame.key = 0
         self._first = True
 
     def _assign(self, frame: _Frame) -> None:
         """`a = b = value`: the items of a statement are what stands between its signs."""
-        if frame.key is None or len(frame.items) < 2:
+        if not frame.key or len(frame.items) < 2:
             return
         value = frame.items[-1]
         if frame.row:
             row = [*frame.row, value]
-            value = Syntax("tuple", row[0].start_byte, value.end_byte, None, row)
+            value = self._node("tuple", self._starts[row[0]], self._ends[value], row)
         for target in frame.items[:-1][:8]:
-            if target.type in ("identifier", "attribute"):
-                self.script.assignments.append((target, value))
+            if self._kinds[target] in ("identifier", "attribute"):
+                self._assignments.append((target, value))
 
     def _open_block(self, end: int) -> None:
         """At the colon of a header."""
@@ -311,61 +378,62 @@ class _Parser:
         frame = self._stack[0]
         self._item(frame)
         around = self._blocks[-1]
-        place = self._inside(header, around, self._data[self._header_start : end - 1])
+        context = self._inside(header, around, self._data[self._header_start : end - 1])
         if len(self._blocks) > self._levels:
-            self.script.too_deep = True
+            self._too_deep = True
         else:
-            self._blocks.append(_Block(self._column, place))
+            self._blocks.append(_Block(self._column, context))
         self._after_colon = True
         self._restart(frame)
 
-    def _inside(self, header: str, around: _Block, head: bytes) -> Place:
-        place = around.place
+    def _inside(self, header: str, around: _Block, head: bytes) -> int:
+        """The execution context of a block."""
+        context = around.context
         match header:
-            case "if" | "elif":
-                reached = True if header == "if" else around.branch
-                held = verdict(head.decode("utf-8", "replace"), self._known) if len(head) <= 400 else None
-                around.branch = False if reached is False or held is True else reached if held is False else None
-                return self._branch(place, reached, held=held)
+            case "if":
+                return self._branch(around, REACHED, _condition(head))
+            case "elif":
+                return self._branch(around, around.branch, _condition(head))
             case "else":
-                reached, around.branch = around.branch, False
-                return self._branch(place, reached, held=True)
+                return self._branch(around, around.branch, None)
             case "try":
-                around.attempt, around.branch = Attempt(), None
-                return place.within(attempt=around.attempt)
+                around.attempt, around.branch = self._tries, PERHAPS
+                self._tries += 1
+                return self._context(context, Execution.TRY, around.attempt)
             case "except":
-                return self._handler(place, around.attempt, head)
-            case "for" | "while":
-                around.branch = None
-                return place.weaker()
-            case "case":
-                return place.weaker()
+                return self._handler(context, around.attempt, head)
+            case "for" | "while" | "case":
+                around.branch = PERHAPS if header != "case" else around.branch
+                return self._sometimes(context)
             case "with" if b"suppress" in head[:400]:
-                return place.weaker()
+                return self._sometimes(context)
             case "def":
-                return self._function(place, self._name.decode("utf-8", "replace"))
+                return self._function(context, self._name.decode("utf-8", "replace"))
             case "class":
-                return place.in_body_of(self._name.decode("utf-8", "replace"))
+                return self._context(context, Execution.CLASS, name=self._name.decode("utf-8", "replace"))
             case _:
-                return place
+                return context
 
-    def _branch(self, place: Place, reached: bool | None, *, held: bool | None) -> Place:  # noqa: FBT001  three values
-        if reached is False or held is False:
-            return place.never()
-        return place if reached and held else place.weaker()
+    def _branch(self, around: _Block, before: int, test: str | None) -> int:
+        around.branch = self._tested(before, test)
+        return self._context(around.context, Execution.BRANCH, around.branch)
 
-    @staticmethod
-    def _handler(place: Place, attempt: Attempt | None, head: bytes) -> Place:
+    def _tested(self, before: int, test: str | None) -> int:
+        self._branches.append(Branch(before, test))
+        return len(self._branches) - 1
+
+    def _handler(self, context: int, attempt: int, head: bytes) -> int:
         """A handler of nothing but import errors is dead where everything that is imported was found."""
         text = head[:400].decode("utf-8", "replace").partition(" as ")[0]
         names = set(re.findall(r"[A-Za-z_]\w*", text))
         only = names <= EXCEPTIONS_OF_IMPORTS and names & {"ImportError", "ModuleNotFoundError"}
-        return place.handling(attempt) if only and attempt is not None else place.weaker()
+        if only and attempt >= 0:
+            return self._context(context, Execution.HANDLER, attempt)
+        return self._sometimes(context)
 
-    def _function(self, place: Place, name: str) -> Place:
-        functions = self.script.functions
-        functions.append(Function(name, place.owner if place.in_class else "", place))
-        return place.of_function(len(functions) - 1)
+    def _function(self, context: int, name: str) -> int:
+        self._functions.append(Function(name, context))
+        return self._context(context, Execution.FUNCTION, len(self._functions) - 1)
 
     # --- words -------------------------------------------------------------------------------------------------------
 
@@ -401,24 +469,23 @@ class _Parser:
             self._name = word
             return
         if b"." not in word:
-            self._operand(Syntax("identifier", start, end))
+            self._operand(self._node("identifier", start, end))
             return
         head, _, rest = word.partition(b".")
-        self._operand(self._attributes(Syntax("identifier", start, start + len(head)), rest, start + len(head) + 1))
+        self._operand(self._attributes(self._node("identifier", start, start + len(head)), rest, start + len(head) + 1))
 
-    @staticmethod
-    def _attributes(held: Syntax, word: bytes, start: int) -> Syntax:
+    def _attributes(self, held: int, word: bytes, start: int) -> int:
         if word.count(b".") > _PARTS:
-            return Syntax("other", held.start_byte, start + len(word))
+            return self._node("other", self._starts[held], start + len(word))
         for part in word.split(b"."):
-            name = Syntax("identifier", start, start + len(part))
-            held = Syntax("attribute", held.start_byte, name.end_byte, {"object": held, "attribute": name})
+            name = self._node("identifier", start, start + len(part))
+            held = self._node("attribute", self._starts[held], self._ends[name], (held, name))
             start += len(part) + 1
         return held
 
     def _recover(self) -> None:
         """Brackets that were never closed: the statement is over."""
-        self.script.broken = True
+        self._broken = True
         self._skipped = 0
         while len(self._stack) > 1:
             self._close(self._line_start)
@@ -430,8 +497,9 @@ class _Parser:
         self._name = b""
         if word == b"for":
             self._stack[0].loop = "target"
-        if word == b"elif" and self._blocks[-1].branch is False:
-            self._stack[0].base = self._stack[0].place = self._stack[0].base.never()
+        if word == b"elif" and self._blocks[-1].branch >= 0:
+            frame = self._stack[0]
+            frame.base = frame.context = self._context(frame.base, Execution.TEST, self._blocks[-1].branch)
         return end
 
     def _soft(self, word: bytes, start: int, end: int) -> int:
@@ -453,7 +521,7 @@ class _Parser:
     def _from(self, _word: bytes, start: int, end: int) -> int:
         found = _FROM.match(self._data, start)
         if found is None:
-            self.script.broken = True
+            self._broken = True
             return end
         module = b"".join(found[1].split()).decode("utf-8", "surrogateescape")
         self._imports(start, found.end(), "import_from_statement", found[2], module)
@@ -462,7 +530,7 @@ class _Parser:
     def _import(self, _word: bytes, start: int, end: int) -> int:
         found = _IMPORT.match(self._data, start)
         if found is None:
-            self.script.broken = True
+            self._broken = True
             return end
         self._imports(start, found.end(), "import_statement", found[1], "")
         return found.end()
@@ -477,21 +545,19 @@ class _Parser:
                 pairs.append(("".join(words[:-2]), words[-1]))
             else:
                 pairs.append(("".join(words) if type_ == "import_statement" else words[0], ""))
-        use = Use(Syntax(type_, start, end), self._stack[0].place, "import", module, tuple(pairs))
+        use = Use("import", self._node(type_, start, end), self._stack[0].context, module, tuple(pairs))
         self._uses.append(use)
 
     # --- operands and operators --------------------------------------------------------------------------------------
 
-    def _operand(self, node: Syntax) -> None:
+    def _operand(self, node: int) -> None:
         frame = self._stack[-1]
         if self._skipped or frame.lambdas:
             return
         if not frame.want and frame.operands:
             last = frame.operands[-1]
-            if node.type == "string" and last.type in ("string", "concatenated_string"):
-                children = [last] if last.type == "string" else last.children or []
-                children.append(node)
-                frame.operands[-1] = Syntax("concatenated_string", last.start_byte, node.end_byte, None, children)
+            if self._kinds[node] == "string" and self._kinds[last] in ("string", "concatenated_string"):
+                frame.operands[-1] = self._extended("concatenated_string", last, node)
                 return
             # Two operands side by side: `print "x"`, a soft keyword, or broken text. The first is over.
             self._end(frame)
@@ -545,7 +611,7 @@ class _Parser:
         if sign == "await":
             operands.append(right)
         elif sign in ("unary", "not", "lambda"):
-            operands.append(Syntax("other", start, right.end_byte))
+            operands.append(self._node("other", start, self._ends[right]))
         elif not operands:
             operands.append(right)
         elif sign == "else":
@@ -553,25 +619,41 @@ class _Parser:
             if frame.operators and frame.operators[-1][1] == "if":
                 frame.operators.pop()
             first = operands.pop() if operands else condition
-            node = Syntax("conditional_expression", first.start_byte, right.end_byte, None, [first, condition, right])
-            operands.append(node)
+            parts = (first, condition, right)
+            operands.append(self._node("conditional_expression", self._starts[first], self._ends[right], parts))
         else:
-            operands.append(_joined(operands.pop(), sign, right))
+            operands.append(self._joined(operands.pop(), sign, right))
 
-    def _end(self, frame: _Frame) -> Syntax | None:
-        """The expression that ends here; the next one begins."""
+    def _joined(self, left: int, sign: str, right: int) -> int:
+        if sign in BINARY:
+            return self._node(sign, self._starts[left], self._ends[right], (left, right))
+        if sign in ("or", "and"):
+            return self._extended(sign, left, right)
+        return self._node("other", self._starts[left], self._ends[right])
+
+    def _extended(self, kind: str, left: int, right: int) -> int:
+        """`a or b or c` and `"a" "b" "c"` have one list of operands, however many there are."""
+        parts = self._parts[left]
+        if self._kinds[left] != kind or not isinstance(parts, list):
+            return self._node(kind, self._starts[left], self._ends[right], [left, right])
+        parts.append(right)
+        self._ends[left] = self._ends[right]
+        return left
+
+    def _end(self, frame: _Frame) -> int:
+        """The expression that ends here, 0 for none; the next one begins."""
         while frame.operators:
             self._reduce(frame)
         operands = frame.operands
-        node = operands[-1] if operands else None
+        node = operands[-1] if operands else 0
         if operands:
             operands.clear()
         if frame.lambdas:
             frame.lambdas.clear()
         frame.want = True
-        if node is not None and node.type == "binary_operator":
-            self._uses.append(Use(node, frame.place, "path"))
-        frame.place = frame.base
+        if self._kinds[node] in BINARY:
+            self._uses.append(Use("path", node, frame.context))
+        frame.context = frame.base
         frame.first_use = len(self._uses)
         return node
 
@@ -579,42 +661,42 @@ class _Parser:
         """What ends here belongs to the bracket or statement."""
         node = self._end(frame)
         if not (frame.walrus or frame.target or frame.loop or frame.comprehension or frame.key):
-            if node is not None and len(frame.items) < _MANY:
+            if node and len(frame.items) < _MANY:
                 frame.items.append(node)
             return
-        if frame.walrus is not None and node is not None:
-            self.script.assignments.append((frame.walrus, node))
-            frame.walrus = None
-        if frame.target is not None and not frame.loop:
+        if frame.walrus and node:
+            self._assignments.append((frame.walrus, node))
+            frame.walrus = 0
+        if frame.target and not frame.loop:
             # `with value as name`.
-            if node is not None:
-                self.script.assignments.append((node, frame.target))
-            frame.target = None
+            if node:
+                self._assignments.append((node, frame.target))
+            frame.target = 0
             return
         if frame.loop == "iterable":
-            if frame.target is not None and node is not None:
-                self.script.loops.append((frame.target, node))
-            frame.loop, frame.target = "", None
+            if frame.target and node:
+                self._loops.append((frame.target, node))
+            frame.loop, frame.target = "", 0
             return
-        if frame.comprehension or node is None:
-            frame.key = None if frame.kind != "line" else frame.key
+        if frame.comprehension or not node:
+            frame.key = 0 if frame.kind != "line" else frame.key
             return
-        if frame.key is not None and frame.kind in ("call", "brace", "params"):
+        if frame.key and frame.kind in ("call", "brace", "params"):
             node = self._keyed(frame, frame.key, node)
-            frame.key = None
+            frame.key = 0
         if len(frame.items) < _MANY:
             frame.items.append(node)
 
-    def _keyed(self, frame: _Frame, key: Syntax, value: Syntax) -> Syntax:
-        start, end = key.start_byte, value.end_byte
+    def _keyed(self, frame: _Frame, key: int, value: int) -> int:
+        start, end = self._starts[key], self._ends[value]
         if frame.kind == "brace":
-            return Syntax("pair", start, end, {"key": key, "value": value})
+            return self._node("pair", start, end, (key, value))
         if frame.kind == "params":
-            self.script.assignments.append((key, value))
+            self._assignments.append((key, value))
             return value
-        node = Syntax("keyword_argument", start, end, {"name": key, "value": value})
-        if value.type == "string":
-            self._uses.append(Use(node, frame.base, "keyword"))
+        node = self._node("keyword_argument", start, end, (key, value))
+        if self._kinds[value] == "string":
+            self._uses.append(Use("keyword", node, frame.base))
         return node
 
     # --- words that are operators ------------------------------------------------------------------------------------
@@ -624,7 +706,7 @@ class _Parser:
         if frame.want or frame.lambdas:
             return
         self._push(frame, _PRECEDENCE[sign], sign, start)
-        frame.place = frame.place.weaker()
+        frame.context = self._sometimes(frame.context)
 
     def _compare(self, start: int) -> None:
         frame = self._stack[-1]
@@ -650,7 +732,7 @@ class _Parser:
             self._item(frame)
         elif not frame.want:
             self._push(frame, _PRECEDENCE["if"], "if", start)
-            frame.place = frame.base
+            frame.context = frame.base
 
     def _else(self, start: int) -> None:
         """`A if C else B`: now it is known when A is evaluated."""
@@ -660,25 +742,24 @@ class _Parser:
         while frame.operators and frame.operators[-1][1] != "if":
             self._reduce(frame)
         begun = frame.operators[-1][2] if frame.operators else start
-        head = self._data[begun + 2 : start]
-        held = verdict(head.decode("utf-8", "replace"), self._known) if len(head) <= 400 else None
-        if held is not True:
-            self._weaken(frame.first_use, begun, held)
+        branch = self._tested(REACHED, _condition(self._data[begun + 2 : start]))
+        self._mark(frame.first_use, begun, branch)
         frame.first_use = len(self._uses)
         frame.operators.append((_PRECEDENCE["else"], "else", start))
         frame.want = True
-        if held is not False:
-            frame.place = frame.base.weaker() if held is None else frame.base.never()
+        frame.context = self._context(frame.base, Execution.BRANCH, self._tested(branch, None))
 
-    def _weaken(self, first: int, end: int, held: bool | None) -> None:  # noqa: FBT001  three values
-        """What was seen since then, before this place, happens on some runs only, or never."""
+    def _mark(self, first: int, end: int, branch: int) -> None:
+        """What was seen since then and stands before this offset happens in this branch."""
         self._marked += len(self._uses) - first
         if self._marked > _MARKS:
-            self.script.too_deep = True
+            self._too_deep = True
             return
-        for use in self._uses[first:]:
-            if use.node.start_byte < end:
-                use.place = use.place.weaker() if held is None else use.place.never()
+        for index in range(first, len(self._uses)):
+            use = self._uses[index]
+            if self._starts[use.node] < end:
+                context = self._context(use.context, Execution.BRANCH, branch)
+                self._uses[index] = Use(use.kind, use.node, context, use.module, use.names)
 
     def _for(self, _start: int) -> None:
         frame = self._stack[-1]
@@ -697,7 +778,7 @@ class _Parser:
         """`with open(x) as f`, `except E as e`: the name stands for what is before it."""
         frame = self._stack[-1]
         node = self._end(frame)
-        if node is not None and frame.kind in ("line", "group"):
+        if node and frame.kind in ("line", "group"):
             frame.target = node
 
     # --- signs -------------------------------------------------------------------------------------------------------
@@ -706,47 +787,47 @@ class _Parser:
         frame = self._stack[-1]
         if not frame.want and frame.operands and not frame.lambdas:
             held = frame.operands[-1]
-            call = Syntax("call", held.start_byte, start + 1, {"function": held})
+            call = self._node("call", self._starts[held], start + 1, (held,))
             frame.operands[-1] = call
-            self._uses.append(Use(call, frame.place, "call"))
-            self._called(held, frame.place)
+            self._uses.append(Use("call", call, frame.context))
+            self._called(held, frame.context)
             self._open("call", start, call)
         elif self._header == "def" and frame.kind == "line":
-            self._open("params", start, None)
+            self._open("params", start)
         else:
-            self._open("group", start, None)
+            self._open("group", start)
 
-    def _called(self, function: Syntax, place: Place) -> None:
-        if function.end_byte - function.start_byte <= 100:
-            text = self._data[function.start_byte : function.end_byte]
+    def _called(self, function: int, context: int) -> None:
+        if self._ends[function] - self._starts[function] <= 100:
+            text = self._data[self._starts[function] : self._ends[function]]
             if _CALLEE.fullmatch(text):
-                self.script.calls.append((text.decode("utf-8", "surrogateescape"), place))
+                self._calls.append((text.decode("utf-8", "surrogateescape"), context))
 
     def _open_square(self, start: int, _end: int) -> None:
         frame = self._stack[-1]
         if not frame.want and frame.operands and not frame.lambdas:
             held = frame.operands[-1]
-            node = Syntax("subscript", held.start_byte, start + 1, {"value": held})
+            node = self._node("subscript", self._starts[held], start + 1, (held,))
             frame.operands[-1] = node
             self._open("index", start, node)
         else:
-            self._open("list", start, None)
+            self._open("list", start)
 
     def _open_brace(self, start: int, _end: int) -> None:
-        self._open("brace", start, None)
+        self._open("brace", start)
 
-    def _open(self, kind: str, start: int, node: Syntax | None) -> None:
+    def _open(self, kind: str, start: int, node: int = 0) -> None:
         if len(self._stack) > self._levels:
-            self.script.too_deep = True
+            self._too_deep = True
             self._skipped = 1
             return
-        self._stack.append(_Frame(kind, start, self._stack[-1].place, len(self._uses), node))
+        self._stack.append(_Frame(kind, start, self._stack[-1].context, len(self._uses), node))
 
     def _close_bracket(self, _start: int, end: int) -> None:
         if len(self._stack) > (2 if self._nested else 1):
             self._close(end)
         else:
-            self.script.broken = True
+            self._broken = True
 
     def _close(self, end: int) -> None:
         frame = self._stack[-1]
@@ -754,40 +835,55 @@ class _Parser:
         self._item(frame)
         self._stack.pop()
         outer = self._stack[-1]
-        if frame.node is not None:
-            frame.node.end_byte = end
-            if frame.kind == "call" and frame.node.fields is not None:
-                frame.node.fields["arguments"] = Syntax("argument_list", frame.start, end, None, frame.items)
-            elif frame.node.fields is not None and frame.items:
-                frame.node.fields["subscript"] = frame.items[0]
+        if frame.node:
+            self._ends[frame.node] = end
+            held = self._parts[frame.node][0]
+            if frame.kind == "call":
+                self._parts[frame.node] = (held, self._node("argument_list", frame.start, end, frame.items))
+            elif frame.items:
+                self._parts[frame.node] = (held, frame.items[0])
             return
         if frame.kind == "params" or outer.lambdas:
             return
         if not outer.want:
             self._end(outer)
-        outer.operands.append(_bracketed(frame, end, trailing=trailing))
+        outer.operands.append(self._bracketed(frame, end, trailing=trailing))
         outer.want = False
+
+    def _bracketed(self, frame: _Frame, end: int, *, trailing: bool) -> int:
+        start, items = frame.start, frame.items
+        match frame.kind:
+            case "group":
+                single = len(items) == 1 and not trailing and not frame.comprehension
+                kind = "parenthesized_expression" if single else "tuple"
+            case "list":
+                kind = "list"
+            case "brace":
+                kind = "dictionary" if not items or any(self._kinds[one] == "pair" for one in items[:4]) else "set"
+            case _:
+                kind = "other"
+        return self._node(kind, start, end, items)
 
     def _comma(self, _start: int, _end: int) -> None:
         frame = self._stack[-1]
         if frame.lambdas or frame.loop == "target":
             frame.want = True
             return
-        if frame.kind == "line" and frame.key is not None:
+        if frame.kind == "line" and frame.key:
             node = self._end(frame)
-            if node is not None and len(frame.row) < _MANY:
+            if node and len(frame.row) < _MANY:
                 frame.row.append(node)
             return
         self._item(frame)
         if frame.kind == "params":
-            frame.base = frame.place = self._stack[0].base
+            frame.base = frame.context = self._stack[0].base
 
     def _colon(self, _start: int, end: int) -> None:
         frame = self._stack[-1]
         if frame.lambdas:
             del frame.operands[frame.lambdas.pop() :]
             frame.want = True
-            frame.place = self._function(frame.place, "")
+            frame.context = self._function(frame.context, "")
             return
         match frame.kind:
             case "line" if self._header:
@@ -798,7 +894,7 @@ class _Parser:
                 frame.key = self._end(frame)
             case "params":
                 frame.key = self._end(frame)
-                frame.base = frame.place = frame.base.never()
+                frame.base = frame.context = self._never(frame.base)
             case _:
                 self._item(frame)
 
@@ -811,8 +907,8 @@ class _Parser:
             self._open_block(end)
             return
         self._item(frame)
-        frame.key = frame.items[-1] if frame.items else None
-        frame.base = frame.place = frame.base.never()
+        frame.key = frame.items[-1] if frame.items else 0
+        frame.base = frame.context = self._never(frame.base)
         frame.annotated = True
 
     def _equals(self, _start: int, _end: int) -> None:
@@ -826,14 +922,14 @@ class _Parser:
                     frame.annotated = False
                 else:
                     self._item(frame)
-                frame.base = frame.place = self._blocks[-1].place
+                frame.base = frame.context = self._blocks[-1].context
                 frame.key = frame.items[-1] if frame.items else frame.key
             case "call":
                 frame.key = self._end(frame)
             case "params":
                 annotation = self._end(frame)
                 frame.key = frame.key or annotation
-                frame.base = frame.place = self._stack[0].base
+                frame.base = frame.context = self._stack[0].base
             case _:
                 self._end(frame)
 
@@ -846,12 +942,12 @@ class _Parser:
         self._dot = not self._stack[-1].want
 
     def _ellipsis(self, start: int, end: int) -> None:
-        self._operand(Syntax("other", start, end))
+        self._operand(self._node("other", start, end))
 
     def _arrow(self, _start: int, _end: int) -> None:
         frame = self._stack[-1]
         self._end(frame)
-        frame.base = frame.place = frame.base.never()
+        frame.base = frame.context = self._never(frame.base)
 
     def _semicolon(self, _start: int, _end: int) -> None:
         if len(self._stack) == 1:
@@ -870,42 +966,44 @@ class _Parser:
         if self._first or self._after_colon:
             self._begin(start)
         self._new_line = False
-        node = Syntax("string", start, end)
+        node = self._node("string", start, end)
         prefix = self._data[start : start + 2].lower()
         formatted = prefix[:1] in (b"f", b"t") or prefix in (b"rf", b"rt")
         if formatted and not self._skipped and self._data.find(b"{", start, end) >= 0:
             end = self._formatted(node, limit)
-            node.end_byte = end
-        place = self._stack[-1].place
+            self._ends[node] = end
+        context = self._stack[-1].context
         self._operand(node)
         if not self._skipped:
-            self._uses.append(Use(node, place, "string"))
+            self._uses.append(Use("string", node, context))
         return end
 
-    def _formatted(self, node: Syntax, limit: int) -> int:
+    def _formatted(self, node: int, limit: int) -> int:
         """The parts of an interpolated string. Since 3.12 its expressions may hold its own quotes (PEP 701)."""
         data = self._data
-        at = node.start_byte
+        at = self._starts[node]
         while data[at] not in b"\"'":
             at += 1
         quote = next(one for one in _QUOTES if data.startswith(one, at))
-        if len(quote) == 3 and node.end_byte - at < 6:
-            return node.end_byte
+        if len(quote) == 3 and self._ends[node] - at < 6:
+            return self._ends[node]
         at += len(quote)
+        parts: list[int] = []
+        self._parts[node] = parts
         while at < limit:
             found = _F_TEXT[quote].match(data, at, limit)
             text_end = found.end() if found is not None else at
             if text_end > at:
-                node.add(Syntax("string_content", at, text_end))
+                parts.append(self._node("string_content", at, text_end))
             at = text_end
             if data.startswith(quote, at):
                 return at + len(quote)
             if at >= limit or data[at : at + 1] != b"{":
-                return max(at, node.start_byte + 1)
-            at = self._interpolated(node, at, limit, single=len(quote) == 1)
+                return max(at, self._starts[node] + 1)
+            at = self._interpolated(parts, at, limit, single=len(quote) == 1)
         return limit
 
-    def _interpolated(self, node: Syntax, start: int, limit: int, *, single: bool) -> int:
+    def _interpolated(self, parts: list[int], start: int, limit: int, *, single: bool) -> int:
         """One `{expression!r:format}`; gives the place behind it."""
         data, depth, at, colon = self._data, 0, start, 0
         while at < limit:
@@ -914,7 +1012,7 @@ class _Parser:
             sign = data[at : at + 1]
             if not sign or (sign == b"\n" and single):
                 # It was never closed.
-                node.add(Syntax("interpolation", start, at))
+                parts.append(self._node("interpolation", start, at))
                 return at
             if sign in b"([{":
                 depth += 1
@@ -932,17 +1030,16 @@ class _Parser:
         end = colon or at
         if found := _CONVERSION.search(data, start + 1, end):
             end = found.start()
-        expression = self._expression(start + 1, end) if end - start <= _F_INSIDE else None
-        fields = {"expression": expression} if expression is not None else None
-        node.add(Syntax("interpolation", start, at + 1, fields))
+        expression = self._expression(start + 1, end) if end - start <= _F_INSIDE else 0
+        parts.append(self._node("interpolation", start, at + 1, (expression,) if expression else ()))
         return at + 1
 
-    def _expression(self, start: int, end: int) -> Syntax | None:
+    def _expression(self, start: int, end: int) -> int:
         if self._nested >= _F_NESTED:
-            return None
+            return 0
         self._nested += 1
         stack, state = self._stack, (self._new_line, self._line_start, self._dot)
-        frame = _Frame("field", start, stack[-1].place, len(self._uses))
+        frame = _Frame("field", start, stack[-1].context, len(self._uses))
         # Two frames, so that the expression never looks like a statement.
         self._stack, self._new_line, self._dot = [_Frame("field", start, frame.base, 0), frame], False, False
         self._range(start, end)
@@ -957,31 +1054,9 @@ class _Parser:
         return items[0] if items else node
 
 
-def _joined(left: Syntax, sign: str, right: Syntax) -> Syntax:
-    start, end = left.start_byte, right.end_byte
-    if sign in _KEPT:
-        return Syntax("binary_operator", start, end, {"left": left, "right": right}, [left, right], sign)
-    if sign in ("or", "and"):
-        same = left.type == "boolean_operator" and left.sign == sign
-        children = left.children or [] if same else [left]
-        children.append(right)
-        return Syntax("boolean_operator", start, end, None, children, sign)
-    return Syntax("other", start, end)
-
-
-def _bracketed(frame: _Frame, end: int, *, trailing: bool) -> Syntax:
-    start, items = frame.start, frame.items
-    match frame.kind:
-        case "group":
-            single = len(items) == 1 and not trailing and not frame.comprehension
-            type_ = "parenthesized_expression" if single else "tuple"
-        case "list":
-            type_ = "list"
-        case "brace":
-            type_ = "dictionary" if not items or any(one.type == "pair" for one in items[:4]) else "set"
-        case _:
-            type_ = "other"
-    return Syntax(type_, start, end, None, items)
+def _condition(head: bytes) -> str:
+    """The text of a condition, empty where it is longer than any whose outcome is known."""
+    return head.decode("utf-8", "replace") if len(head) <= _CONDITION else ""
 
 
 def _spelled(sign: str) -> Callable[[_Parser, int], None]:

@@ -14,10 +14,9 @@ from xraydiff.references.readers.python.patterns import concatenated, union
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from xraydiff.references.readers.python.nodes import Syntax
-    from xraydiff.references.readers.python.places import Script
+    from xraydiff.references.readers.python.script import Script
 
-__all__ = ["Bindings", "Scene", "Values", "bind"]
+__all__ = ["Bindings", "Scene", "Values"]
 
 _ITEMS: Final = 64
 _LONGEST: Final = 4_096
@@ -45,8 +44,8 @@ class Bindings:
 
     modules: dict[str, str] = field(default_factory=dict)
     """Name -> dotted name of the module or object that an import bound to it."""
-    values: dict[str, list[Syntax]] = field(default_factory=dict)
-    elements: dict[str, list[Syntax]] = field(default_factory=dict)
+    values: dict[str, list[int]] = field(default_factory=dict)
+    elements: dict[str, list[int]] = field(default_factory=dict)
     """Names that run over the elements of something."""
 
 
@@ -68,49 +67,50 @@ class Scene:
     inline: bool = False
 
 
-def bind(script: Script, data: bytes) -> Bindings:
+def _bound(script: Script) -> Bindings:
     """Names and what is assigned to them; imports come later, as they are read."""
     bindings = Bindings()
+    text, kinds, starts, ends = script.text, script.kinds, script.starts, script.ends
     for left, right in script.assignments:
-        if left.type == "identifier":
-            _put(bindings.values, data[left.start_byte : left.end_byte], right)
-        elif left.type == "attribute":
-            name = left.child_by_field_name("attribute")
-            if name is not None:
-                _put(bindings.values, b"." + data[name.start_byte : name.end_byte], right)
+        if kinds[left] == "identifier":
+            _put(bindings.values, text[starts[left] : ends[left]], right)
+        elif kinds[left] == "attribute":
+            _, name = script.parts[left]
+            _put(bindings.values, b"." + text[starts[name] : ends[name]], right)
     for left, right in script.loops:
-        if left.type == "identifier":
-            _put(bindings.elements, data[left.start_byte : left.end_byte], right)
+        if kinds[left] == "identifier":
+            _put(bindings.elements, text[starts[left] : ends[left]], right)
     return bindings
 
 
-def _put(held: dict[str, list[Syntax]], name: bytes, node: Syntax) -> None:
+def _put(held: dict[str, list[int]], name: bytes, node: int) -> None:
     nodes = held.setdefault(name.decode("utf-8", "surrogateescape"), [])
     if len(nodes) < 8:
         nodes.append(node)
 
 
 class Values(Evaluator):
-    """Evaluates expressions of one module, as far as the text tells."""
+    """Evaluates expressions of one module, given by their indexes, as far as the text tells."""
 
-    def __init__(self, data: bytes, bindings: Bindings, scene: Scene, finder: Finder, steps: int) -> None:
+    def __init__(self, script: Script, scene: Scene, finder: Finder, steps: int) -> None:
         super().__init__(steps)
-        self._data = data
-        self.bindings = bindings
+        self._text, self._kinds, self._parts = script.text, script.kinds, script.parts
+        self._starts, self._ends = script.starts, script.ends
+        self.bindings = _bound(script)
         self.scene = scene
         self._finder = finder
         self._words: dict[int, list[str] | None] = {}
 
     # --- names -------------------------------------------------------------------------------------------------------
 
-    def text(self, node: Syntax) -> str:
+    def text(self, node: int) -> str:
         """Source text of a node, or its beginning: whole texts of nested nodes would be the square of a module."""
-        end = min(node.end_byte, node.start_byte + _LONGEST)
-        return self._data[node.start_byte : end].decode("utf-8", "surrogateescape")
+        end = min(self._ends[node], self._starts[node] + _LONGEST)
+        return self._text[self._starts[node] : end].decode("utf-8", "surrogateescape")
 
-    def dotted(self, node: Syntax) -> str:
+    def dotted(self, node: int) -> str:
         """The qualified name of `a.b.c`; of anything else `?`, or `?.c` for its last attribute."""
-        if node.end_byte - node.start_byte <= 120:
+        if self._ends[node] - self._starts[node] <= 120:
             text = self.text(node)
             if text.replace(".", "").isidentifier():
                 head, dot, rest = text.partition(".")
@@ -118,37 +118,39 @@ class Values(Evaluator):
                 if bound is None and head in self.bindings.values and dot:
                     return f"?.{rest.rpartition('.')[2]}"
                 return (bound or head) + dot + rest
-        name = node.child_by_field_name("attribute") if node.type == "attribute" else None
-        return f"?.{self.text(name)}" if name is not None else "?"
+        return f"?.{self.text(self._parts[node][1])}" if self._kinds[node] == "attribute" else "?"
 
-    def callee(self, node: Syntax) -> str:
+    def callee(self, node: int) -> str:
         """The qualified name of what is called."""
-        function = node.child_by_field_name("function")
-        return self.dotted(function) if function is not None else "?"
+        return self.dotted(self._parts[node][0]) if self._kinds[node] == "call" else "?"
 
-    def arguments(self, node: Syntax) -> tuple[list[Syntax], dict[str, Syntax]]:
+    def arguments(self, node: int) -> tuple[list[int], dict[str, int]]:
         """Positional and keyword arguments of a call."""
-        given = node.child_by_field_name("arguments")
-        positional: list[Syntax] = []
-        keywords: dict[str, Syntax] = {}
-        if given is None or given.type != "argument_list" or not self._spend(1 + len(given.named_children) // 8):
+        positional: list[int] = []
+        keywords: dict[str, int] = {}
+        given = self._parts[self._parts[node][1]] if len(self._parts[node]) > 1 else None
+        if given is None or not self._spend(1 + len(given) // 8):
             return positional, keywords
-        for one in given.named_children:
-            if one.type == "keyword_argument":
-                name, value = one.child_by_field_name("name"), one.child_by_field_name("value")
-                if name is not None and value is not None:
-                    keywords[self.text(name)] = value
+        for one in given:
+            if self._kinds[one] == "keyword_argument":
+                name, value = self._parts[one]
+                keywords[self.text(name)] = value
             else:
                 positional.append(one)
         return positional, keywords
 
+    def receiver(self, node: int) -> int | None:
+        """The object whose attribute a call calls."""
+        function = self._parts[node][0] if self._kinds[node] == "call" else 0
+        return self._parts[function][0] if self._kinds[function] == "attribute" else None
+
     # --- texts -------------------------------------------------------------------------------------------------------
 
-    def literal(self, node: Syntax) -> str | None:
+    def literal(self, node: int) -> str | None:
         """The text of a string literal without unknown parts."""
-        if node.type != "string" or node.end_byte - node.start_byte > 8_192:
+        if self._kinds[node] != "string" or self._ends[node] - self._starts[node] > 8_192:
             return None
-        raw = self._data[node.start_byte : node.end_byte]
+        raw = self._text[self._starts[node] : self._ends[node]]
         match = _PREFIX.match(raw)
         prefix = match[0].lower() if match else b""
         if b"f" in prefix and b"{" in raw:
@@ -158,26 +160,26 @@ class Values(Evaluator):
         text = body[quote:-quote].decode("utf-8", "surrogateescape")
         return text if b"r" in prefix or "\\" not in text else _ESCAPE.sub(_unescaped, text)
 
-    def texts(self, node: Syntax, depth: int = 0) -> Texts:
+    def texts(self, node: int, depth: int = 0) -> Texts:
         """The texts that an expression may stand for."""
-        if node.type == "string":
+        if self._kinds[node] == "string":
             literal = self.literal(node)
             if literal is not None:
                 return (literal.replace(HOLE, ""),)
-        return self._once(self._known, id(node), self._evaluated, node, depth)
+        return self._once(self._known, node, self._evaluated, node, depth)
 
-    def _evaluated(self, node: Syntax, depth: int) -> Texts:
-        match node.type:
+    def _evaluated(self, node: int, depth: int) -> Texts:
+        match self._kinds[node]:
             case "string":
                 return self._formatted(node, depth)
             case "concatenated_string":
                 return concatenated([self.texts(one, depth + 1) for one in self._children(node)])
-            case "binary_operator":
+            case "+" | "/" | "%":
                 return self._binary(node, depth)
             case "conditional_expression":
                 parts = self._children(node)
                 return union(*(self.texts(one, depth + 1) for one in (parts[0], parts[-1]))) if parts else UNKNOWN
-            case "boolean_operator" | "parenthesized_expression":
+            case "or" | "and" | "parenthesized_expression":
                 return union(*(self.texts(one, depth + 1) for one in self._children(node)))
             case "identifier":
                 return self._identifier(self.text(node), depth)
@@ -190,12 +192,12 @@ class Values(Evaluator):
             case _:
                 return UNKNOWN
 
-    def elements(self, node: Syntax, depth: int = 0) -> Texts:
+    def elements(self, node: int, depth: int = 0) -> Texts:
         """The texts that the elements of a list, a tuple, a set or of the keys of a dict may stand for."""
-        return self._once(self._elements, id(node), self._listed, node, depth)
+        return self._once(self._elements, node, self._listed, node, depth)
 
-    def _listed(self, node: Syntax, depth: int) -> Texts:
-        match node.type:
+    def _listed(self, node: int, depth: int) -> Texts:
+        match self._kinds[node]:
             case "list" | "tuple" | "set":
                 return union(*(self.texts(one, depth + 1) for one in self._children(node)))
             case "identifier":
@@ -204,7 +206,7 @@ class Values(Evaluator):
             case "parenthesized_expression":
                 inner = self._children(node)
                 return self.elements(inner[0], depth + 1) if inner else UNKNOWN
-            case "binary_operator":
+            case "+" | "/" | "%":
                 return union(*(self.elements(one, depth + 1) for one in self._children(node)))
             case "dictionary":
                 return union(*(key for key, _ in self._pairs(node, depth)))
@@ -213,78 +215,68 @@ class Values(Evaluator):
             case _:
                 return UNKNOWN
 
-    def words(self, node: Syntax, depth: int = 0) -> list[str] | None:
+    def words(self, node: int, depth: int = 0) -> list[str] | None:
         """The words of a command given as a list, each its first possible text; None for no list."""
         if depth > DEPTH or not self._spend():
             return None
-        if id(node) not in self._words:
-            self._words[id(node)] = None
-            self._words[id(node)] = self._worded(node, depth)
-        return self._words[id(node)]
+        if node not in self._words:
+            self._words[node] = None
+            self._words[node] = self._worded(node, depth)
+        return self._words[node]
 
-    def _worded(self, node: Syntax, depth: int) -> list[str] | None:
-        if node.type in ("list", "tuple"):
+    def _worded(self, node: int, depth: int) -> list[str] | None:
+        if self._kinds[node] in ("list", "tuple"):
             return [self.texts(one, depth + 1)[0] for one in self._children(node)]
-        if node.type == "identifier":
+        if self._kinds[node] == "identifier":
             held = self.bindings.values.get(self.text(node), ())
             return next((words for one in held if (words := self.words(one, depth + 1)) is not None), None)
-        if node.type in ("parenthesized_expression", "binary_operator"):
+        if self._kinds[node] in ("parenthesized_expression", "+", "/", "%"):
             parts = [self.words(one, depth + 1) for one in self._children(node)]
             if all(part is None for part in parts):
                 return None  # `"convert " + name` is one text, no list
             return [word for part in parts for word in (part if part is not None else [HOLE])]
-        if node.type == "call":
+        if self._kinds[node] == "call":
             return self._split_words(node, depth)
         return None
 
-    def _split_words(self, node: Syntax, depth: int) -> list[str] | None:
+    def _split_words(self, node: int, depth: int) -> list[str] | None:
         name = self.callee(node)
         given, _ = self.arguments(node)
         if name == "shlex.split" and given:
             return self.texts(given[0], depth + 1)[0].split()
         if name.endswith(".split") and not given:
-            held = self._receiver(node)
+            held = self.receiver(node)
             return self.texts(held, depth + 1)[0].split() if held is not None else None
         return None
 
-    def _children(self, node: Syntax) -> Sequence[Syntax]:
-        if not self._spend(1 + len(node.named_children) // 8):
-            return []
-        return node.named_children[:_ITEMS]
+    def _children(self, node: int) -> Sequence[int]:
+        parts = self._parts[node]
+        return parts[:_ITEMS] if self._spend(1 + len(parts) // 8) else ()
 
-    def _receiver(self, node: Syntax) -> Syntax | None:
-        function = node.child_by_field_name("function")
-        return function.child_by_field_name("object") if function is not None and function.type == "attribute" else None
-
-    def _formatted(self, node: Syntax, depth: int) -> Texts:
+    def _formatted(self, node: int, depth: int) -> Texts:
         parts: list[Texts] = []
-        for child in node.named_children[:_ITEMS]:
-            if child.type == "interpolation":
-                inner = child.child_by_field_name("expression")
-                parts.append(self.texts(inner, depth + 1) if inner is not None else UNKNOWN)
-            elif child.type == "string_content":
+        for child in self._parts[node][:_ITEMS]:
+            if self._kinds[child] == "interpolation":
+                inner = self._parts[child]
+                parts.append(self.texts(inner[0], depth + 1) if inner else UNKNOWN)
+            elif self._kinds[child] == "string_content":
                 text = self.text(child).replace(HOLE, "").replace("{{", "{").replace("}}", "}")
                 parts.append((_ESCAPE.sub(_unescaped, text),))
         return concatenated(parts) if parts else UNKNOWN
 
-    def _binary(self, node: Syntax, depth: int) -> Texts:
+    def _binary(self, node: int, depth: int) -> Texts:
         """`a + b + c` and `a / b / c` nest to the left without bound, so they are gone through and not followed."""
-        sign = node.sign
+        sign = self._kinds[node]
         if sign == "%":
-            left = node.child_by_field_name("left")
-            texts = self.texts(left, depth + 1) if left is not None else UNKNOWN
-            return tuple(_PERCENT.sub(HOLE, text).replace("%%", "%") for text in texts)
-        if sign not in ("+", "/"):
-            return UNKNOWN
-        operands: list[Syntax] = []
-        at: Syntax | None = node
-        while at is not None and at.type == "binary_operator" and self._spend() and at.sign == sign:
-            right = at.child_by_field_name("right")
-            if right is not None:
-                operands.append(right)
-            at = at.child_by_field_name("left")
-        if at is not None:
-            operands.append(at)
+            return tuple(
+                _PERCENT.sub(HOLE, text).replace("%%", "%") for text in self.texts(self._parts[node][0], depth + 1)
+            )
+        operands: list[int] = []
+        at = node
+        while self._kinds[at] == sign and self._spend():
+            at, right = self._parts[at]
+            operands.append(right)
+        operands.append(at)
         if len(operands) > _ITEMS:
             return UNKNOWN
         parts = [self.texts(one, depth + 1) for one in reversed(operands)]
@@ -315,10 +307,8 @@ class Values(Evaluator):
         found += [self.elements(one, depth + 1) for one in self.bindings.elements.get(name, ())]
         return union(*found) if found else UNKNOWN
 
-    def _attribute(self, node: Syntax, depth: int) -> Texts:
-        held, name = node.child_by_field_name("object"), node.child_by_field_name("attribute")
-        if held is None or name is None:
-            return UNKNOWN
+    def _attribute(self, node: int, depth: int) -> Texts:
+        held, name = self._parts[node]
         scene, attribute = self.scene, self.text(name)
         fixed = {
             "__spec__.parent": scene.package,
@@ -358,43 +348,42 @@ class Values(Evaluator):
             )
         )
 
-    def _subscript(self, node: Syntax, depth: int) -> Texts:
-        held, index = node.child_by_field_name("value"), node.child_by_field_name("subscript")
-        if held is None or index is None:
+    def _subscript(self, node: int, depth: int) -> Texts:
+        if len(self._parts[node]) < 2:
             return UNKNOWN
+        held, index = self._parts[node]
         if self.dotted(held) == "os.environ":
             return self._environment(index, None, depth)
-        if held.type == "attribute" and self.text(held).endswith(".parents"):
-            path = held.child_by_field_name("object")
-            texts = self.texts(path, depth + 1) if path is not None else UNKNOWN
+        if self._kinds[held] == "attribute" and self.text(held).endswith(".parents"):
+            texts = self.texts(self._parts[held][0], depth + 1)
             count = self.text(index)
             for _ in range(min(int(count), _ITEMS) + 1 if count.isdecimal() and len(count) < 4 else 0):
                 texts = self._folders(texts)
             return texts if count.isdecimal() else UNKNOWN
         return self._looked_up(held, index, depth)
 
-    def _looked_up(self, held: Syntax, index: Syntax | None, depth: int) -> Texts:
+    def _looked_up(self, held: int, index: int | None, depth: int) -> Texts:
         """The values of a dict, all of them where the key is not known; the elements of a list."""
         if depth > DEPTH or not self._spend():
             return UNKNOWN
-        if held.type == "identifier":
+        if self._kinds[held] == "identifier":
             nodes = self.bindings.values.get(self.text(held), ())
             return union(*(self._looked_up(one, index, depth + 1) for one in nodes)) if nodes else UNKNOWN
-        if held.type == "dictionary":
+        if self._kinds[held] == "dictionary":
             key = self.literal(index) if index is not None else None
             pairs = self._pairs(held, depth)
             return union(*(value for keys, value in pairs if key is None or key in keys)) if pairs else UNKNOWN
         return self.elements(held, depth + 1)
 
-    def _pairs(self, node: Syntax, depth: int) -> list[tuple[Texts, Texts]]:
+    def _pairs(self, node: int, depth: int) -> list[tuple[Texts, Texts]]:
         found = []
         for pair in self._children(node):
-            key, value = pair.child_by_field_name("key"), pair.child_by_field_name("value")
-            if pair.type == "pair" and key is not None and value is not None:
+            if self._kinds[pair] == "pair":
+                key, value = self._parts[pair]
                 found.append((self.texts(key, depth + 1), self.texts(value, depth + 1)))
         return found
 
-    def _environment(self, name: Syntax, default: Syntax | None, depth: int) -> Texts:
+    def _environment(self, name: int, default: int | None, depth: int) -> Texts:
         """A variable of the image's environment, else the default that stands beside its name."""
         key = self.literal(name)
         if key is not None and key in self.scene.env:
@@ -403,7 +392,7 @@ class Values(Evaluator):
 
     # --- calls -------------------------------------------------------------------------------------------------------
 
-    def _call(self, node: Syntax, depth: int) -> Texts:
+    def _call(self, node: int, depth: int) -> Texts:
         name = self.callee(node)
         given, keywords = self.arguments(node)
         parts = given[:16]
@@ -428,10 +417,10 @@ class Values(Evaluator):
             return self._join([self.texts(one, depth + 1) for one in parts]) if parts else (".",)
         if name in _SAME_CALLS and parts:
             return self.texts(parts[0], depth + 1)
-        held = self._receiver(node)
+        held = self.receiver(node)
         return self._method(name.rpartition(".")[2], held, parts, depth) if held is not None else UNKNOWN
 
-    def _method(self, method: str, held: Syntax, given: list[Syntax], depth: int) -> Texts:
+    def _method(self, method: str, held: int, given: list[int], depth: int) -> Texts:
         if method in ("joinpath", "child"):
             return self._join([self.texts(one, depth + 1) for one in (held, *given)])
         if method in ("with_name", "with_suffix"):
@@ -453,17 +442,17 @@ class Values(Evaluator):
             return self._glued(held, given[0], depth)
         return UNKNOWN
 
-    def _glued(self, held: Syntax, given: Syntax, depth: int) -> Texts:
+    def _glued(self, held: int, given: int, depth: int) -> Texts:
         """`".".join(["a", name])`."""
         glue = self.literal(held)
-        if glue is None or given.type not in ("list", "tuple"):
+        if glue is None or self._kinds[given] not in ("list", "tuple"):
             return UNKNOWN
         parts: list[Texts] = []
         for one in self._children(given)[:16]:
             parts += [(glue,), self.texts(one, depth + 1)] if parts else [self.texts(one, depth + 1)]
         return concatenated(parts) if parts else UNKNOWN
 
-    def _package_directory(self, given: list[Syntax], depth: int) -> Texts:
+    def _package_directory(self, given: list[int], depth: int) -> Texts:
         names = self.texts(given[0], depth + 1) if given else (self.scene.package,)
         found: list[str] = []
         for name in names:
@@ -472,12 +461,12 @@ class Values(Evaluator):
                 found += chain[-1].package or ([parent(chain[-1].file)] if chain[-1].file is not None else [])
         return tuple(dict.fromkeys(found)) or UNKNOWN
 
-    def _elements_of_call(self, node: Syntax, depth: int) -> Texts:
+    def _elements_of_call(self, node: int, depth: int) -> Texts:
         name = self.callee(node)
         given, _ = self.arguments(node)
         if name in _SAME_CALLS and given:
             return self.elements(given[0], depth + 1)
-        held = self._receiver(node)
+        held = self.receiver(node)
         if held is None:
             return UNKNOWN
         match name.rpartition(".")[2]:
