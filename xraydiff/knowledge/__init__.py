@@ -18,6 +18,7 @@ from xraydiff.errors import UsageError
 from xraydiff.escaping import escaped
 from xraydiff.knowledge.commands import Interpreter, Wrapper
 from xraydiff.knowledge.companions import Companion
+from xraydiff.knowledge.java import Facility
 from xraydiff.knowledge.programs import DataDirectory, Tools
 from xraydiff.knowledge.rows import NamedRow, Row
 from xraydiff.knowledge.text import read_rows
@@ -29,6 +30,7 @@ __all__ = [
     "TABLES",
     "Companion",
     "DataDirectory",
+    "Facility",
     "Knowledge",
     "NamedRow",
     "Row",
@@ -40,7 +42,7 @@ __all__ = [
 R = TypeVar("R", bound=Row)
 N = TypeVar("N", bound=NamedRow)
 
-TABLES: Final[tuple[type[Row], ...]] = (Companion, DataDirectory, Tools, Wrapper, Interpreter)
+TABLES: Final[tuple[type[Row], ...]] = (Companion, DataDirectory, Facility, Tools, Wrapper, Interpreter)
 """The types of all rows: each knows the name of its table and the file of ours that holds it."""
 FOR_USERS: Final[tuple[type[Row], ...]] = (Companion, DataDirectory, Wrapper, Interpreter)
 """What a user's file may hold."""

@@ -10,13 +10,13 @@ import pytest
 from tests.java_files import HOME, class_file, jar, runtime, runtime_8
 from xraydiff.commands.start import environment, search_path, working_directory
 from xraydiff.facts import Edge, EdgeKind, Firing, ImageConfig, Node, NodeKind
+from xraydiff.knowledge import OURS, Facility
 from xraydiff.paths import ImagePath
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.readers.java import JavaReader
 from xraydiff.references.readers.java.bytecode import command_words
 from xraydiff.references.readers.java.classfile import read_class
 from xraydiff.references.readers.java.runtime import homes
-from xraydiff.references.readers.java.vocabulary import ALWAYS, AT_START, FACILITIES, OPTIONS
 from xraydiff.testing import ImageBuilder, elf
 
 CONFIG = Node(kind=NodeKind.CONFIG, path="original")
@@ -112,12 +112,12 @@ def test_the_authorities_are_trusted() -> None:
 @pytest.mark.parametrize(
     ("used", "alone", "packed"),
     [
-        ("com/sun/net/httpserver/HttpServer", True, False),
+        ("com/sun/net/httpserver/HttpServer", False, False),
         ("org/springframework/boot/SpringApplication", True, True),
         ("java/time/ZoneId", False, False),
     ],
 )
-def test_a_server_cannot_do_without_time_zones(used: str, alone: bool, packed: bool) -> None:
+def test_a_framework_cannot_do_without_time_zones(used: str, alone: bool, packed: bool) -> None:
     data = class_file("Main", classes=[used])
     edges = of_class(runtime(ImageBuilder()), data, "/app/Main.class")
     assert _stops(edges) is alone
@@ -182,13 +182,11 @@ def test_nothing_of_a_runtime_that_is_not_there() -> None:
     assert of_class(ImageBuilder(), class_file("A", classes=["javax/net/ssl/SSLContext"]), "/app/A.class") == []
 
 
-def test_every_row_of_the_table_names_its_source_and_files() -> None:
-    for row in (*AT_START, *ALWAYS, *FACILITIES, *(row for _, row in OPTIONS)):
-        assert row.source
-        assert row.files
+def test_every_row_of_the_table_is_led_to_and_names_files_of_a_runtime() -> None:
+    for row in OURS.rows(Facility):
+        assert row.start or row.always or row.uses or row.options or row.classes_before
         for path in row.files:
             assert path.startswith(("{conf}/", "{lib}/", "{native}/", "/etc/")), path
-    assert all(row.uses for row in FACILITIES)
 
 
 # --- classes and resources ------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from xraydiff.commands.start import find_executable
 from xraydiff.conventions import SHELLS, engine_provides
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import EdgeKind, FileType, Firing, Node
+from xraydiff.knowledge import Facility
 from xraydiff.paths import ImagePath, basename, image_path, join
 from xraydiff.references import Context
 from xraydiff.references.kit.evaluation import Exhausted, Expander, is_vague
@@ -16,13 +17,13 @@ from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.readers.java.archive import Budget
 from xraydiff.references.readers.java.bytecode import HOLE, command_words, starts_programs
 from xraydiff.references.readers.java.classfile import ClassFile
+from xraydiff.references.readers.java.facilities import facilities
 from xraydiff.references.readers.java.runtime import Home, homes
-from xraydiff.references.readers.java.vocabulary import DATED, FACILITIES, OLD_CLASS, TIME_ZONES, Facility, by_use
 
 __all__ = ["ROOTS", "Asked"]
 
-_EXACT, _PACKAGES = by_use()
-_TRUST: Final = tuple(row for row in FACILITIES if row.name in ("trusted certificates", "jurisdiction policy"))
+_OF_CLIENTS: Final = frozenset({"trusted certificates", "jurisdiction policy"})
+"""Facilities without which nobody fetches by https."""
 _CLIENTS: Final = (
     "java/net/URL", "java/net/URI", "java/net/HttpURLConnection", "okhttp3/", "retrofit2/", "org/apache/http/",
     "org/apache/hc/", "org/springframework/web/client/", "org/springframework/web/reactive/function/client/", "feign/",
@@ -44,8 +45,6 @@ _FILES: Final = frozenset(
 )
 _ZONES: Final = ("java/util/TimeZone", "java/time/ZoneId")
 _BUNDLES: Final = ("java/util/ResourceBundle", "org/springframework/context/support/ResourceBundleMessageSource")
-_STACKMAPS = 50
-"""Version of class files from which on libjvm verifies by itself."""
 _LONGEST: Final = 1_024
 """Characters of a constant that may be a path or a name."""
 ROOTS: Final = frozenset({"", "/bin", "/etc", "/home", "/lib", "/opt", "/run", "/srv", "/tmp", "/usr", "/var"})  # noqa: S108
@@ -63,6 +62,7 @@ class Asked:
         self._seen = seen
         self._folders = folders
         self._homes: tuple[Home, ...] = context.once(homes)
+        self._facilities = context.once(facilities)
         self._told: set[str] = set()
         limits = context.limits
         self._lookups = Expander(context.original, steps=limits.script_steps, budget=context.budget)
@@ -80,31 +80,30 @@ class Asked:
     # --- the runtime ------------------------------------------------------------------------------------------------
 
     def _runtime(self, read: ClassFile) -> None:
-        self._dated(read)
+        self._vital(read)
+        known = self._facilities
         for name in (*read.supers, *read.classes):
-            for row in (*_EXACT.get(name, ()), *_in_packages(name)):
+            for row in known.of_class(name):
                 self._facility(row, f"{read.name} uses {name}")
         for owner, method in read.methods:
-            if owner.startswith(("java/", "javax/")):
-                for row in _EXACT.get(f"{owner}.{method}", ()):
-                    self._facility(row, f"{read.name} calls {owner}.{method}")
-        if read.major < _STACKMAPS:
-            self._facility(OLD_CLASS, f"{read.name} has version {read.major}")
+            for row in known.of_method(owner, method):
+                self._facility(row, f"{read.name} calls {owner}.{method}")
+        for row in known.of_version(read.major):
+            self._facility(row, f"{read.name} has version {read.major}")
         url = next((text for text in read.strings if text.startswith("https://") and not _NOT_FETCHED.match(text)), "")
         if url and any(name.startswith(_CLIENTS) for name in read.classes):
-            for row in _TRUST:
-                self._facility(row, f"{read.name} names {url}")
+            for row in known.rows:
+                if row.name in _OF_CLIENTS:
+                    self._facility(row, f"{read.name} names {url}")
 
-    def _dated(self, read: ClassFile) -> None:
-        """A server cannot do without time zones, whatever else it does; of an archive only a framework is one."""
-        servers = DATED if self._folders else DATED[1:]
-        name = next((name for name in read.classes if name.startswith(servers)), "")
-        for row in FACILITIES if name else ():
-            if row.name == TIME_ZONES:
-                for home in self._homes:
-                    for path in home.files(row, self._tree):
-                        detail = f"{row.name}: {read.name} uses {name}, and each of its answers or log lines has a date"
-                        self._seen.edge(Node(path=path), row.kind, Firing.LOAD, detail, stops=True, group=row.name)
+    def _vital(self, read: ClassFile) -> None:
+        """What a framework cannot do without at its start, whatever else it does."""
+        for row in self._facilities.vital:
+            name = next((name for name in read.classes if name.startswith(row.vital)), "")
+            detail = f"{row.name}: {read.name} uses {name}, and each of its answers or log lines has a date"
+            for home in self._homes if name else ():
+                for path in home.files(row, self._tree):
+                    self._seen.edge(Node(path=path), row.kind, Firing.LOAD, detail, stops=True, group=row.name)
 
     def _facility(self, row: Facility, detail: str) -> None:
         if row.name in self._told:
@@ -255,20 +254,6 @@ _DEFAULT_LIBRARIES: Final = (
 def budget_of(context: Context) -> Budget:
     """One budget for the whole walk."""
     return Budget(context.limits)
-
-
-def _in_packages(name: str) -> list[Facility]:
-    """The rows of the package of a class and of the packages above it."""
-    found: list[Facility] = []
-    at = name.rfind("/")
-    if not name.startswith(("java", "com/sun/", "org/ietf/")):
-        return found
-    for _ in range(8):
-        if at < 0:
-            break
-        found.extend(_PACKAGES.get(name[: at + 1], ()))
-        at = name.rfind("/", 0, at)
-    return found
 
 
 def class_root(path: ImagePath, name: str) -> str | None:

@@ -14,8 +14,8 @@ from xraydiff.paths import ImagePath, basename, decoded, join, parent
 from xraydiff.references import Context
 from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.readers.java.archive import JarError, names_in
+from xraydiff.references.readers.java.facilities import facilities
 from xraydiff.references.readers.java.runtime import Home, homes
-from xraydiff.references.readers.java.vocabulary import ALWAYS, AT_START, OPTIONS
 from xraydiff.tree import glob
 
 __all__ = ["Launch", "class_folders", "note", "of_config", "of_script"]
@@ -241,20 +241,17 @@ def note(launch: Launch, context: Context, seen: Sightings) -> None:
 
 def _note_runtime(home: Home, launch: Launch, context: Context, seen: Sightings) -> None:
     seen.file(ImagePath(home.machine), EdgeKind.NEEDS, launch.firing, launch.detail)
-    for row in AT_START:
-        for path in home.files(row, context.original):
-            seen.file(path, row.kind, launch.firing, launch.detail)
-    for row in ALWAYS:
-        for path in home.files(row, context.original):
-            seen.file(path, row.kind, Firing.KEPT_WITH, launch.detail)
+    for row in context.once(facilities).rows:
+        firing = launch.firing if row.start else Firing.KEPT_WITH
+        for path in home.files(row, context.original) if row.start or row.always else ():
+            seen.file(path, row.kind, firing, launch.detail)
 
 
 def _note_option(option: str, launch: Launch, runtimes: Iterable[Home], context: Context, seen: Sightings) -> None:
-    for start, row in OPTIONS:
-        if option.startswith(start):
-            for home in runtimes:
-                for path in home.files(row, context.original):
-                    seen.file(path, row.kind, launch.firing, option, group=option)
+    for row in context.once(facilities).of_option(option):
+        for home in runtimes:
+            for path in home.files(row, context.original):
+                seen.file(path, row.kind, launch.firing, option)
     value = option.partition(":")[2].partition("=")[0]
     if option.startswith("-javaagent:"):
         for path in _resolved(value, launch, context):

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from xraydiff.commands.start import find_executable
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import FileType
+from xraydiff.knowledge import Facility
 from xraydiff.paths import ImagePath, parent
 from xraydiff.references import Context
-from xraydiff.references.readers.java.vocabulary import Facility
 from xraydiff.tree import FileTree, glob
 
 __all__ = ["Home", "homes"]
