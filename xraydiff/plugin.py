@@ -2,7 +2,7 @@
 
 Entry points of the groups `xraydiff.references`, `xraydiff.inventory` and `xraydiff.rules` name them. What stands
 here is public: other modules of this package may change without notice. `xraydiff.testing` builds images to test
-with.
+with, and `xraydiff.testing.read` tells what a reader says of a file of one.
 
 **A reader** has the members of `Reader`, or derives from `ParsedReader`, which reads the bytes without an image
 first. It is given a `Subject` (one file, with its bytes) and the `Context` of the walk (the tree of the original, the

@@ -1,6 +1,10 @@
 """Small images and ELF files made in memory, for tests of this package and of plug-ins; the same calls, the same bytes.
 
 `ImageBuilder().file("/etc/passwd", "root:x:0:0").symlink("/bin", "usr/bin").layer().whiteout("/etc/passwd").tree()`
+
+`read(MyReader(), ImageBuilder().file("/app/x.lua", SCRIPT).file("/lib/y.lua", ""), "/app/x.lua").targets` are the paths
+and inline scripts that a reader finds in one of its files; `xraydiff.compare` takes `builder.image()` where a test is
+about two whole images.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from xraydiff.errors import ImageClosedError
-from xraydiff.facts import FileType, Healthcheck
+from xraydiff.facts import Edge, FileType, Healthcheck, Node, NodeKind
 from xraydiff.image import Image
 from xraydiff.image.config import parse_config
 from xraydiff.layers import Operation
@@ -25,10 +29,11 @@ from xraydiff.layers.reader import read_layer
 from xraydiff.layers.spool import MemoryContent
 from xraydiff.layers.writer import TarWriter
 from xraydiff.limits import DEFAULT, Limits
-from xraydiff.paths import OPAQUE, WHITEOUT_PREFIX, image_path
+from xraydiff.paths import OPAQUE, ROOT, WHITEOUT_PREFIX, encoded, image_path
+from xraydiff.references import Command, Context, Gap, Reader, Subject
 from xraydiff.tree import Tree, squash
 
-__all__ = ["ImageBuilder", "elf"]
+__all__ = ["ImageBuilder", "Reading", "context_of", "elf", "read", "subject_of"]
 
 Format = Literal["docker-archive", "oci-archive", "oci-layout"]
 Compression = Literal["none", "gzip", "zstd"]
@@ -316,6 +321,80 @@ class ImageBuilder:
         index = _json({"schemaVersion": 2, "mediaType": f"{_MEDIA}index.v1+json", "manifests": [entry]})
         blobs = {f"blobs/sha256/{_hex(blob)}": blob for blob in (*layers, config, manifest)}
         return {"oci-layout": _json({"imageLayoutVersion": "1.0.0"}), "index.json": index, **blobs}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a reader says of one file, script or config."""
+
+    accepted: bool
+    """Whether the reader reads it at all."""
+    found: tuple[Edge | Gap | Command, ...] = ()
+
+    @property
+    def edges(self) -> list[Edge]:
+        """Its references, in the order of the file."""
+        return [one for one in self.found if isinstance(one, Edge)]
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """What it could not follow."""
+        return [one for one in self.found if isinstance(one, Gap)]
+
+    @property
+    def commands(self) -> list[Command]:
+        """The commands that it runs."""
+        return [one for one in self.found if isinstance(one, Command)]
+
+    @property
+    def targets(self) -> list[str]:
+        """Where the references lead: paths, and the texts of inline scripts."""
+        return [edge.target.text or edge.target.path for edge in self.edges]
+
+
+def read(
+    reader: Reader,
+    image: ImageBuilder | Context,
+    path: str = "",
+    *,
+    script: str | None = None,
+    language: str = "",
+    limits: Limits = DEFAULT,
+) -> Reading:
+    """What a reader says of a file of an image; of an inline `script` in that file; without a path, of the config.
+
+    A test that reads many files of one image gives its `context_of`, which is made once and has limits of its own.
+    """
+    context = image if isinstance(image, Context) else context_of(image, limits=limits)
+    subject = subject_of(context, path, script=script, language=language)
+    if not reader.accepts(subject):
+        return Reading(accepted=False)
+    return Reading(accepted=True, found=tuple(reader.read(subject, context)))
+
+
+def context_of(original: ImageBuilder, slim: ImageBuilder | None = None, *, limits: Limits = DEFAULT) -> Context:
+    """What readers get of an image: its tree, and environment, PATH and directory of its start command."""
+    config = original.image(limits=limits).config
+    return Context.of(
+        original.tree(limits=limits), config, slim=slim.tree(limits=limits) if slim is not None else None, limits=limits
+    )
+
+
+def subject_of(context: Context, path: str = "", *, script: str | None = None, language: str = "") -> Subject:
+    """A file of the original; an inline `script` in that file; without a path, the config."""
+    tree = context.original
+    if not path:
+        node = Node(kind=NodeKind.CONFIG, path="original")
+        return Subject(node=node, path=ROOT, file=None, tree=tree, data=b"", config=context.config)
+    if script is not None:
+        node = Node(kind=NodeKind.SCRIPT, path=path, language=language, text=script)
+        return Subject(node=node, path=image_path(path), file=None, tree=tree, data=encoded(script))
+    real = tree.resolve(path).path
+    if real is None:
+        raise ValueError(f"{path}: no such file in the image")
+    node, file = Node(path=path, language=language), tree.files[real]
+    data = tree.content(real) if file.type is FileType.FILE else b""
+    return Subject(node=node, path=real, file=file, tree=tree, data=data)
 
 
 def _archive(members: Mapping[str, bytes]) -> bytes:

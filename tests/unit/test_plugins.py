@@ -18,7 +18,7 @@ from xraydiff.errors import PluginError
 from xraydiff.facts import Firing
 from xraydiff.pipeline import compare
 from xraydiff.plugins import OUR_READERS, OUR_RULES, load
-from xraydiff.testing import ImageBuilder
+from xraydiff.testing import ImageBuilder, read
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,6 +54,10 @@ def pair() -> tuple[ImageBuilder, ImageBuilder]:
 def test_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, monkeypatch, *how_to("A reader"))
     original, slim = pair()
+    reader = next(one for one in load().readers if one.name == "lua")
+    assert read(reader, original, "/app/run.lua").targets == ["/lib/lua/x.lua"]
+    assert read(reader, slim, "/app/run.lua").targets == []
+    assert not read(reader, original, "/etc/motd").accepted
     with compare(original.image(), slim.image()) as comparison:
         missing = comparison.missing("/lib/lua/x.lua")
     assert missing is not None

@@ -21,7 +21,9 @@ from xraydiff.errors import ImageClosedError
 from xraydiff.facts import FileType, Healthcheck
 from xraydiff.image.sources import open_image
 from xraydiff.paths import ImagePath
-from xraydiff.testing import Compression, Format, ImageBuilder, elf
+from xraydiff.references.readers.config import ConfigReader
+from xraydiff.references.readers.shell import ShellReader
+from xraydiff.testing import Compression, Format, ImageBuilder, context_of, elf, read, subject_of
 from xraydiff.tree import squash
 from xraydiff.tree.listing import listing
 
@@ -226,3 +228,32 @@ def test_elf_as_the_loader_takes_it(tmp_path: Path) -> None:
     library.write_bytes(elf(needed=["libc.so.6"], exports=["plugin_init"]))
     if Path("/lib64/ld-linux-x86-64.so.2").exists():
         assert ctypes.CDLL(str(library)).plugin_init is not None
+
+
+def started() -> ImageBuilder:
+    builder = ImageBuilder().config(cmd=["/start"], env=["PATH=/usr/bin"], workdir="/srv").symlink("/bin", "usr/bin")
+    return builder.file("/start", "#!/bin/sh\nexec tool /etc/x.conf\n", mode=0o755).file("/etc/x.conf", "x")
+
+
+def test_what_a_reader_says_of_a_file_a_script_and_the_config() -> None:
+    builder = started().file("/usr/bin/tool", SO, mode=0o755)
+    assert read(ConfigReader(), builder).targets == ["/start"]
+    reading = read(ShellReader(), builder, "/start")
+    assert {"/usr/bin/tool", "/etc/x.conf"} <= set(reading.targets)
+    assert reading.gaps == []
+    script = read(ShellReader(), builder, "/start", script="/bin/tool; $unknown", language="shell")
+    assert script.targets == ["/bin/tool"]
+    assert [edge.source.text for edge in script.edges] == ["/bin/tool; $unknown"]
+    assert not read(ShellReader(), builder, "/etc/x.conf").accepted
+
+
+def test_the_context_of_an_image() -> None:
+    slim = started().layer().whiteout("/etc/x.conf")
+    context = context_of(started(), slim)
+    assert (context.path, context.cwd, context.env["PATH"]) == (("/usr/bin",), "/srv", "/usr/bin")
+    assert "/etc/x.conf" in context.original.files
+    assert context.slim is not None
+    assert "/etc/x.conf" not in context.slim.files
+    assert subject_of(context, "/start").data.startswith(b"#!/bin/sh")
+    with pytest.raises(ValueError, match="/none: no such file in the image"):
+        subject_of(context, "/none")

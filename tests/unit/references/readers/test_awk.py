@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from xraydiff.facts import Edge, ImageConfig, Node, NodeKind
 from xraydiff.limits import DEFAULT, Limits
-from xraydiff.paths import ImagePath
-from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.readers.awk import AwkReader
-from xraydiff.testing import ImageBuilder
-from xraydiff.tree.squash import squash
+from xraydiff.testing import ImageBuilder, read
 
 
 def seen(program: str, *, limits: Limits = DEFAULT) -> tuple[list[str], list[str]]:
     """The shell texts, or paths, that a program asks for, and the reasons of its gaps."""
     builder = ImageBuilder().file("/data/map", "x").file("/usr/share/awk/join.awk", "x").file("/bin/sh", "x")
-    tree = squash(builder.image())
-    context = Context(original=tree, config=ImageConfig(), env={}, path=(), cwd=ImagePath("/"), limits=limits)
-    node = Node(kind=NodeKind.SCRIPT, path="/app/run", language="awk", text=program)
-    subject = Subject(node=node, path=ImagePath("/app/run"), file=None, tree=tree, data=program.encode())
-    reader = AwkReader()
-    assert reader.accepts(subject)
-    items = list(reader.read(subject, context))
-    asked = [item.target.text or item.target.path for item in items if isinstance(item, Edge)]
-    return asked, [item.reason for item in items if isinstance(item, Gap)]
+    reading = read(AwkReader(), builder, "/app/run", script=program, language="awk", limits=limits)
+    assert reading.accepted
+    return reading.targets, [gap.reason for gap in reading.gaps]
 
 
 @pytest.mark.parametrize(

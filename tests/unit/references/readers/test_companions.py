@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from xraydiff.commands.start import environment, search_path, working_directory
 from xraydiff.errors import UsageError
-from xraydiff.facts import Certainty, Edge, EdgeKind, Firing, ImageConfig, Node, NodeKind
+from xraydiff.facts import Certainty, Edge, EdgeKind, Firing, NodeKind
 from xraydiff.knowledge import OURS, Companion, Knowledge, load, read
 from xraydiff.knowledge.companions import PathPattern
-from xraydiff.paths import ImagePath, components
+from xraydiff.paths import components
 from xraydiff.reach.table import Standing, certainty_of
-from xraydiff.references import Context, Depth, Subject
+from xraydiff.references import Depth
 from xraydiff.references.readers.companions import CompanionsReader
 from xraydiff.testing import ImageBuilder
+from xraydiff.testing import read as read_file
 
 ROWS = OURS.rows(Companion)
 
@@ -34,12 +34,6 @@ def row(**values: str) -> str:
     return "[[companion]]\n" + "".join(f"{key} = {value}\n" for key, value in {**given, **values}.items() if value)
 
 
-def context_of(builder: ImageBuilder) -> tuple[Context, ImageConfig]:
-    config = builder.image().config
-    path, cwd = search_path(config), working_directory(config)
-    return Context(original=builder.tree(), config=config, env=environment(config), path=path, cwd=cwd), config
-
-
 def own(text: str) -> tuple[Companion, ...]:
     """The rows of a user's text."""
     return load(text, "own.toml").rows(Companion)[len(ROWS) :]
@@ -47,20 +41,11 @@ def own(text: str) -> tuple[Companion, ...]:
 
 def asked(builder: ImageBuilder, path: str, rows: Sequence[Companion] = ()) -> list[Edge]:
     """Edges of a file, by ours and some more rows."""
-    context, _ = context_of(builder)
-    real, tree = ImagePath(path), context.original
-    subject = Subject(node=Node(path=path), path=real, file=tree.files[real], tree=tree, data=tree.content(real))
-    reader = CompanionsReader(Knowledge({Companion: rows}))
-    if not reader.accepts(subject):
-        return []
-    return [item for item in reader.read(subject, context) if isinstance(item, Edge)]
+    return read_file(CompanionsReader(Knowledge({Companion: rows})), builder, path).edges
 
 
 def started(builder: ImageBuilder) -> list[Edge]:
-    context, config = context_of(builder)
-    node = Node(kind=NodeKind.CONFIG, path="original")
-    subject = Subject(node=node, path=ImagePath("/"), file=None, tree=context.original, data=b"", config=config)
-    return [item for item in CompanionsReader().read(subject, context) if isinstance(item, Edge)]
+    return read_file(CompanionsReader(), builder).edges
 
 
 def paths(edges: Sequence[Edge]) -> list[str]:

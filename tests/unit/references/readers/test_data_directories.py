@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from xraydiff.facts import Edge, EdgeKind, Firing, ImageConfig, Node
+from xraydiff.facts import Edge, EdgeKind, Firing
 from xraydiff.knowledge import OURS, DataDirectory
-from xraydiff.paths import ROOT, ImagePath, image_path
-from xraydiff.references import Context, Subject
+from xraydiff.paths import ImagePath
 from xraydiff.references.readers.data_directories import DataDirectoriesReader
-from xraydiff.testing import ImageBuilder
+from xraydiff.testing import ImageBuilder, read
 
 
 def asked(builder: ImageBuilder, mark: str) -> list[Edge]:
-    tree = builder.file(mark, "x").tree()
-    path = image_path(mark)
-    subject = Subject(node=Node(path=path), path=path, file=tree.files[path], tree=tree, data=b"x")
-    context = Context(original=tree, config=ImageConfig(), env={}, path=(), cwd=ROOT)
-    reader = DataDirectoriesReader()
-    return [item for item in reader.read(subject, context) if isinstance(item, Edge)] if reader.accepts(subject) else []
+    return read(DataDirectoriesReader(), builder.file(mark, "x"), mark).edges
 
 
 @pytest.mark.parametrize("layout", OURS.rows(DataDirectory), ids=lambda layout: layout.mark)

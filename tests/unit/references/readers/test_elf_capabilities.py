@@ -7,13 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from xraydiff.commands.start import search_path
-from xraydiff.facts import Edge, Firing, ImageConfig, Node, NodeKind
+from xraydiff.facts import Edge, Firing, NodeKind
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.paths import ImagePath
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.references import Gap
 from xraydiff.references.readers.elf_capabilities import ElfCapabilitiesReader
-from xraydiff.testing import ImageBuilder, elf
+from xraydiff.testing import ImageBuilder, elf, read
 
 APP = ImagePath("/app/run")
 
@@ -28,15 +27,11 @@ def asked(
     raw: bytes | None = None,
 ) -> list[Edge]:
     program = raw or elf(imports=list(imports), data=list(data), needed=list(needed), executable=True)
-    tree = builder.file(APP, program, mode=0o755).tree()
-    config = builder.config(env=["PATH=/bin"]).image().config
-    context = Context(original=tree, config=config, env=env or {}, path=search_path(config), cwd=ImagePath("/"))
-    subject = Subject(node=Node(path=APP), path=APP, file=tree.files[APP], tree=tree, data=tree.content(APP))
-    reader = ElfCapabilitiesReader()
-    assert reader.accepts(subject)
-    found = list(reader.read(subject, context))
-    assert not [item for item in found if isinstance(item, Gap)]
-    return [item for item in found if isinstance(item, Edge)]
+    given = ["PATH=/bin", *(f"{name}={value}" for name, value in (env or {}).items())]
+    reading = read(ElfCapabilitiesReader(), builder.file(APP, program, mode=0o755).config(env=given), APP)
+    assert reading.accepted
+    assert not reading.gaps
+    return reading.edges
 
 
 def paths(edges: Sequence[Edge]) -> set[str]:
@@ -201,20 +196,13 @@ def test_a_go_binary_is_told_by_its_build_info() -> None:
 
 
 def test_a_malformed_file_is_a_gap() -> None:
-    builder = ImageBuilder().file(APP, b"\x7fELF" + b"\xff" * 60)
-    tree = builder.tree()
-    context = Context(original=tree, config=builder.image().config, env={}, path=(), cwd=ImagePath("/"))
-    subject = Subject(node=Node(path=APP), path=APP, file=tree.files[APP], tree=tree, data=tree.content(APP))
-    (gap,) = ElfCapabilitiesReader().read(subject, context)
+    (gap,) = read(ElfCapabilitiesReader(), ImageBuilder().file(APP, b"\x7fELF" + b"\xff" * 60), APP).found
     assert isinstance(gap, Gap)
 
 
 def _read_within(limits: Limits, builder: ImageBuilder, program: bytes) -> list[tuple[str, str]]:
-    tree = builder.file(APP, program, mode=0o755).tree()
-    context = Context(original=tree, config=ImageConfig(), env={}, path=(), cwd=ImagePath("/"), limits=limits)
-    subject = Subject(node=Node(path=APP), path=APP, file=tree.files[APP], tree=tree, data=tree.content(APP))
-    found = ElfCapabilitiesReader().read(subject, context)
-    return [(item.reason, item.detail) for item in found if isinstance(item, Gap)]
+    reading = read(ElfCapabilitiesReader(), builder.file(APP, program, mode=0o755), APP, limits=limits)
+    return [(gap.reason, gap.detail) for gap in reading.gaps]
 
 
 def test_an_answer_that_is_too_large_to_be_read_is_a_gap() -> None:

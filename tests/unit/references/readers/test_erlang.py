@@ -9,14 +9,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from xraydiff.commands.start import environment, search_path, working_directory
-from xraydiff.facts import Edge, EdgeKind, Firing, Node, NodeKind
+from xraydiff.facts import Edge, EdgeKind, Firing, NodeKind
 from xraydiff.limits import DEFAULT, Limits
-from xraydiff.paths import ImagePath
-from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.readers.erlang import ErlangReader
 from xraydiff.references.readers.erlang.beam import TermError, read_beam, read_terms
-from xraydiff.testing import ImageBuilder, elf
+from xraydiff.testing import ImageBuilder, elf, read
 
 SHOP = "/app/lib/shop-1.0/ebin"
 OTP = "/usr/lib/erlang/lib"
@@ -49,26 +46,12 @@ def _compact(number: int) -> bytes:
     return bytes((number << 4,)) if number < 16 else bytes((number >> 3 & 0b11100000 | 0b1000, number & 255))
 
 
-def asked(builder: ImageBuilder, path: str) -> list[Edge]:
-    config = builder.image().config
-    tree, real = builder.tree(), ImagePath(path)
-    context = Context(
-        original=tree,
-        config=config,
-        env=environment(config),
-        path=search_path(config),
-        cwd=working_directory(config),
-    )
-    if path == "original":
-        node = Node(kind=NodeKind.CONFIG, path=path)
-        subject = Subject(node=node, path=ImagePath("/"), file=None, tree=tree, data=b"", config=config)
-    else:
-        subject = Subject(node=Node(path=path), path=real, file=tree.files[real], tree=tree, data=tree.content(real))
-    reader = ErlangReader()
-    assert reader.accepts(subject)
-    found = list(reader.read(subject, context))
-    assert not [item for item in found if isinstance(item, Gap)]
-    return [item for item in found if isinstance(item, Edge)]
+def asked(builder: ImageBuilder, path: str = "") -> list[Edge]:
+    """References of a file, or of the config."""
+    reading = read(ErlangReader(), builder, path)
+    assert reading.accepted
+    assert not reading.gaps
+    return reading.edges
 
 
 def paths(edges: Sequence[Edge]) -> set[str]:
@@ -197,7 +180,7 @@ def test_the_start_command_and_scripts() -> None:
     builder = ImageBuilder().file(f"{SHOP}/shop.beam", "x").file("/app/start.boot", "x").file("/app/sys.config", "x")
     words = ["erl", "-noshell", "-s", "shop", "-boot", "start", "-config", "/app/sys.config", "-pa", "$X", "-s", "$Y"]
     builder.config(cmd=words, workdir="/app")
-    edges = asked(builder, "original")
+    edges = asked(builder)
     assert {edge.target.path: edge.firing for edge in edges} == dict.fromkeys(
         (f"{SHOP}/shop.beam", "/app/start.boot", "/app/sys.config"), Firing.LOAD
     )
@@ -260,10 +243,5 @@ def test_deep_and_swollen_terms_are_bounded() -> None:
 
 def test_a_bad_module_is_a_gap() -> None:
     builder = ImageBuilder().file("/app/x.beam", b"FOR1\0\0\0\1BEAM" + b"junkjunk")
-    tree, path = builder.tree(), ImagePath("/app/x.beam")
-    config = builder.image().config
-    context = Context(original=tree, config=config, env={}, path=(), cwd=ImagePath("/"))
-    subject = Subject(node=Node(path=path), path=path, file=tree.files[path], tree=tree, data=tree.content(path))
-    (gap,) = ErlangReader().read(subject, context)
-    assert isinstance(gap, Gap)
+    (gap,) = read(ErlangReader(), builder, "/app/x.beam").gaps
     assert gap.reason == "malformed"

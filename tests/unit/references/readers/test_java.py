@@ -8,54 +8,34 @@ from collections.abc import Sequence
 import pytest
 
 from tests.java_files import HOME, class_file, jar, runtime, runtime_8
-from xraydiff.commands.start import environment, search_path, working_directory
-from xraydiff.facts import Edge, EdgeKind, Firing, ImageConfig, Node, NodeKind
+from xraydiff.facts import Edge, EdgeKind, Firing, Node, NodeKind
 from xraydiff.knowledge import OURS, Facility
 from xraydiff.paths import ImagePath
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.references import Gap, Subject
 from xraydiff.references.readers.java import JavaReader
 from xraydiff.references.readers.java.bytecode import command_words
 from xraydiff.references.readers.java.classfile import read_class
 from xraydiff.references.readers.java.runtime import homes
-from xraydiff.testing import ImageBuilder, elf
-
-CONFIG = Node(kind=NodeKind.CONFIG, path="original")
-
-
-def context_of(builder: ImageBuilder) -> tuple[Context, ImageConfig]:
-    config = builder.image().config
-    context = Context(
-        original=builder.tree(),
-        config=config,
-        env=environment(config),
-        path=search_path(config),
-        cwd=working_directory(config),
-    )
-    return context, config
+from xraydiff.testing import ImageBuilder, context_of, elf, read
 
 
 def read_all(builder: ImageBuilder, path: str, *, language: str = "") -> list[Edge | Gap]:
-    context, _ = context_of(builder)
-    real = ImagePath(path)
-    tree = context.original
-    node = Node(path=path, language=language)
-    subject = Subject(node=node, path=real, file=tree.files[real], tree=tree, data=tree.content(real))
-    reader = JavaReader()
-    assert reader.accepts(subject)
-    return list(reader.read(subject, context))
+    reading = read(JavaReader(), builder, path, language=language)
+    assert reading.accepted
+    return [*reading.edges, *reading.gaps]
 
 
 def asked(builder: ImageBuilder, path: str, *, language: str = "") -> list[Edge]:
-    found = read_all(builder, path, language=language)
-    assert not [item for item in found if isinstance(item, Gap)]
-    return [item for item in found if isinstance(item, Edge)]
+    reading = read(JavaReader(), builder, path, language=language)
+    assert reading.accepted
+    assert not reading.gaps
+    return reading.edges
 
 
 def of_config(builder: ImageBuilder) -> list[Edge]:
-    context, config = context_of(builder)
-    subject = Subject(node=CONFIG, path=ImagePath("/"), file=None, tree=context.original, data=b"", config=config)
-    assert JavaReader().accepts(subject)
-    return [item for item in JavaReader().read(subject, context) if isinstance(item, Edge)]
+    reading = read(JavaReader(), builder)
+    assert reading.accepted
+    return reading.edges
 
 
 def paths(edges: Sequence[Edge], kind: EdgeKind | None = None) -> set[str]:
@@ -163,11 +143,11 @@ def test_the_layout_before_java_9() -> None:
 
 def test_of_two_runtimes_the_one_that_is_started() -> None:
     builder = runtime(runtime(ImageBuilder(), "/opt/other")).config(env=["PATH=/usr/bin"])
-    assert [home.path for home in context_of(builder)[0].once(homes)] == [HOME]
+    assert [home.path for home in context_of(builder).once(homes)] == [HOME]
     builder = runtime(runtime(ImageBuilder(), "/opt/other")).config(env=["PATH=/bin", "JAVA_HOME=/opt/other"])
-    assert [home.path for home in context_of(builder)[0].once(homes)] == ["/opt/other"]
+    assert [home.path for home in context_of(builder).once(homes)] == ["/opt/other"]
     builder = runtime(runtime(ImageBuilder(), "/opt/other")).config(env=["PATH=/bin"])
-    assert [home.path for home in context_of(builder)[0].once(homes)] == ["/opt/other", HOME]
+    assert [home.path for home in context_of(builder).once(homes)] == ["/opt/other", HOME]
 
 
 def test_the_policy_that_java_security_chooses() -> None:
@@ -475,12 +455,9 @@ def test_a_script_that_only_speaks_of_java() -> None:
 
 
 def test_an_inline_script() -> None:
-    context, _ = context_of(runtime(ImageBuilder()).file("/app/a.jar", jar({})))
-    node = Node(kind=NodeKind.SCRIPT, path="original", language="shell", text="exec java -jar /app/a.jar")
-    subject = Subject(node=node, path=ImagePath("/"), file=None, tree=context.original, data=node.text.encode())
-    assert JavaReader().accepts(subject)
-    edges = [item for item in JavaReader().read(subject, context) if isinstance(item, Edge)]
-    assert "/app/a.jar" in paths(edges, EdgeKind.SOURCES)
+    builder = runtime(ImageBuilder()).file("/app/a.jar", jar({}))
+    reading = read(JavaReader(), builder, "/run.sh", script="exec java -jar /app/a.jar", language="shell")
+    assert "/app/a.jar" in paths(reading.edges, EdgeKind.SOURCES)
 
 
 def test_what_is_not_java() -> None:

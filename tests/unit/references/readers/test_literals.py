@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from xraydiff.facts import Firing, Node, NodeKind
-from xraydiff.paths import ImagePath
-from xraydiff.references import Context, Subject
+from xraydiff.facts import Firing, NodeKind
 from xraydiff.references.readers.literals import LiteralsReader
-from xraydiff.testing import ImageBuilder
+from xraydiff.testing import ImageBuilder, read
 
 
 def named(path: str, data: str | bytes, *others: str) -> list[tuple[str, int]]:
@@ -16,16 +14,10 @@ def named(path: str, data: str | bytes, *others: str) -> list[tuple[str, int]]:
     builder = ImageBuilder().file(path, data)
     for other in others:
         _ = builder.directory(other) if other.endswith("/") else builder.file(other, "x")
-    tree = builder.tree()
-    context = Context(original=tree, config=builder.image().config, env={}, path=(), cwd=ImagePath("/"))
-    real = ImagePath(path)
-    subject = Subject(node=Node(path=path), path=real, file=tree.files[real], tree=tree, data=tree.content(real))
-    reader = LiteralsReader()
-    if not reader.accepts(subject):
-        return []
-    edges = list(reader.read(subject, context))
-    assert all(getattr(edge, "firing", None) is Firing.NAMED for edge in edges)
-    return [(edge.target.path, edge.line) for edge in edges if not hasattr(edge, "reason")]
+    reading = read(LiteralsReader(), builder, path)
+    assert not reading.gaps
+    assert {edge.firing for edge in reading.edges} <= {Firing.NAMED}
+    return [(edge.target.path, edge.line) for edge in reading.edges]
 
 
 @pytest.mark.parametrize(
@@ -126,12 +118,7 @@ def test_relative_names_count_in_configs_only() -> None:
 def test_a_service_name_in_a_url_is_looked_up() -> None:
     builder_data = "proxy http://localhost:webcache\n"
     services = ImageBuilder().file("/etc/app.conf", builder_data).file("/etc/services", "http-alt 8080/tcp webcache\n")
-    tree = services.tree()
-    context = Context(original=tree, config=services.image().config, env={}, path=(), cwd=ImagePath("/"))
-    path = ImagePath("/etc/app.conf")
-    subject = Subject(node=Node(path=path), path=path, file=tree.files[path], tree=tree, data=tree.content(path))
-    targets = {edge.target.path for edge in LiteralsReader().read(subject, context) if not hasattr(edge, "reason")}
-    assert "/etc/services" in targets
+    assert "/etc/services" in read(LiteralsReader(), services, "/etc/app.conf").targets
 
 
 @pytest.mark.parametrize(
@@ -177,12 +164,7 @@ def test_a_shell_script_has_its_own_reader() -> None:
 
 def test_a_directory_target_says_so() -> None:
     builder = ImageBuilder().file("/app/bin", "/etc/conf.d").directory("/etc/conf.d")
-    tree = builder.tree()
-    context = Context(original=tree, config=builder.image().config, env={}, path=(), cwd=ImagePath("/"))
-    path = ImagePath("/app/bin")
-    subject = Subject(node=Node(path=path), path=path, file=tree.files[path], tree=tree, data=tree.content(path))
-    (edge,) = LiteralsReader().read(subject, context)
-    assert not hasattr(edge, "reason")
+    (edge,) = read(LiteralsReader(), builder, "/app/bin").edges
     assert edge.target.kind is NodeKind.DIRECTORY
 
 

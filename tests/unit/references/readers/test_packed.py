@@ -7,11 +7,9 @@ import zipfile
 
 import pytest
 
-from xraydiff.facts import ImageConfig, Node
 from xraydiff.paths import ImagePath
-from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.readers.packed import PackedReader, packed, packed_program
-from xraydiff.testing import ImageBuilder
+from xraydiff.testing import ImageBuilder, read
 
 CODE = b"\xa7\r\r\n" + bytes(12) + b"\xe3rest"
 """Byte-code of CPython 3.11."""
@@ -27,16 +25,9 @@ def archive(*names: str) -> bytes:
 
 def gaps(path: str, data: bytes, *, language: str = "", mode: int = 0o755) -> list[tuple[str, str]] | None:
     """Reasons and details of the gaps in one file; None where the reader lets it pass."""
-    tree = ImageBuilder().file(path, data, mode=mode).tree()
-    node, file = Node(path=path, language=language), tree.files[ImagePath(path)]
-    subject = Subject(node=node, path=ImagePath(path), file=file, tree=tree, data=data)
-    context = Context(original=tree, config=ImageConfig(), env={}, path=(), cwd=ImagePath("/"))
-    reader = PackedReader()
-    if not reader.accepts(subject):
-        return None
-    found = list(reader.read(subject, context))
-    assert all(isinstance(one, Gap) for one in found)
-    return [(one.reason, one.detail) for one in found if isinstance(one, Gap)]
+    reading = read(PackedReader(), ImageBuilder().file(path, data, mode=mode), path, language=language)
+    assert not reading.edges
+    return [(gap.reason, gap.detail) for gap in reading.gaps] if reading.accepted else None
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from xraydiff.facts import Edge, EdgeKind, Firing, ImageConfig, Node, NodeKind
+from xraydiff.facts import Edge, EdgeKind, Firing, NodeKind
 from xraydiff.limits import DEFAULT, Limits
-from xraydiff.paths import ImagePath
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.references import Command, Gap
 from xraydiff.references.readers.services import ServicesReader
-from xraydiff.testing import ImageBuilder, elf
+from xraydiff.testing import ImageBuilder, elf, read
 
 PROGRAM = elf(executable=True)
 FILES: dict[str, bytes] = {
@@ -21,23 +20,18 @@ FILES: dict[str, bytes] = {
 }
 
 
-def read(path: str, text: str, limits: Limits = DEFAULT) -> list[Edge | Gap] | None:
+def read_settings(path: str, text: str, limits: Limits = DEFAULT) -> tuple[Edge | Gap | Command, ...] | None:
     """What the reader says of a file; None where it is not its own."""
-    builder = ImageBuilder()
+    builder = ImageBuilder().config(env=["PATH=/usr/bin:/bin"])
     for name, data in (FILES | {path: text.encode()}).items():
         builder.file(name, data, mode=0o755)
-    tree = builder.tree()
-    where = (ImagePath("/usr/bin"), ImagePath("/bin"))
-    context = Context(original=tree, config=ImageConfig(), env={}, path=where, cwd=ImagePath("/"), limits=limits)
-    file = tree.files[ImagePath(path)]
-    subject = Subject(node=Node(path=path), path=ImagePath(path), file=file, tree=tree, data=text.encode())
-    reader = ServicesReader()
-    return list(reader.read(subject, context)) if reader.accepts(subject) else None
+    reading = read(ServicesReader(), builder, path, limits=limits)
+    return reading.found if reading.accepted else None
 
 
 def scripts(path: str, text: str) -> list[tuple[int, str, str]]:
     """Line, language and text of every script that settings hold."""
-    found = read(path, text)
+    found = read_settings(path, text)
     assert found is not None
     return [
         (one.line, one.target.language, one.target.text)
@@ -48,7 +42,7 @@ def scripts(path: str, text: str) -> list[tuple[int, str, str]]:
 
 def files(path: str, text: str) -> list[tuple[str, str, EdgeKind]]:
     """Path, language and kind of every file that settings name."""
-    found = read(path, text)
+    found = read_settings(path, text)
     assert found is not None
     edges = [one for one in found if isinstance(one, Edge) and one.target.kind is NodeKind.FILE]
     return [(one.target.path, one.target.language, one.kind) for one in edges]
@@ -119,11 +113,13 @@ def test_a_file_that_settings_name(path: str, text: str, named: tuple[str, str, 
     [("/app/data", "1 2 3\n"), ("/app/main.py", "command = 'x'\n"), ("/app/a.conf", "\0command=x\n")],
 )
 def test_what_holds_no_commands_is_not_its_own(path: str, text: str) -> None:
-    assert read(path, text) is None
+    assert read_settings(path, text) is None
 
 
 def test_commands_are_guarded_and_more_than_are_followed_are_a_gap() -> None:
-    found = read("/etc/a.conf", "".join(f"command=tool {number}\n" for number in range(5)), Limits(inline_scripts=3))
+    found = read_settings(
+        "/etc/a.conf", "".join(f"command=tool {number}\n" for number in range(5)), Limits(inline_scripts=3)
+    )
     assert found is not None
     assert [one.firing for one in found if isinstance(one, Edge)] == [Firing.GUARDED] * 3
     assert [one.reason for one in found if isinstance(one, Gap)] == ["too-many-references"]
