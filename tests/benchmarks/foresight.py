@@ -31,7 +31,7 @@ from xraydiff.knowledge import OURS, Companion
 from xraydiff.paths import ImagePath
 from xraydiff.pipeline import compare
 from xraydiff.reach import Reach
-from xraydiff.reach.walk import described
+from xraydiff.reach.chains import described
 from xraydiff.suggestions import choose
 
 HEADER = (

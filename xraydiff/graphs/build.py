@@ -33,8 +33,8 @@ from xraydiff.graphs.links import link_edges
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.paths import ImagePath
 from xraydiff.reach import Reach, Trail
+from xraydiff.reach.chains import described
 from xraydiff.reach.table import UNREACHED
-from xraydiff.reach.walk import described
 from xraydiff.references import Context, Reader, Subject
 from xraydiff.references.readers.elf import ElfReader
 from xraydiff.references.readers.elf_capabilities import ElfCapabilitiesReader

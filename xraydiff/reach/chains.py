@@ -6,11 +6,15 @@ go through a chain for each of its nodes. What is asked of a whole chain is told
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from xraydiff.facts import Certainty, Edge, Evidence, Firing, Node, Origin, When
-from xraydiff.reach import Trail
+from xraydiff.facts import Certainty, ConfigField, Edge, Evidence, FileType, Firing, Node, NodeKind, Origin, When
+from xraydiff.owners import Owners
+from xraydiff.paths import ImagePath
+from xraydiff.reach import Missing, Trail
+from xraydiff.reach.presence import Presence
+from xraydiff.reach.roots import HEALTH, START, Roots
 from xraydiff.reach.table import ROOT, stops
 
 
@@ -23,6 +27,19 @@ class Step:
     before: Node | None = None
     edge: Edge | None = None
     judged: Certainty = ROOT
+
+    @property
+    def rank(self) -> tuple[Certainty, int]:
+        """Of two chains the one with the greater rank is better."""
+        return self.certainty, -self.length
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """A missing path as the walk came to it."""
+
+    node: Node
+    type: FileType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,17 +66,24 @@ class Chains:
     def __init__(
         self,
         best: Mapping[Node, Step],
+        gone: Mapping[ImagePath, Gone],
         *,
-        gone: Callable[[Node], bool],
-        evidence: Callable[[Node, Edge, Certainty], Evidence],
+        roots: Roots,
+        presence: Presence,
+        owners: Owners,
     ) -> None:
-        """`gone` says whether a node is missing, `evidence` makes the text of one step."""
         self._best = best
         self._gone = gone
-        self._evidence = evidence
+        self._roots = roots
+        self._presence = presence
+        self._owners = owners
         self._known: dict[Node, Chain] = {}
 
-    def to(self, node: Node) -> Chain:
+    def missing(self) -> dict[ImagePath, Missing]:
+        """Every missing path with what its best chain says, by path."""
+        return {path: self._as_missing(path, gone, self._to(gone.node)) for path, gone in sorted(self._gone.items())}
+
+    def _to(self, node: Node) -> Chain:
         """The chain to a node that the walk came to over an edge."""
         todo: list[tuple[Node, Step, Edge]] = []
         at: Node | None = node
@@ -81,7 +105,7 @@ class Chains:
             step=self._evidence(node, edge, step.judged),
             length=before.trail.length + 1 if before else 1,
         )
-        here = (node, edge) if self._gone(node) else None
+        here = (node, edge) if node.path in self._gone else None
         if before is None:
             return Chain(
                 trail=trail,
@@ -102,7 +126,70 @@ class Chains:
             when=edge.when if before.when is None else before.when,
         )
 
+    def _evidence(self, at: Node, edge: Edge, judged: Certainty) -> Evidence:
+        kept = at.kind is NodeKind.SCRIPT or at.path not in self._gone
+        return Evidence(
+            source=described(edge.source),
+            target=described(at),
+            kind=edge.kind,
+            firing=edge.firing,
+            certainty=judged,
+            detail=edge.detail,
+            line=edge.line,
+            source_owner=self._owners.owner(ImagePath(edge.source.path)) if edge.source.path.startswith("/") else None,
+            target_status="kept" if kept else "removed",
+        )
+
+    def _as_missing(self, path: ImagePath, gone: Gone, chain: Chain) -> Missing:
+        at, edge = chain.break_ or (gone.node, chain.last)
+        return Missing(
+            path=path,
+            type=gone.type,
+            certainty=self._best[gone.node].certainty,
+            trail=chain.trail,
+            edge=chain.last,
+            cause=self._cause(at, edge),
+            cause_edge=edge,
+            owner=self._owners.owner(path),
+            stops_start=self._stops_start(chain),
+            when=self._moment(chain),
+        )
+
+    def _cause(self, at: Node, edge: Edge) -> ImagePath:
+        """A link and what it leads to are one cause, named by the real target where that is gone too."""
+        target = self._presence.target(edge.target.path)
+        return target.path if target is not None and target.path in self._gone else ImagePath(at.path)
+
+    def _stops_start(self, chain: Chain) -> bool:
+        """Whether the start cannot do without a chain: it begins in the config or a file that the start comes to."""
+        return chain.stops and _begins(chain.first, self._roots.vital, START)
+
+    def _moment(self, chain: Chain) -> When:
+        """START for what the start loads, or runs in a branch of its scripts; OPERATE for what only operators run."""
+        if chain.when is not None:
+            return chain.when
+        at_start = chain.at_start and _begins(chain.first, self._roots.active, START)
+        if at_start or self._stops_start(chain):
+            return When.START
+        for_health = _begins(chain.first, self._roots.checked, HEALTH)
+        return When.OPERATE if for_health or chain.first.field is ConfigField.PATH else When.USE
+
+
+def _begins(edge: Edge, reached: frozenset[ImagePath], fields: frozenset[ConfigField]) -> bool:
+    """Whether a chain begins in one of these fields of a config, or in a file that they reach."""
+    return edge.field in fields if edge.source.kind is NodeKind.CONFIG else edge.source.path in reached
+
 
 def _at_start(edge: Edge) -> bool:
     """Whether a reference is followed while the start goes on: what a shell script does, it does then or never."""
     return edge.firing is Firing.LOAD or (edge.origin is Origin.SHELL and edge.firing in (Firing.GUARDED, Firing.NAMED))
+
+
+def described(node: Node) -> str:
+    """A node as text for a chain: a path, `config of slim`, `script in /x`."""
+    if node.kind is NodeKind.CONFIG:
+        return f"config of {node.path}"
+    if node.kind is NodeKind.SCRIPT:
+        holder = node.path if node.path.startswith("/") else f"config of {node.path}"
+        return f"script in {holder}"
+    return node.path

@@ -11,6 +11,7 @@ from xraydiff.facts import ConfigField, Edge, EdgeKind, File, FileType, Firing, 
 from xraydiff.owners import Owners
 from xraydiff.paths import ImagePath, basename, parent
 from xraydiff.reach.presence import Presence
+from xraydiff.references import Context
 from xraydiff.tree import FileTree
 
 SYSTEM_ROOTS = frozenset(
@@ -48,6 +49,21 @@ _NEVER = re.compile(
 def never_counts(path: str) -> bool:
     """Documentation, tests, type stubs, source maps, sources of compiled programs and caches: no run asks for them."""
     return _NEVER.search(path) is not None
+
+
+def user_of(context: Context) -> int:
+    """The number of the user whom the image runs as, 0 where it names none that the original defines."""
+    name = context.config.user.partition(":")[0]
+    if name.isdecimal():
+        return int(name)
+    passwd = context.original.resolve("/etc/passwd")
+    if not name or passwd.path is None or passwd.file is None or passwd.file.type is not FileType.FILE:
+        return 0
+    for line in context.original.content(passwd.path, limit=context.limits.passwd).splitlines():
+        fields = line.decode("utf-8", "surrogateescape").split(":")
+        if len(fields) > 3 and fields[0] == name and fields[2].isdecimal():
+            return int(fields[2])
+    return 0
 
 
 class Places:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from xraydiff.conventions import engine_provides
 from xraydiff.errors import LimitExceeded
-from xraydiff.facts import File
+from xraydiff.facts import Edge, EdgeKind, File, FileType, NodeKind
 from xraydiff.paths import ImagePath
 from xraydiff.tree import FileTree
 
@@ -43,6 +43,26 @@ class Presence:
         """Whether slim has a real path of the original under the same name and type."""
         mine, theirs = self._original.files.get(path), self._slim.files.get(path)
         return mine is not None and theirs is not None and mine.type is theirs.type
+
+    def missed(self, edge: Edge) -> tuple[ImagePath, ...]:
+        """What slim lacks of an edge's target; nothing where the target itself will not be missed."""
+        target = None if edge.target.kind is NodeKind.SCRIPT else self.target(edge.target.path)
+        return tuple(path for path, _ in target.gone) if target is not None and self.is_missed(edge, target) else ()
+
+    def is_missed(self, edge: Edge, target: Target) -> bool:
+        """Whether slim lacks the target of an edge, and the target itself will be missed.
+
+        A directory with content comes back with what is wanted of it; only a program that works in it, and so needs its
+        owner and mode, needs the directory. WORKDIR and volumes are made anew by the engine, owned by root.
+        """
+        if not target.gone:
+            return False
+        if target.file.type is not FileType.DIRECTORY:
+            return True
+        if edge.kind is not EdgeKind.WORKS_IN:
+            return not self._original.children(target.path)
+        usual = (target.file.uid, target.file.gid, target.file.mode) == (0, 0, 0o755)
+        return not (usual and edge.source.kind is NodeKind.CONFIG)
 
     def _look_up(self, path: str) -> Target | None:
         if engine_provides(path):

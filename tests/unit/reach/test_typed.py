@@ -12,7 +12,7 @@ import pytest
 import xraydiff
 from xraydiff.facts import Certainty, ConfigField, Edge, EdgeKind, Firing, Node, NodeKind, Origin, When
 from xraydiff.pipeline import compare
-from xraydiff.plugins import Plugins, load
+from xraydiff.plugins import load
 from xraydiff.reach import Reach
 from xraydiff.reach.table import MOST, Standing, certainty_of, stops
 from xraydiff.references import Context, Depth, Gap, Subject
@@ -115,8 +115,8 @@ class Pretender:
 
 def walked(reader: Pretender, monkeypatch: pytest.MonkeyPatch) -> Reach:
     active = load()
-    with_it = Plugins(readers=(*active.readers, reader), inventories=active.inventories, rules=active.rules)
-    monkeypatch.setattr("xraydiff.plugins.load", lambda: with_it)
+    with_it = replace(active, readers=(*active.readers, reader))
+    monkeypatch.setattr("xraydiff.plugins.load", lambda _knowledge: with_it)
     original = ImageBuilder().config(cmd=["/app/run"]).file("/app/run", elf(executable=True), mode=0o755)
     original.file("/app/run.menu", "x")
     slim = ImageBuilder().config(cmd=["/app/run"]).file("/app/run", elf(executable=True), mode=0o755)
