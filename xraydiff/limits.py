@@ -101,6 +101,8 @@ class Limits:
     """Bytes of all dynamic symbol names: names that overlap would otherwise cost their square."""
     elf_addresses: int = 1_000_000
     """Addresses that the code of a Go or Rust program uses: a program of 120 MB has a third of it."""
+    elf_strings: int = 1_000_000
+    """Strings of the constants of one ELF file, each once: those of a browser's engine are a third of it."""
     elf_string: int = 4_096
     """A soname, needed name or interpreter: longer than PATH_MAX cannot be opened."""
     loader_objects: int = 4_096

@@ -97,11 +97,8 @@ class Elf:
     """Why the kernel does not start it as a program; a library it may be all the same. Empty where it does."""
 
 
-def read_elf(source: ElfSource | bytes, *, limits: Limits, sections: bool = True) -> Elf:
-    """The fields of one file. Raises `ElfError`, and whatever the source raises.
-
-    `sections` tells whether section headers are compared with the loader's view, which costs one more read.
-    """
+def read_elf(source: ElfSource | bytes, *, limits: Limits) -> Elf:
+    """The fields of one file. Raises `ElfError`, and whatever the source raises."""
     file = Source(source)
     oddities: list[str] = []
     bits, little = _class_and_order(file.head, oddities)
@@ -120,9 +117,8 @@ def read_elf(source: ElfSource | bytes, *, limits: Limits, sections: bool = True
     if interpreter is not None and table is not None:
         _check_headers_in_memory(memory, segments, phoff, raw)
     fields = _Fields(memory, table or [], limits)
-    if sections:
-        place = _mapped_dynamic(memory, segments, table, fields)
-        oddities.extend(_section_oddities(file, layout, (shoff, shentsize, shnum), place))
+    place = _mapped_dynamic(memory, segments, table, fields)
+    oddities.extend(_section_oddities(file, layout, (shoff, shentsize, shnum), place))
     build_id = _build_id(file, layout, segments, oddities, limits)
     return replace(
         fields.named(plain),

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from xraydiff.elf.format import Elf, ElfError, NotLoadableError, TreeSource, read_elf
+from xraydiff.elf.format import Elf, ElfError, ElfSource, NotLoadableError, TreeSource, read_elf
 from xraydiff.elf.ldcache import CacheEntry, read_cache
 from xraydiff.facts import File, FileType
 from xraydiff.limits import DEFAULT, MIB, Limits
@@ -185,12 +185,15 @@ class Loader:
         self._compiled: dict[ImagePath, tuple[tuple[str, ...], str]] = {}
         self._interpreters: dict[tuple[int, bool, int], tuple[str, ...]] = {}
 
-    def elf(self, path: ImagePath) -> Elf:
-        """The headers of a regular file by its real path, remembered. Raises `ElfError`."""
+    def elf(self, path: ImagePath, source: ElfSource | bytes | None = None) -> Elf:
+        """The headers of a regular file by its real path, remembered; `source` are its bytes where they are at hand.
+
+        Raises `ElfError`.
+        """
         known = self._elves.get(path)
         if known is None:
             try:
-                known = read_elf(TreeSource(self._tree, path), limits=self._limits, sections=False)
+                known = read_elf(source if source is not None else TreeSource(self._tree, path), limits=self._limits)
             except ElfError as error:
                 known = error
             self._elves[path] = known

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from xraydiff.commands.start import user_name
 from xraydiff.conventions import ELF_MAGIC
-from xraydiff.elf.format import Elf, ElfError, ElfSource, TreeSource, read_elf
+from xraydiff.elf.format import Elf, ElfError, read_elf
 from xraydiff.elf.loader import Closure, Found, LoadedObject, Loader
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node
+from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, basename, escaped, join
-from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references import Context, Depth, Gap, ParsedReader, Subject
+from xraydiff.references.kit.elf_files import elf_files
 from xraydiff.tree import FileTree
 
-__all__ = ["ElfReader"]
+__all__ = ["ElfReader", "Headers"]
 
 _OF_THE_CPU = re.compile(r"\$(?:PLATFORM|\{PLATFORM\})")
 """glibc before 2.37 knows the CPU of the run by names of its own (`haswell`), which an image does not tell."""
@@ -34,7 +35,17 @@ class _State:
     """By identity of a tree: files and links by base name, of those that look like shared objects."""
 
 
-class ElfReader:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headers:
+    """What an ELF file says to its loader; None where that was not understood."""
+
+    elf: Elf | None = None
+    reason: str = ""
+    """Why it was not, as the reason of a gap."""
+    detail: str = ""
+
+
+class ElfReader(ParsedReader[Headers]):
     """Reads ELF headers.
 
     A need is resolved as the loader of the image would do it for a baseline CPU. Three observations refine that:
@@ -48,25 +59,46 @@ class ElfReader:
     """
 
     name = "elf"
-    language = ""
     depth = Depth.LOADER
 
     def accepts(self, subject: Subject) -> bool:
         """Whether the file begins like ELF."""
         return subject.data.startswith(ELF_MAGIC)
 
+    def parse(self, data: bytes, form: str, limits: Limits) -> Headers:
+        """The headers, as a loader reads them."""
+        del form
+        return _headers(lambda: read_elf(data, limits=limits))
+
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+        """The same, of headers that are read once for all readers, and never from a part of a large file."""
+        return self.resolve(_headers(lambda: context.once(elf_files).read(subject)), subject, context)
+
+    def resolve(self, parsed: Headers, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """PT_INTERP, preloaded libraries and DT_NEEDED, in this order."""
+        node, elf = subject.node, parsed.elf
+        if elf is None:
+            yield Gap(node=node, reason=parsed.reason, detail=parsed.detail)
+            return
+        yield from (Gap(node=node, reason="elf-inconsistent", detail=oddity) for oddity in elf.oddities)
+        if elf.refusal:
+            yield Gap(node=node, reason="not-loadable", detail=elf.refusal)
         try:
-            elf = read_elf(_source(subject), limits=context.limits)
-            yield from (Gap(node=subject.node, reason="elf-inconsistent", detail=oddity) for oddity in elf.oddities)
-            if elf.refusal:
-                yield Gap(node=subject.node, reason="not-loadable", detail=elf.refusal)
             yield from _edges(subject, context, elf)
         except ElfError as error:
-            yield Gap(node=subject.node, reason=error.reason, detail=f"{error.code}: {error.message}")
+            yield Gap(node=node, reason=error.reason, detail=f"{error.code}: {error.message}")
         except LimitExceeded as error:
-            yield Gap(node=subject.node, reason="too-large", detail=error.message)
+            yield Gap(node=node, reason="too-large", detail=error.message)
+
+
+def _headers(read: Callable[[], Elf]) -> Headers:
+    """What was read, or why it was not."""
+    try:
+        return Headers(elf=read())
+    except ElfError as error:
+        return Headers(reason=error.reason, detail=f"{error.code}: {error.message}")
+    except LimitExceeded as error:
+        return Headers(reason="too-large", detail=error.message)
 
 
 def _edges(subject: Subject, context: Context, elf: Elf) -> Iterator[Edge | Gap]:
@@ -97,14 +129,7 @@ def _edges(subject: Subject, context: Context, elf: Elf) -> Iterator[Edge | Gap]
 
 
 def _state(context: Context) -> _State:
-    uid = _uid(user_name(context.config)[0])
-    return _State(loader=Loader(context.original, env=context.env, cwd=context.cwd, uid=uid, limits=context.limits))
-
-
-def _uid(user: str) -> int | None:
-    if user in ("", "root"):
-        return 0
-    return int(user) if user.isascii() and user.isdigit() and len(user) <= 10 else None
+    return _State(loader=context.once(elf_files).loader)
 
 
 def _inherited(closure: Closure, state: _State) -> Iterator[Found]:
@@ -181,10 +206,3 @@ def _edge(
     firing: Firing = Firing.LOAD,
 ) -> Edge:
     return Edge(source=subject.node, target=Node(path=path), kind=kind, firing=firing, detail=word, by=ElfReader.name)
-
-
-def _source(subject: Subject) -> ElfSource | bytes:
-    """The bytes at hand, or the file itself where it was too large to be read whole."""
-    if subject.file is None or len(subject.data) == subject.file.size:
-        return subject.data
-    return TreeSource(subject.tree, subject.path)

@@ -7,14 +7,16 @@ never stands for a set of files that it does not name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from xraydiff.conventions import ELF_MAGIC
-from xraydiff.elf.format import ElfError
+from xraydiff.elf.format import Elf, ElfError, read_elf
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, NodeKind
+from xraydiff.limits import Limits
 from xraydiff.paths import escaped
-from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references import Context, Depth, Gap, ParsedReader, Subject
+from xraydiff.references.kit.elf_files import elf_files
 from xraydiff.references.readers.elf_capabilities import (
     charsets,
     commands,
@@ -25,7 +27,7 @@ from xraydiff.references.readers.elf_capabilities import (
     places,
     tls,
 )
-from xraydiff.references.readers.elf_capabilities.program import Program, read_program
+from xraydiff.references.readers.elf_capabilities.program import Capabilities, Program, read_capabilities
 
 _QUESTIONS = (
     libraries.edges,
@@ -39,29 +41,52 @@ _QUESTIONS = (
 )
 
 
-class ElfCapabilitiesReader:
+class ElfCapabilitiesReader(ParsedReader[Capabilities]):
     """Runs on the application's own ELF files and on restored ones; a kept package file survived its own questions."""
 
     name = "elf capabilities"
-    language = ""
     depth = Depth.FULL
 
     def accepts(self, subject: Subject) -> bool:
         """Every ELF file."""
         return subject.node.kind is NodeKind.FILE and subject.data.startswith(ELF_MAGIC)
 
+    def parse(self, data: bytes, form: str, limits: Limits) -> Capabilities:
+        """Imported functions and strings."""
+        del form
+        return _capabilities(data, lambda: read_elf(data, limits=limits), limits)
+
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
-        """The edges of every question that the file can ask, then what of the files that answer it was too large."""
-        try:
-            program = read_program(subject, context)
-            yield from answers(program)
-        except ElfError as error:
-            yield Gap(node=subject.node, reason=error.reason, detail=error.message)
-        except LimitExceeded as error:
-            yield Gap(node=subject.node, reason="too-large", detail=error.message)
-        else:
-            for path in program.unread:
-                yield Gap(node=subject.node, reason="too-large", detail=f"{escaped(path)} is too large to be read")
+        """The same, with the headers that are read once for all readers."""
+        parsed = _capabilities(subject.data, lambda: context.once(elf_files).read(subject), context.limits)
+        return self.resolve(parsed, subject, context)
+
+    def resolve(self, parsed: Capabilities, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+        """The edges of every question that the file can ask, then what was not read, of it or of files with answers."""
+        node, elf = subject.node, parsed.elf
+        if elf is not None:
+            loader = context.once(elf_files).loader
+            program = Program(subject=subject, context=context, said=parsed, elf=elf, loader=loader)
+            try:
+                yield from answers(program)
+            except ElfError as error:
+                yield Gap(node=node, reason=error.reason, detail=error.message)
+            except LimitExceeded as error:
+                yield Gap(node=node, reason="too-large", detail=error.message)
+            for path in sorted(program.unread):
+                yield Gap(node=node, reason="too-large", detail=f"{escaped(path)} is too large to be read")
+        if parsed.reason:
+            yield Gap(node=node, reason=parsed.reason, detail=parsed.detail)
+
+
+def _capabilities(data: bytes, headers: Callable[[], Elf], limits: Limits) -> Capabilities:
+    """What was read, or why it was not."""
+    try:
+        return read_capabilities(data, headers(), limits)
+    except ElfError as error:
+        return Capabilities(reason=error.reason, detail=error.message)
+    except LimitExceeded as error:
+        return Capabilities(reason="too-large", detail=error.message)
 
 
 def answers(program: Program) -> Iterable[Edge]:

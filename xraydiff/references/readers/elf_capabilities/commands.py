@@ -14,7 +14,6 @@ _SHELL = ("system", "popen", "wordexp", "g_spawn_command_line_sync", "g_spawn_co
 _EXEC = ("execl", "execlp", "execle", "execv", "execvp", "execvpe", "execve", "posix_spawn", "posix_spawnp")
 _SEARCHED = ("execlp", "execvp", "execvpe", "posix_spawnp")
 """What looks a name up over PATH."""
-_GO_EXEC = b"os/exec.Command"
 _COMMAND = re.compile(r"^(?:exec )?([A-Za-z0-9_./-]{1,256})(?:\s[\x20-\x7e]*)?$")
 _TELLING = re.compile(r"\s-{1,2}[A-Za-z]|\s/|[|><;&]|%[sd]")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]{1,62}")
@@ -37,7 +36,7 @@ _EVERYDAY = frozenset(
 
 def edges(program: Program) -> Iterator[Edge]:
     """Programs that a string names by path; command lines, read as shell; the shell itself for system and popen."""
-    searches = program.imports(*_SEARCHED) or (bool(program.constants) and _GO_EXEC in program.subject.data)
+    searches = program.imports(*_SEARCHED) or (bool(program.constants) and program.links("os/exec.Command"))
     if searches:
         yield from _searched(program)
     shell = program.imports(*_SHELL)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from xraydiff.facts import Edge, EdgeKind
 from xraydiff.references.readers.elf_capabilities.program import Program
 
-_MAGIC = b"\xff Go buildinf:"
 _ROOTS = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -22,16 +21,15 @@ _ZONES = ("/usr/share/zoneinfo/", "/usr/share/lib/zoneinfo/", "/usr/lib/locale/T
 
 def edges(program: Program) -> Iterator[Edge]:
     """Authorities where crypto/x509 is linked, zones where time.LoadLocation is, users where os/user is."""
-    data = program.subject.data
-    if _MAGIC not in data:
+    if not program.is_go:
         return
-    if b"crypto/x509.(*CertPool)" in data and b"crypto/x509.loadSystemRoots" in data:
+    if program.links("crypto/x509.(*CertPool)", "crypto/x509.loadSystemRoots"):
         path = next((found for name in _ROOTS if (found := program.exists(name)) is not None), None)
         if path is not None:
             yield program.edge(path, EdgeKind.TRUSTS, "crypto/x509")
-    if b"time.LoadLocation" in data:
+    if program.links("time.LoadLocation"):
         yield from _zones(program)
-    if b"os/user.lookupUser" in data and program.exists("/etc/passwd"):
+    if program.links("os/user.lookupUser") and program.exists("/etc/passwd"):
         yield program.edge("/etc/passwd", EdgeKind.RUNS_AS, "os/user")
 
 

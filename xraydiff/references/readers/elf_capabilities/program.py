@@ -4,17 +4,84 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from xraydiff.elf.constants import UNTERMINATED, constants
-from xraydiff.elf.format import Elf, read_elf
+from xraydiff.elf.format import Elf, ElfError
 from xraydiff.elf.loader import Loader
 from xraydiff.elf.symbols import Symbols, read_symbols
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, NodeKind
-from xraydiff.paths import ImagePath, basename, decoded, encoded, image_path
+from xraydiff.limits import Limits
+from xraydiff.paths import ImagePath, basename, decoded, image_path
 from xraydiff.references import Context, Subject
 
 _STRING = re.compile(rb"[\x20-\x7e]{2,4096}")
+_GO = "\xff Go buildinf:"
+_MARKS = (
+    *("crypto/x509.(*CertPool)", "crypto/x509.loadSystemRoots", "time.LoadLocation", "os/user.lookupUser"),
+    "os/exec.Command",
+)
+"""Names of Go's functions, which stand in a program that links them."""
+_ENDING = re.compile(rb"[A-Za-z0-9_.+-]{2,100}\x00")
+_JOINT = re.compile(r"[.+-]")
+_BY_NAME = frozenset(("OSSL_PROVIDER_load", "OSSL_PROVIDER_try_load", "OSSL_PROVIDER_load_ex", "ENGINE_by_id"))
+"""Functions of OpenSSL that are given the name of a module, which may be the end of another string."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What every question looks at of one ELF file: imported functions and strings."""
+
+    elf: Elf | None = None
+    """None where the headers or the symbols are not understood."""
+    imports: frozenset[str] = frozenset()
+    strings: frozenset[str] = frozenset()
+    """Printable strings of the read-only data that a NUL or a length ends."""
+    constants: frozenset[str] = frozenset()
+    """Of a program of Go or Rust those that its code uses by address and length; none of any other."""
+    endings: frozenset[str] = frozenset()
+    """Words at the end of any string, of a file that loads modules by name."""
+    marks: frozenset[str] = frozenset()
+    """Functions of Go that are linked, and the compiler's own mark."""
+    reason: str = ""
+    """Why something was not read, as the reason of a gap; empty where all was."""
+    detail: str = ""
+
+
+def read_capabilities(data: bytes, elf: Elf, limits: Limits) -> Capabilities:
+    """What the bytes of a file with these headers say. Raises `ElfError` where the symbols are not understood."""
+    symbols = read_symbols(data, elf, limits=limits)
+    strings = frozenset(islice(_strings_of(data, elf), limits.elf_strings))
+    read = Capabilities(elf=elf, imports=symbols.imports, strings=strings, endings=_endings(data, symbols, limits))
+    if len(strings) == limits.elf_strings:
+        read = replace(read, reason="too-large", detail=f"more than {limits.elf_strings} strings")
+    if UNTERMINATED.search(data) is None:
+        return read
+    read = replace(read, marks=frozenset(one for one in (_GO, *_MARKS) if one.encode("latin-1") in data))
+    try:
+        used = frozenset(map(decoded, constants(data, elf, limits=limits)))
+    except ElfError as error:
+        return replace(read, reason=error.reason, detail=error.message)
+    return replace(read, strings=strings | used, constants=used)
+
+
+def _strings_of(data: bytes, elf: Elf) -> Iterator[str]:
+    """Strings that a NUL ends, each once."""
+    seen: set[bytes] = set()
+    for start, size in elf.read_only or ((0, len(data)),):
+        for match in _STRING.finditer(data, start, min(start + size, len(data) - 1)):
+            if data[match.end()] == 0 and match[0] not in seen:
+                seen.add(match[0])
+                yield decoded(match[0])
+
+
+def _endings(data: bytes, symbols: Symbols, limits: Limits) -> frozenset[str]:
+    """Linkers store `legacy` as the tail of `GET /legacy`, so that words behind a joint count too."""
+    if _BY_NAME.isdisjoint(symbols.imports):
+        return frozenset()
+    words = (decoded(match[0][:-1]) for match in islice(_ENDING.finditer(data), limits.elf_strings))
+    return frozenset(end for word in words for end in (word, *(word[at.end() :] for at in _JOINT.finditer(word))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,39 +90,39 @@ class Program:
 
     subject: Subject
     context: Context
-    symbols: Symbols
+    said: Capabilities
     elf: Elf
     loader: Loader
     unread: set[ImagePath] = field(default_factory=set)
     """Files that hold answers and are larger than is read of such a file."""
     _closure: list[ImagePath] = field(default_factory=list)
-    _strings: list[frozenset[str]] = field(default_factory=list)
-    _constants: list[frozenset[str]] = field(default_factory=list)
 
     @property
     def strings(self) -> frozenset[str]:
-        """Printable strings of the read-only data that a NUL or a length ends; looked for when they are needed."""
-        if not self._strings:
-            self._strings.append(frozenset(_strings_of(self.subject.data, self.elf)) | self.constants)
-        return self._strings[0]
+        """Printable strings of the read-only data that a NUL or a length ends."""
+        return self.said.strings
 
     @property
     def constants(self) -> frozenset[str]:
         """Of a program of Go or Rust the strings that its code uses by address and length; none of any other."""
-        if not self._constants:
-            data = self.subject.data
-            found = constants(data, self.elf, limits=self.context.limits) if UNTERMINATED.search(data) else ()
-            self._constants.append(frozenset(map(decoded, found)))
-        return self._constants[0]
+        return self.said.constants
+
+    @property
+    def is_go(self) -> bool:
+        """Whether Go's compiler made it."""
+        return _GO in self.said.marks
+
+    def links(self, *functions: str) -> bool:
+        """Whether all of these functions of Go's standard library are linked."""
+        return all(function in self.said.marks for function in functions)
 
     def imports(self, *functions: str) -> bool:
         """Whether one of these functions is imported."""
-        return any(function in self.symbols.imports for function in functions)
+        return any(function in self.said.imports for function in functions)
 
     def names(self, word: str) -> bool:
         """Whether a string is this word, or ends with it: linkers store `legacy` as the tail of `GET /legacy`."""
-        pattern = re.compile(rb"(?<![A-Za-z0-9_])" + re.escape(encoded(word)) + rb"\x00")
-        return word in self.strings or pattern.search(self.subject.data) is not None
+        return word in self.strings or word in self.said.endings
 
     def library(self, stem: str) -> ImagePath | None:
         """The real path of a loaded library whose file name starts so (`libcrypto.so`)."""
@@ -101,27 +168,3 @@ class Program:
         return Edge(
             source=self.subject.node, target=target, kind=kind, firing=firing, detail=detail, by="elf capabilities"
         )
-
-
-def read_program(subject: Subject, context: Context) -> Program:
-    """The facts of an ELF file. Raises `ElfError`."""
-    elf = read_elf(subject.data, limits=context.limits, sections=False)
-    return Program(
-        subject=subject,
-        context=context,
-        symbols=read_symbols(subject.data, elf, limits=context.limits),
-        elf=elf,
-        loader=context.once(loader_of),
-    )
-
-
-def _strings_of(data: bytes, elf: Elf) -> Iterator[str]:
-    for start, size in elf.read_only or ((0, len(data)),):
-        for match in _STRING.finditer(data, start, min(start + size, len(data) - 1)):
-            if data[match.end()] == 0:
-                yield decoded(match[0])
-
-
-def loader_of(context: Context) -> Loader:
-    """One loader for the whole walk, since it remembers what it read."""
-    return Loader(context.original, env=context.env, cwd=context.cwd, limits=context.limits)

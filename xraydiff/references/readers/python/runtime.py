@@ -8,11 +8,11 @@ from typing import Final
 
 from xraydiff.conventions import OPENSSLDIR
 from xraydiff.elf.format import ElfError
-from xraydiff.elf.loader import Loader
 from xraydiff.errors import ImageError
 from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import ImagePath, image_path, join, parent
 from xraydiff.references import Context
+from xraydiff.references.kit.elf_files import elf_files
 from xraydiff.references.kit.evaluation import HOLE
 from xraydiff.references.readers.python.program import Call, Program
 from xraydiff.references.readers.python.vocabulary import (
@@ -276,7 +276,7 @@ def _compiled_in(program: Program, path: ImagePath) -> str:
     if real is None:
         return ""
     try:
-        objects = [one.path for one in program.context.once(loader).closure(real).objects]
+        objects = [one.path for one in program.context.once(elf_files).loader.closure(real).objects]
     except (ElfError, ImageError):
         objects = [real]
     named = [one for one in objects if "libcrypto" in one]
@@ -309,11 +309,6 @@ def _certifi(program: Program, call: Call) -> None:
 # --- libraries and accounts -------------------------------------------------------------------------------------------
 
 
-def loader(context: Context) -> Loader:
-    """One loader for the whole walk, since it remembers what it read."""
-    return Loader(context.original, env=context.env, cwd=context.cwd, limits=context.limits)
-
-
 def _library(program: Program, call: Call) -> None:
     node = call.given[0] if call.given else call.keywords.get("name")
     if node is None or program.values.text(node) == "None":
@@ -334,7 +329,7 @@ def _searched(program: Program, name: str) -> ImagePath | None:
     if real is None:
         return None
     try:
-        return program.context.once(loader).search(name, real).path
+        return program.context.once(elf_files).loader.search(name, real).path
     except (ElfError, ImageError):
         return None
 
