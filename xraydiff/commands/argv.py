@@ -14,7 +14,7 @@ from typing import Final, Generic, Protocol, Self, TypeVar
 from xraydiff.facts import ConfigField
 from xraydiff.knowledge.commands import Interpreter, Operand, Wrapper
 
-__all__ = ["Argument", "Interpreted", "Unwrapped", "Word", "interpret", "split_line", "unwrap"]
+__all__ = ["Argument", "Interpreted", "Unwrapped", "Word", "behind_options", "interpret", "split_line", "unwrap"]
 
 _CLUSTER: Final = 32
 """Letters of one word that are looked at as options; no program has so many."""
@@ -24,8 +24,8 @@ class Word(Protocol):
     """A word of a command."""
 
     @property
-    def text(self) -> str:
-        """The word itself."""
+    def first(self) -> str:
+        """The word, or of several texts that it may be the first one: options are told by it."""
 
     def part(self, text: str) -> Self:
         """A word that stands within this one: the value of `--user=app`."""
@@ -39,7 +39,7 @@ class Argument:
     """A word that is a text, or one of several."""
 
     text: str
-    """The first one, by which options are told."""
+    """The first one."""
     detail: str = ""
     """How a person finds it again."""
     others: tuple[str, ...] = ()
@@ -49,6 +49,11 @@ class Argument:
     def part(self, text: str) -> Argument:
         """A word that stands within this one."""
         return replace(self, text=text, others=())
+
+    @property
+    def first(self) -> str:
+        """The text, by which options are told."""
+        return self.text
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -129,7 +134,7 @@ def _read_option(
 ) -> tuple[list[tuple[str, W | None]], int]:
     """The options of one word with their values, and how many words they take (POSIX utility syntax, guideline 9)."""
     word, following = words[at], words[at + 1] if at + 1 < len(words) else None
-    text = word.text
+    text = word.first
     if text in valued:
         return [(text, following)], 1 if following is None else 2
     name, equals, value = text.partition("=")
@@ -152,7 +157,7 @@ def _read_option(
 
 def _read_apart(words: Sequence[W], at: int, valued: frozenset[str]) -> tuple[list[tuple[str, W | None]], int]:
     """The options of one word whose values are the words that follow: `-euxo pipefail`."""
-    text = words[at].text
+    text = words[at].first
     names = [text] if text.startswith("--") else [text[0] + letter for letter in text[1:_CLUSTER]]
     found: list[tuple[str, W | None]] = []
     taken = 1
@@ -161,6 +166,16 @@ def _read_apart(words: Sequence[W], at: int, valued: frozenset[str]) -> tuple[li
         found.append((name, words[at + taken] if takes else None))
         taken += takes
     return found, taken
+
+
+def behind_options(words: Sequence[W], valued: frozenset[str] = frozenset()) -> list[W]:
+    """The operands behind the options of a program that has no row: a builtin of a shell."""
+    at = 0
+    while at < len(words) and _is_option(words[at].first):
+        if words[at].first == "--":
+            return list(words[at + 1 :])
+        at += _read_option(words, at, valued)[1]
+    return list(words[at:])
 
 
 # --- wrappers ---------------------------------------------------------------------------------------------------------
@@ -183,7 +198,7 @@ class _Reading(Generic[W]):
         row, permutes = self.row, bool(self.row.program or self.row.login)
         ended = False
         while self.at < len(self.words):
-            text = self.words[self.at].text
+            text = self.words[self.at].first
             if text == "--" and not ended:
                 ended, self.at = True, self.at + 1
             elif text == "-" and not permutes:
@@ -198,7 +213,7 @@ class _Reading(Generic[W]):
                 self.at += 1
             else:
                 break
-        if self.at < len(self.words) and self.words[self.at].text == "--":
+        if self.at < len(self.words) and self.words[self.at].first == "--":
             # `flock FILE -- command`: the operands stood between the options and their end.
             self.at += 1
 
@@ -210,7 +225,7 @@ class _Reading(Generic[W]):
             if value is None:
                 continue
             if name in self.row.split:
-                self.words[: self.at] = [value.part(one) for one in split_line(value.text)]
+                self.words[: self.at] = [value.part(one) for one in split_line(value.first)]
                 self.at = 0
             else:
                 self.values.append((name, value))
@@ -243,7 +258,7 @@ def unwrap(row: Wrapper, words: Sequence[W]) -> Unwrapped[W]:
         names += (programs := reading.of(row.program))
         first = next((value for name in _in_order(row.program) for value in reading.of(frozenset({name}))), None)
         command = (first, *operands) if first is not None and programs else ()
-    if row.root and (not operands or operands[0].text != "/"):
+    if row.root and (not operands or operands[0].first != "/"):
         command = ()
     lines = reading.of(row.lines)
     nothing = bool(lines) or (not reading.flags.isdisjoint(row.nothing) and reading.flags.isdisjoint(row.anyway))
@@ -264,7 +279,7 @@ def _in_order(options: frozenset[str]) -> list[str]:
 
 def _until(ends: frozenset[str], words: Sequence[W]) -> Iterator[W]:
     for word in words:
-        if word.text in ends:
+        if word.first in ends:
             return
         yield word
 
@@ -274,7 +289,7 @@ def _behind(row: Wrapper, words: Sequence[W]) -> Iterator[tuple[W, ...]]:
     at = 0
     while at < len(words):
         at += 1
-        if words[at - 1].text in row.behind:
+        if words[at - 1].first in row.behind:
             command = tuple(_until(row.ends, words[at:]))
             at += len(command)
             if command:
@@ -287,7 +302,7 @@ def _logged_in(row: Wrapper, reading: _Reading[W]) -> Unwrapped[W]:
     users = reading.of(row.users)
     if not reading.flags.isdisjoint({"-u", "--user"} & row.users):
         return Unwrapped(commands=(operands,) if operands else (), users=users)
-    if operands and operands[0].text == "-":
+    if operands and operands[0].first == "-":
         operands = operands[1:]
     return Unwrapped(
         logs_in=True,
@@ -323,7 +338,7 @@ def interpret(row: Interpreter, words: Sequence[W]) -> Interpreted[W]:
             name = rest[0]
         elif row.operand is Operand.INLINE:
             inline, rest = rest[:1], rest[1:]
-        elif rest[0].text == "-":
+        elif rest[0].first == "-":
             rest = rest[1:]
         else:
             scripts, rest = rest[:1], rest[1:]
@@ -346,7 +361,7 @@ def _options_of(row: Interpreter, words: Sequence[W]) -> tuple[tuple[tuple[str, 
     told = row.inline | row.script | row.module
     at = 0
     while at < len(words):
-        text = words[at].text
+        text = words[at].first
         if text == "--":
             return tuple(options), tuple(names), at + 1
         if text in row.commands and not options and at + 1 < len(words):

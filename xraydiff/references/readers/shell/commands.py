@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from xraydiff.conventions import SHELLS
+from xraydiff.commands.argv import Interpreted, Unwrapped, behind_options, interpret, split_line, unwrap
+from xraydiff.commands.table import interpreter, wrapper
 from xraydiff.facts import EdgeKind, FileType, Firing, Node, When
+from xraydiff.knowledge.commands import Interpreter
 from xraydiff.paths import ImagePath, basename, join, parent
 from xraydiff.references.readers.shell.findings import Findings, weakened
 from xraydiff.references.readers.shell.lookups import Lookups
@@ -28,20 +30,10 @@ from xraydiff.references.readers.shell.variables import (
     plain,
     union,
 )
-from xraydiff.references.readers.shell.vocabulary import (
-    BUILTINS,
-    INTERPRETERS,
-    NO_NAMES,
-    USER_OPERAND,
-    WRAPPERS,
-    Interpreter,
-    Wrapper,
-)
+from xraydiff.references.readers.shell.vocabulary import BUILTINS, NO_NAMES, USER_OPERAND
 from xraydiff.references.readers.shell.words import Word, Words
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
-_VERSION = re.compile(r"[0-9.]+\Z")
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
 _HEADS = 16
 """Candidates of a command word that are followed as wrappers and interpreters."""
@@ -49,10 +41,6 @@ _WILD = 20
 """Files that a path with an unknown part may stand for."""
 _TURNS = 32
 """Wrappers in wrappers."""
-_SPLIT = re.compile(r"""[^\s"']+|"[^"]*"|'[^']*'""")
-_START = frozenset({"-S", "--start"})
-_STOP = frozenset({"-K", "--stop", "-T", "--status"})
-_FIND_EXEC = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
 _NO_CODE = frozenset({"", "-"})
 
 
@@ -187,29 +175,16 @@ class Commands:
     # --- programs that start others ---------------------------------------------------------------------------------
 
     def _arguments(self, name: str, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
-        external = Call(firing=call.firing, external=True, stdin=call.stdin, stops=call.stops)
-        if interpreter := _interpreter(name):
-            self._interpreted(interpreter, words, call)
+        row = wrapper(name, self._lookups.context.knowledge)
+        if row is not None:
+            return self._unwrapped(unwrap(row, words), replace(call, external=True))
+        program = interpreter(name, self._lookups.context.knowledge)
+        if program is not None:
+            self._interpreted(program, interpret(program, words), call)
             return []
-        if wrapper := WRAPPERS.get(name):
-            return self._wrapped(wrapper, words, external)
         match name:
-            case "busybox":
-                applet = Call(firing=call.firing, external=True, stdin=call.stdin, found=True, stops=call.stops)
-                return [(words, applet)] if words else []
-            case "su" | "runuser":
-                return self._substituted_user(words, external)
-            case "chroot":
-                return self._chroot(words, external)
-            case "start-stop-daemon":
-                return self._daemon(words, external)
-            case "find":
-                self.mention(words)
-                return self._find(words, external)
             case "run-parts":
                 self._run_parts(words, call.firing)
-            case "awk" | "gawk" | "mawk" | "nawk" | "original-awk":
-                self._awk(words, call)
             case "ldconfig" | "update-ca-certificates":
                 pass
             case _:
@@ -233,182 +208,57 @@ class Commands:
     def _is_program(self, word: Word) -> bool:
         return bool(self._lookups.executables(plain(word.text), self._words.directory))
 
-    def _wrapped(self, wrapper: Wrapper, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
-        options, rest = _options(words, wrapper.valued)
-        for option, word in options:
-            if option in wrapper.user:
-                self.account(word)
-            elif option in wrapper.code:
-                self._code("shell", word, call)
-            elif option in wrapper.split:
-                text = word.text if UNKNOWN in word.text else plain(word.text)
-                rest = [*(Word(Value((part.strip("\"'"),))) for part in _SPLIT.findall(text)), *rest]
-            else:
-                self.mention([word])
-        operands, rest = rest[: wrapper.positionals], rest[wrapper.positionals :]
-        if wrapper.user_operand and operands:
-            self.account(operands[0])
-        elif operands:
-            self.mention(operands)
-        if rest and rest[0].text in ("--", "-"):
-            rest = rest[1:]
-        if "c" in wrapper.code and len(rest) > 1 and rest[0].text in ("-c", "--command"):
-            self._code("shell", rest[1], call)
-            return []
-        while wrapper.assignments and rest and _ASSIGNMENT.match(rest[0].value.texts[0]):
-            self.mention(rest[:1])
-            rest = rest[1:]
-        rest = rest[: next((at for at, word in enumerate(rest) if word.text in (":::", "::::")), len(rest))]
-        return [(rest, call)] if rest else []
+    def _unwrapped(self, found: Unwrapped[Word], call: Call) -> list[tuple[list[Word], Call]]:
+        for word in found.users:
+            self.account(word, call.firing)
+        self.mention([*found.names, *found.assignments])
+        if found.logs_in:
+            self._logged_in(found, call)
+        for word in found.lines:
+            self._code("shell", word, call)
+        firing = weakened(call.firing) if found.sometimes else call.firing
+        started = replace(call, firing=firing, found=found.applet, stops=call.stops and not found.sometimes)
+        return [(list(words), started) for words in reversed(found.commands)]
 
-    def _substituted_user(self, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
-        """su(1) and runuser(1): options and operands in any order, the user's shell in between."""
-        options, operands = _permuted(words, frozenset("c s g G w u -command -shell -group -user".split()))
-        shell, user, code = "", "root", None
-        by_option = False
-        for option, word in options:
-            if option in ("c", "-command"):
-                code = word
-            elif option in ("s", "-shell"):
-                shell = plain(word.text)
-            elif option in ("u", "-user"):
-                user, by_option = plain(word.text), True
-                self.account(word)
-        if operands and operands[0].text == "-":
-            operands = operands[1:]
-        if operands and not by_option:
-            user = plain(operands[0].text)
-            self.account(operands[0])
-            operands = operands[1:]
-        if by_option:
-            return [(operands, call)] if operands else []
+    def _logged_in(self, found: Unwrapped[Word], call: Call) -> None:
+        """su(1) and runuser(1) start the user's shell, which reads what is fed to it where it is given no line."""
+        user = plain(found.account.text) if found.account is not None else "root"
+        shell = plain(found.shell.text) if found.shell is not None else ""
         for path in self._lookups.executables(shell or self._lookups.shell_of(user), "/"):
             self._findings.executes(path, call.firing, shell or f"shell of {user}", stops=call.stops)
-        if code is not None:
-            self._code("shell", code, call)
-        elif call.stdin is not None:
+        if not found.lines and call.stdin is not None:
             self._fed("shell", call)
-        return []
-
-    def _chroot(self, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
-        options, rest = _options(words, frozenset({"--userspec", "--groups"}))
-        for option, word in options:
-            if option == "--userspec":
-                self.account(word)
-        self.mention(rest[:1])
-        # The command is another root's file unless that root is this one.
-        return [(rest[1:], call)] if len(rest) > 1 and rest[0].text == "/" else []
-
-    def _daemon(self, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
-        valued = "x a n p u c g r d k N P R s I -exec -startas -name -pidfile -user -chuid -group -chroot -chdir "
-        options, rest = _permuted(
-            words,
-            frozenset((valued + "-umask -nicelevel -procsched -iosched -retry -signal -output -pid -ppid").split()),
-        )
-        flags = {word.text for word in words}
-        starts = bool(flags & _START) or not flags & _STOP
-        start_as: dict[str, Word] = {}
-        for option, word in options:
-            if option in ("x", "-exec", "a", "-startas"):
-                start_as["a" if option in ("a", "-startas") else "x"] = word
-            elif option in ("c", "-chuid", "u", "-user", "g", "-group"):
-                self.account(word)
-            elif option not in ("p", "-pidfile"):
-                self.mention([word])
-        for word in start_as.values():
-            self.mention([word])
-        program = start_as.get("a") or start_as.get("x")
-        if program is None or not starts:
-            return []
-        return [([program, *rest], call)]
-
-    def _find(self, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
-        started: list[tuple[list[Word], Call]] = []
-        at = 0
-        while at < len(words):
-            if words[at].text in _FIND_EXEC:
-                end = next((n for n in range(at + 1, len(words)) if words[n].text in (";", "+")), len(words))
-                if end > at + 1:
-                    started.append((words[at + 1 : end], Call(firing=weakened(call.firing), external=True)))
-                at = end
-            at += 1
-        return started
 
     def _run_parts(self, words: list[Word], firing: Firing) -> None:
         self.mention(words)
         flags = {word.text for word in words}
         if flags & {"--list", "--test"}:
             return
-        _, operands = _permuted(words, frozenset("a u -arg -umask".split()))
-        for word in operands[-1:]:
+        for word in [word for word in words if not word.text.startswith("-")][-1:]:
             for text in word.value.texts:
                 if UNKNOWN not in text:
                     for path in self._lookups.run_parts(join(self._words.directory, plain(text))):
                         self._findings.executes(path, firing, f"run-parts {plain(text)}")
 
-    def _awk(self, words: list[Word], call: Call) -> None:
-        """awk(1): a program in the first operand, or in the files of `-f`; the other operands are data."""
-        options, operands = _options(words, _AWK_VALUED)
-        files = [word for option, word in options if option in ("f", "E", "--file", "--exec")]
-        for option, word in options:
-            if option in ("e", "--source"):
-                self._code("awk", word, call)
-        for word in files:
-            for text in (text for text in word.value.texts if UNKNOWN not in text):
-                found = self._lookups.named(join(self._words.directory, plain(text)))
-                if found is not None and found[1] is FileType.FILE:
-                    self._findings.executes(found[0], weakened(call.firing), plain(text), language="awk")
-        if operands and not files and all(option not in ("e", "--source") for option, _ in options):
-            self._code("awk", operands[0], call)
-            operands = operands[1:]
-        self.mention(operands)
-
     # --- interpreters -----------------------------------------------------------------------------------------------
 
-    def _interpreted(self, interpreter: Interpreter, words: list[Word], call: Call) -> None:
-        at, stdin = 0, True
-        while at < len(words):
-            text = words[at].text
-            following = words[at + 1] if at + 1 < len(words) else None
-            if text in interpreter.long_code or _ends_in(text, interpreter.code, interpreter):
-                # `sh -eo pipefail -c`: an `o` before the `c` of one cluster takes its value first.
-                if interpreter.language == "shell" and "o" in text and at + 2 < len(words):
-                    following = words[at + 2]
-                if following is not None:
-                    self._code(interpreter.language, following, call)
-                self.mention(words[at + 2 :])
-                return
-            if interpreter.module and text == f"-{interpreter.module}" and following is not None:
-                if _MODULE.match(following.text):
-                    text = f"import {following.text}\n"
-                    self._findings.contains("python", text, call.firing, f"-m {following.text}", stops=call.stops)
-                self.mention(words[at + 2 :])
-                return
-            if text == "-s" and interpreter.language == "shell":
-                break
-            if text == "--":
-                at += 1
-                continue
-            if text.startswith(("-", "+")) and text != "-":
-                takes = text in interpreter.valued or (len(text) == 2 and text[1] in interpreter.valued)
-                # `-euo pipefail`: an `o` takes the next word wherever it stands in a cluster of a shell.
-                takes = takes or (interpreter.language == "shell" and text[1] != "-" and "o" in text)
-                self.mention([words[at]])
-                at += 2 if takes else 1
-                continue
-            if text not in ("-", REST):
-                self._script(interpreter, words[at], call)
-                stdin = False
-            if text == REST:
-                stdin = False
-            self.mention(words[at + 1 :])
-            break
-        if stdin:
-            self._fed(interpreter.language, call)
+    def _interpreted(self, row: Interpreter, found: Interpreted[Word], call: Call) -> None:
+        for word in found.inline:
+            self._code(row.language, word, call)
+        module = found.module
+        if module is not None and row.language == "python" and _MODULE.match(module.text):
+            text = f"import {module.text}\n"
+            self._findings.contains("python", text, call.firing, f"-m {module.text}", stops=call.stops)
+        for word in found.scripts:
+            if word.text != REST:
+                self._script(row, word, call)
+        self.mention([*found.names, *([found.zero] if found.zero is not None else []), *found.rest])
+        if found.from_input:
+            self._fed(row.language, call)
 
-    def _script(self, interpreter: Interpreter, word: Word, call: Call) -> None:
+    def _script(self, row: Interpreter, word: Word, call: Call) -> None:
         """The script that an interpreter is given as a file."""
-        shell = interpreter.language == "shell"
+        shell = bool(row.flags)
         for text in word.value.texts:
             for candidate in self._candidates(text):
                 self._findings.executes(candidate, weakened(call.firing), self._source(word))
@@ -458,7 +308,7 @@ class Commands:
             case "command" | "builtin":
                 return self._command(words, call)
             case "time" | "coproc" | "!":
-                _, rest = _options(words, frozenset())
+                rest = behind_options(words)
                 return [(rest, call)] if rest else []
             case "exit" | "return":
                 if call.firing is Firing.LOAD:
@@ -488,7 +338,7 @@ class Commands:
         return []
 
     def _exec(self, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
-        _, rest = _options(words, frozenset({"a"}))
+        rest = behind_options(words, frozenset({"-a"}))
         if not rest:
             return []
         if call.firing is Firing.LOAD:
@@ -500,7 +350,7 @@ class Commands:
     def _command(self, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
         if words and words[0].text in ("-v", "-V"):
             return []
-        _, rest = _options(words, frozenset())
+        rest = behind_options(words)
         if rest and rest[0].text in BUILTINS:
             return self._builtin(rest[0].text, rest[1:], call)
         return [(rest, Call(firing=call.firing, external=True, stdin=call.stdin, stops=call.stops))] if rest else []
@@ -571,7 +421,7 @@ class Commands:
             self._findings.when = None
 
     def _changed_directory(self, words: list[Word]) -> None:
-        _, rest = _options(words, frozenset())
+        rest = behind_options(words)
         if not rest:
             home = self._variables.get("HOME")
             self._variables.set(DIRECTORY, home or NOTHING_KNOWN)
@@ -631,7 +481,7 @@ class Commands:
         for word in words:
             name, equals, text = plain(word.text).partition("=")
             if equals and UNKNOWN not in text:
-                self.aliases[name] = [Word(Value((part.strip("\"'"),))) for part in _SPLIT.findall(text)]
+                self.aliases[name] = [Word(Value((part,))) for part in split_line(text)]
 
     # --- arguments --------------------------------------------------------------------------------------------------
 
@@ -672,90 +522,12 @@ class Commands:
                 if found is not None and found[1] is FileType.DIRECTORY:
                     self._findings.works_in(found[0], plain(text))
 
-    def account(self, word: Word) -> None:
+    def account(self, word: Word, firing: Firing = Firing.NAMED) -> None:
         """A user or group by name: the C library looks it up in the account database."""
         name = plain(word.text)
         if not name or name.replace(":", "").replace(".", "").isdigit() or name.startswith("--reference"):
             return
         for path in ("/etc/passwd", "/etc/group"):
             if found := self._lookups.named(path):
-                self._findings.runs_as(found[0], name.replace(UNKNOWN, "?"))
-
-
-def _interpreter(name: str) -> Interpreter | None:
-    if name in SHELLS:
-        return INTERPRETERS["sh"]
-    stem = _VERSION.sub("", name)
-    return INTERPRETERS.get({"pypy": "python", "nodejs": "node"}.get(stem, stem)) if stem != "sh" else None
-
-
-def _ends_in(text: str, letters: str, interpreter: Interpreter) -> bool:
-    """Whether an option is a cluster with a letter that takes code: `-c`, `-lc`, `-ne`."""
-    if len(text) < 2 or text[0] != "-" or text[1] == "-":
-        return False
-    if interpreter.language == "shell":
-        return text[1:].isalpha() and "c" in text
-    return text[-1] in letters and text[1:].isalnum() and text[1] not in interpreter.valued and text[1] not in "Mm"
-
-
-_AWK_VALUED = frozenset("F v f e i l E --file --source --include --assign --field-separator --exec".split())
-
-
-def _options(words: list[Word], valued: frozenset[str]) -> tuple[list[tuple[str, Word]], list[Word]]:
-    """Options with values before the first operand, and the operands (POSIX utility syntax, guideline 9)."""
-    options: list[tuple[str, Word]] = []
-    at = 0
-    while at < len(words):
-        text = words[at].text
-        if text == "--":
-            return options, words[at + 1 :]
-        if not text.startswith("-") or text == "-":
-            break
-        at += _taken(words, at, valued, options)
-    return options, words[at:]
-
-
-def _permuted(words: list[Word], valued: frozenset[str]) -> tuple[list[tuple[str, Word]], list[Word]]:
-    """Options with values wherever they stand, and the operands in between; all after `--` is operand."""
-    dashed = frozenset("-" + name if name.startswith("-") else name for name in valued)
-    options: list[tuple[str, Word]] = []
-    operands: list[Word] = []
-    at = 0
-    while at < len(words):
-        text = words[at].text
-        if text == "--":
-            return [(_undashed(name), word) for name, word in options], operands + words[at + 1 :]
-        if text.startswith("-") and text != "-":
-            at += _taken(words, at, dashed, options)
-        else:
-            operands.append(words[at])
-            at += 1
-    return [(_undashed(name), word) for name, word in options], operands
-
-
-def _undashed(name: str) -> str:
-    return name[1:] if name.startswith("--") else name
-
-
-def _taken(words: list[Word], at: int, valued: frozenset[str], options: list[tuple[str, Word]]) -> int:
-    """Read one option word; how many words it takes."""
-    text = words[at].text
-    following = words[at + 1] if at + 1 < len(words) else None
-    if text.startswith("--"):
-        name, equals, value = text.partition("=")
-        if equals:
-            options.append((name, Word(Value((value,)))))
-            return 1
-        if name in valued and following is not None:
-            options.append((name, following))
-            return 2
-        return 1
-    for index, letter in enumerate(text[1:], 1):
-        if letter in valued:
-            if index + 1 < len(text):
-                options.append((letter, Word(Value((text[index + 1 :],)))))
-                return 1
-            if following is not None:
-                options.append((letter, following))
-                return 2
-    return 1
+                by_group = path == "/etc/group" and ":" not in name
+                self._findings.runs_as(found[0], name.replace(UNKNOWN, "?"), Firing.NAMED if by_group else firing)

@@ -87,9 +87,9 @@ class Findings:
         """A directory that something is written to."""
         self.edge(Node(kind=NodeKind.DIRECTORY, path=path), EdgeKind.WORKS_IN, Firing.NAMED, detail)
 
-    def runs_as(self, path: ImagePath, detail: str) -> None:
+    def runs_as(self, path: ImagePath, detail: str, firing: Firing) -> None:
         """The account database that a user's name is looked up in."""
-        self.edge(Node(path=path), EdgeKind.RUNS_AS, Firing.NAMED, detail)
+        self.edge(Node(path=path), EdgeKind.RUNS_AS, firing, detail)
 
     def contains(self, language: str, text: str, firing: Firing, detail: str, *, stops: bool = False) -> None:
         """An inline script."""

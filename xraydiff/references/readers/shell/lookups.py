@@ -23,6 +23,7 @@ class Lookups:
     """Finds names of one script; remembers what it found."""
 
     def __init__(self, context: Context, variables: Variables) -> None:
+        self.context = context
         self._tree = context.original
         self._slim = context.slim
         self._limits = context.limits

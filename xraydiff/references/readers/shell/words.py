@@ -72,6 +72,15 @@ class Word:
         """The one text of the word, or `UNKNOWN` where there are several."""
         return self.value.texts[0] if len(self.value.texts) == 1 else UNKNOWN
 
+    @property
+    def first(self) -> str:
+        """The first text that the word may be."""
+        return self.value.texts[0]
+
+    def part(self, text: str) -> Word:
+        """A word that stands within this one: the value of `--user=app`."""
+        return Word(Value((text,), self.value.sure))
+
 
 class Source:
     """A script's text, and whether it is the one being read, not one that it sources."""
