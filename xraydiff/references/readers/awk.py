@@ -1,4 +1,4 @@
-"""What an awk program asks for: commands of `system` and pipes, files that `getline` reads, what gawk includes.
+"""What an awk program refers to: commands of `system` and pipes, files that `getline` reads, what gawk includes.
 
 The text is read token by token, without a tree: only strings count, and what stands beside them (POSIX awk, "Grammar").
 A command of which a part is computed is given on with that part unknown.
@@ -13,12 +13,13 @@ from typing import Final
 
 from xraydiff.conventions import SCRIPT_LINE
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, NodeKind
+from xraydiff.limits import Limits
 from xraydiff.paths import join
-from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references import Context, Gap, ParsedReader, Subject
 from xraydiff.references.kit.lookup import Exhausted, Lookups
-from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.kit.recorder import Lost, Sightings
 
-__all__ = ["AwkReader"]
+__all__ = ["AwkReader", "Program", "Use"]
 
 _LANGUAGE: Final = "awk"
 _INTERPRETER: Final = re.compile(rb"#![^\n]*\b(?:[gmn]?awk|original-awk)\b")
@@ -38,6 +39,9 @@ _COMPUTED: Final = "${1}"
 """How an unknown part of a command stands in the shell text that is given on."""
 
 
+_TOO_MANY: Final = "more commands and names than are looked at"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Token:
     kind: str
@@ -45,12 +49,32 @@ class _Token:
     line: int
 
 
-class AwkReader:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """A construct that refers to something."""
+
+    kind: str
+    """`command`, `file` (that is read) or `program` (that is included)."""
+    text: str
+    """Empty for a command that is computed whole."""
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What an awk program refers to, in the order of its text."""
+
+    uses: tuple[Use, ...] = ()
+    steps: int = 0
+    """Words of commands that were looked at."""
+    lost: tuple[Lost, ...] = ()
+
+
+class AwkReader(ParsedReader[Program]):
     """Reads awk programs: those of a `#!` line, and what commands of other languages give on."""
 
     name = _LANGUAGE
     language = _LANGUAGE
-    depth = Depth.FULL
 
     def accepts(self, subject: Subject) -> bool:
         """Whether awk runs this."""
@@ -58,77 +82,102 @@ class AwkReader:
             return subject.node.language == _LANGUAGE
         return subject.node.kind is NodeKind.FILE and _INTERPRETER.match(subject.data, 0, SCRIPT_LINE) is not None
 
-    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+    def parse(self, data: bytes, form: str, limits: Limits) -> Program:
+        """The commands of a program, the files that it reads and the programs that it includes."""
+        del form
+        if len(data) > limits.script:
+            return Program(lost=(Lost("too-large", f"{len(data)} bytes"),))
+        return _Parser(limits).parse(data.decode("utf-8", "surrogateescape"))
+
+    def resolve(self, parsed: Program, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """Edges in the order of the text, then gaps."""
         seen = Sightings(subject.node, self.name, context.limits)
-        if len(subject.data) > context.limits.script:
-            seen.gap("too-large", f"{len(subject.data)} bytes")
-        else:
-            try:
-                _Program(subject, context, seen).read()
-            except Exhausted:
-                seen.gap("too-large", "more commands and names than are looked at")
+        lookups = Lookups(context)
+        try:
+            lookups.spend(parsed.steps)
+            for use in parsed.uses:
+                seen.line = use.line
+                _resolved(use, lookups, seen)
+        except Exhausted:
+            seen.gap("too-large", _TOO_MANY)
+        seen.lost(parsed.lost)
         return seen.all()
 
 
-class _Program:
-    """One program, statement by statement."""
+def _resolved(use: Use, lookups: Lookups, seen: Sightings) -> None:
+    if use.kind == "command":
+        if use.text:
+            seen.inline("shell", use.text, Firing.GUARDED, use.text.strip().partition("\n")[0])
+        else:
+            seen.gap("computed-name", "a command")
+    elif use.kind == "file":
+        found = lookups.named(use.text, lookups.context.cwd)
+        if found is not None:
+            seen.named(*found, use.text)
+    else:
+        _included(use.text, lookups, seen)
 
-    def __init__(self, subject: Subject, context: Context, seen: Sightings) -> None:
-        self._seen = seen
-        self._lookups = Lookups(context)
-        self._cwd = context.cwd
-        self._text = subject.data.decode("utf-8", "surrogateescape")
 
-    def read(self) -> None:
+def _included(name: str, lookups: Lookups, seen: Sightings) -> None:
+    for text in (join(lookups.context.cwd, name), join(_LIBRARY, name), join(_LIBRARY, f"{name}.awk")):
+        found = lookups.named(text, "/")
+        if found is not None and found[1] is FileType.FILE:
+            seen.file(found[0], EdgeKind.SOURCES, Firing.LOAD, name, language=_LANGUAGE)
+            return
+
+
+class _Parser:
+    """Looks through one program, statement by statement."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._most = limits.script_steps
+        self._steps = 0
+        self._uses: list[Use] = []
+
+    def parse(self, text: str) -> Program:
         statement: list[_Token] = []
-        for token in _tokens(self._text):
-            if token.kind == "end":
-                self._statement(statement)
-                statement = []
-            else:
+        for token in _tokens(text):
+            if token.kind != "end":
                 statement.append(token)
+                continue
+            self._statement(statement)
+            statement = []
         self._statement(statement)
+        if self._steps > self._most:
+            return Program(uses=tuple(self._uses), steps=self._most, lost=(Lost("too-large", _TOO_MANY),))
+        return Program(uses=tuple(self._uses), steps=self._steps)
 
     def _statement(self, tokens: list[_Token]) -> None:
         for at, token in enumerate(tokens):
-            self._seen.line = token.line
+            if self._steps > self._most:
+                return
             following = tokens[at + 1] if at + 1 < len(tokens) else None
             if token.text == "system" and following is not None and following.text == "(":
-                self._command(_inside(tokens, at + 2))
+                self._command(_inside(tokens, at + 2), token.line)
             elif token.kind == "pipe" and following is not None:
                 # `"command" | getline` runs what stands before, `print | "command"` what stands behind.
                 reads = following.text == "getline"
-                self._command(_operand(tokens, at) if reads else tokens[at + 1 :])
+                self._command(_operand(tokens, at) if reads else tokens[at + 1 :], token.line)
             elif token.text == "getline" and "<" in [one.text for one in tokens[at + 1 : at + 3]]:
-                self._file(tokens[at + 1 : at + 4])
+                self._file(tokens[at + 1 : at + 4], token.line)
             elif token.text in ("@include", "@load") and following is not None and following.kind == "string":
-                self._included(_value(following.text))
+                self._uses.append(Use(kind="program", text=_value(following.text), line=token.line))
 
-    def _command(self, tokens: list[_Token]) -> None:
-        self._lookups.spend(len(tokens))
+    def _command(self, tokens: list[_Token], line: int) -> None:
+        self._steps += len(tokens)
+        if not tokens or self._steps > self._most:
+            return
         parts = [_value(token.text) if token.kind == "string" else _COMPUTED for token in tokens]
-        if any(token.kind == "string" for token in tokens):
-            text = "".join(parts).replace(_COMPUTED * 2, _COMPUTED)
-            self._seen.inline("shell", text, Firing.GUARDED, text.strip().partition("\n")[0])
-        elif tokens:
-            self._seen.gap("computed-name", "a command")
+        known = any(token.kind == "string" for token in tokens)
+        text = "".join(parts).replace(_COMPUTED * 2, _COMPUTED) if known else ""
+        if text or not known:
+            self._uses.append(Use(kind="command", text=text, line=line))
 
-    def _file(self, tokens: list[_Token]) -> None:
+    def _file(self, tokens: list[_Token], line: int) -> None:
         behind = next(at for at, token in enumerate(tokens) if token.text == "<")
         name = tokens[behind + 1] if behind + 1 < len(tokens) else None
-        if name is None or name.kind != "string":
-            return
-        found = self._lookups.named(_value(name.text), self._cwd)
-        if found is not None:
-            self._seen.named(*found, _value(name.text))
-
-    def _included(self, name: str) -> None:
-        for text in (join(self._cwd, name), join(_LIBRARY, name), join(_LIBRARY, f"{name}.awk")):
-            found = self._lookups.named(text, "/")
-            if found is not None and found[1] is FileType.FILE:
-                self._seen.file(found[0], EdgeKind.SOURCES, Firing.LOAD, name, language=_LANGUAGE)
-                return
+        if name is not None and name.kind == "string":
+            self._uses.append(Use(kind="file", text=_value(name.text), line=line))
 
 
 def _tokens(text: str) -> Iterator[_Token]:

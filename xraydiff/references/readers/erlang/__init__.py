@@ -1,4 +1,4 @@
-"""What Erlang and Elixir programs ask for: applications, modules that are loaded at their first call, helpers.
+"""What Erlang and Elixir programs refer to: applications, modules that are loaded at their first call, helpers.
 
 The code server of a system that is not embedded loads a module when a function of it is first called, so that a run
 which did not come to a module lost it. Who calls whom stands in each compiled module.
@@ -12,8 +12,12 @@ from collections.abc import Iterable
 from xraydiff.commands.start import health_command, start_command
 from xraydiff.conventions import SHELL_SCRIPT
 from xraydiff.facts import Edge, NodeKind
-from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.limits import Limits
+from xraydiff.paths import basename
+from xraydiff.references import Context, Depth, Gap, ParsedReader, Subject
 from xraydiff.references.readers.erlang.names import ESCRIPT, is_beam
+from xraydiff.references.readers.erlang.parsing import Parsed, parse
+from xraydiff.references.readers.erlang.reading import resolve
 
 __all__ = ["ErlangReader"]
 
@@ -22,7 +26,7 @@ _TELLS = re.compile(rb"\berl\b|erlexec|beam\.smp|escript")
 _STARTS = re.compile(r"erl|beam")
 
 
-class ErlangReader:
+class ErlangReader(ParsedReader[Parsed]):
     """Reads compiled modules, application resource and boot files, escripts, and what starts the emulator."""
 
     name = "erlang"
@@ -50,8 +54,16 @@ class ErlangReader:
             return shell or ESCRIPT.match(data) is not None
         return False
 
-    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
-        """Edges in the order in which they were seen, then gaps."""
-        from xraydiff.references.readers.erlang.reading import read
+    def form(self, subject: Subject) -> str:
+        """The suffix of its name, where Erlang has it."""
+        suffix = basename(subject.path).rpartition(".")[2]
+        known = subject.node.kind is NodeKind.FILE and suffix in ("beam", "app", "rel")
+        return f".{suffix}" if known else ""
 
-        return read(subject, context)
+    def parse(self, data: bytes, form: str, limits: Limits) -> Parsed:
+        """What a compiled module, a resource file or a script names."""
+        return parse(data, form, limits)
+
+    def resolve(self, parsed: Parsed, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+        """Edges in the order in which they were seen, then gaps."""
+        return resolve(parsed, subject, context)

@@ -1,32 +1,24 @@
-"""The way from a subject to what it asks for: applications, releases, boot files, modules, escripts, commands."""
+"""What the names in a file of Erlang refer to: applications, releases, boot files, modules, escripts, commands."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Final
 
 from xraydiff.commands.start import find_executable, health_command, start_command
-from xraydiff.facts import Edge, EdgeKind, FileType, Firing, NodeKind
-from xraydiff.paths import ImagePath, decoded, image_path, join, parent
+from xraydiff.facts import Edge, EdgeKind, FileType, Firing
+from xraydiff.paths import ImagePath, basename, image_path, join, parent
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.kit.recorder import Sightings
-from xraydiff.references.readers.erlang.beam import Beam, TermError, read_beam, read_terms
+from xraydiff.references.readers.erlang.beam import Beam
 from xraydiff.references.readers.erlang.code import code_of
-from xraydiff.references.readers.erlang.names import ESCRIPT, is_beam
+from xraydiff.references.readers.erlang.names import PROGRAMS
+from xraydiff.references.readers.erlang.parsing import Parsed
 
-__all__ = ["read"]
+__all__ = ["resolve"]
 
-_ATOM = r"(?:'[^'\n]{1,255}'|[a-z][\w@]{0,254})"
-_LISTED = re.compile(r"\{\s{0,99}(applications|included_applications|modules)\s{0,99},\s{0,99}\[([^\[\]]*)\]")
-_STARTS = re.compile(r"\{\s{0,99}mod\s{0,99},\s{0,99}\{\s{0,99}(" + _ATOM + r")")
-_RELEASED = re.compile(r"\{\s{0,99}(" + _ATOM + r")\s{0,99},\s{0,99}\"([\w.+-]{1,100})\"")
-_NAME = re.compile(_ATOM)
-_COMMENT = re.compile(r"(?m)^[ \t]*%[^\n]*$")
-_CALLED = re.compile(r"(?<![\w@:.'?])([a-z][\w@]{0,254}):[a-z][\w@]{0,254}\(")
-_WORD = re.compile(r"[^\s\"';&|<>()]+")
-_PROGRAMS: Final = frozenset({"erl", "erlexec", "beam.smp", "beam", "werl"})
 _MODULES: Final = frozenset({"-s", "-run"})
 _FILES: Final = {"-boot": (".boot", ""), "-config": (".config", ""), "-args_file": ("",), "-start_erl": ("",)}
 _LOADS: Final = frozenset({("erlang", "load_nif"), ("erl_ddll", "load"), ("erl_ddll", "load_driver")})
@@ -52,78 +44,51 @@ _TEXTS: Final = 20_000
 """Literals of one module that are looked up."""
 
 
-def read(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
-    """Edges in the order in which they were seen, then gaps."""
+def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge | Gap]:
+    """Edges in the order in which they were seen, then gaps. A boot file merely lists what may be wanted."""
     seen = Sightings(subject.node, "erlang", context.limits)
-    try:
-        weak = _look(subject, context, seen)
-    except TermError as error:
-        seen.gap(error.reason, error.detail)
-        weak = False
+    if subject.config is not None:
+        for words in (start_command(subject.config), health_command(subject.config)):
+            at = next((at for at, word in enumerate(words) if basename(word) in PROGRAMS), len(words))
+            _command(words[at + 1 :], context, seen, Firing.LOAD)
+    elif parsed.beam is not None:
+        _Module(parsed.beam, subject.path, context, seen).look()
+    else:
+        _text(parsed, subject.path, context, seen)
+    seen.lost(parsed.lost)
     for edge in seen.edges():
-        yield replace(edge, weak=True) if weak or edge.firing is Firing.KEPT_WITH else edge
+        yield replace(edge, weak=True) if parsed.boot or edge.firing is Firing.KEPT_WITH else edge
     yield from seen.gaps()
 
 
-def _look(subject: Subject, context: Context, seen: Sightings) -> bool:
-    """Note what a subject asks for; gives whether it merely lists what may be wanted."""
-    data, path = subject.data, subject.path
-    if subject.config is not None:
-        for words in (start_command(subject.config), health_command(subject.config)):
-            _command(list(words), context, seen, Firing.LOAD)
-    elif is_beam(data, path):
-        _Module(read_beam(data, context.limits), path, context, seen).look()
-    elif data.startswith(b"\x83"):
-        _boot(data, path, context, seen)
-        return True
-    elif len(data) > context.limits.script_scan:
-        seen.gap("too-large", f"{len(data)} bytes")
-    elif path.endswith((".app", ".rel")) and subject.node.kind is NodeKind.FILE:
-        text = _COMMENT.sub("", decoded(data))
-        (_application if path.endswith(".app") else _release)(text, path, context, seen)
-    elif ESCRIPT.match(data):
-        _escript(data, path, context, seen)
-    else:
-        for line in decoded(data).replace("\\\n", " ").split("\n"):
-            if not line.lstrip().startswith("#"):
-                _command(_WORD.findall(line), context, seen, Firing.GUARDED)
-    return False
-
-
-# --- applications and releases --------------------------------------------------------------------------------------
-
-
-def _application(text: str, path: ImagePath, context: Context, seen: Sightings) -> None:
-    """application(4): it does not start without those that it lists, nor without its callback module."""
+def _text(parsed: Parsed, path: ImagePath, context: Context, seen: Sightings) -> None:
+    """A resource file, a release, a boot file, an escript, or a shell script."""
     found = _Found(path, context, seen)
-    for match in _STARTS.finditer(text):
-        found.module(_plain(match[1]), Firing.GUARDED, "mod")
-    for match in _LISTED.finditer(text):
-        for name in map(_plain, _NAME.findall(match[2])):
-            if match[1] == "modules":
-                found.module(name, Firing.KEPT_WITH, "modules", kind=EdgeKind.COMPANION)
-            else:
-                found.application(name, Firing.GUARDED, f"{match[1]}: {name}")
-
-
-def _release(text: str, path: ImagePath, context: Context, seen: Sightings) -> None:
-    """rel(4): applications with their versions."""
-    library = parent(parent(parent(path)))
-    found = _Found(path, context, seen)
-    for match in _RELEASED.finditer(text):
-        name = _plain(match[1])
-        target = image_path(f"{library}/lib/{name}-{match[2]}/ebin/{name}.app")
-        if context.original.resolve(target).file is not None:
-            seen.file(target, EdgeKind.IMPORTS, Firing.GUARDED, f"{name} {match[2]}")
+    for kind, name in parsed.listed:
+        # An application does not start without those that it lists, nor without its callback module.
+        if kind == "mod":
+            found.module(name, Firing.GUARDED, kind)
+        elif kind == "modules":
+            found.module(name, Firing.KEPT_WITH, kind, kind=EdgeKind.COMPANION)
         else:
-            found.application(name, Firing.GUARDED, f"{name} {match[2]}")
+            found.application(name, Firing.GUARDED, f"{kind}: {name}")
+    for name, version in parsed.released:
+        _released(name, version, path, found)
+    # Only an embedded system loads all that its boot file lists at the start (script(4)).
+    for name in (*parsed.boot, *parsed.called):
+        found.module(name, Firing.DEFERRED, name)
+    for words in parsed.commands:
+        _command(words, context, seen, Firing.GUARDED)
 
 
-def _boot(data: bytes, path: ImagePath, context: Context, seen: Sightings) -> None:
-    """script(4): only an embedded system loads all that it lists at the start."""
-    found = _Found(path, context, seen)
-    for atom in dict.fromkeys(read_terms(data, context.limits).atoms):
-        found.module(atom, Firing.DEFERRED, atom)
+def _released(name: str, version: str, path: ImagePath, found: _Found) -> None:
+    """rel(4): an application with its version."""
+    library = parent(parent(parent(path)))
+    target = image_path(f"{library}/lib/{name}-{version}/ebin/{name}.app")
+    if found.context.original.resolve(target).file is not None:
+        found.seen.file(target, EdgeKind.IMPORTS, Firing.GUARDED, f"{name} {version}")
+    else:
+        found.application(name, Firing.GUARDED, f"{name} {version}")
 
 
 class _Found:
@@ -132,44 +97,27 @@ class _Found:
     def __init__(self, near: ImagePath, context: Context, seen: Sightings) -> None:
         self._near = near
         self._code = context.once(code_of)
-        self._seen = seen
+        self.context = context
+        self.seen = seen
 
     def module(self, name: str, firing: Firing, detail: str, *, kind: EdgeKind = EdgeKind.IMPORTS) -> None:
         path = self._code.module(name, self._near)
         if path is not None:
-            self._seen.file(path, kind, firing, detail)
+            self.seen.file(path, kind, firing, detail)
 
     def application(self, name: str, firing: Firing, detail: str) -> None:
         path = self._code.application(name, self._near)
         if path is not None:
-            self._seen.file(path, EdgeKind.IMPORTS, firing, detail)
-
-
-def _plain(atom: str) -> str:
-    return atom.strip("'")
+            self.seen.file(path, EdgeKind.IMPORTS, firing, detail)
 
 
 # --- programs -------------------------------------------------------------------------------------------------------
 
 
-def _escript(data: bytes, path: ImagePath, context: Context, seen: Sightings) -> None:
-    """escript(1): a source text, or a packed body behind at most three lines."""
-    body = data.split(b"\n", 3)
-    if any(part.startswith((b"PK", b"FOR1")) for part in body[1:]):
-        seen.gap("no-reader", "the body of an escript is packed")
-        return
-    found = _Found(path, context, seen)
-    for match in _CALLED.finditer(_COMMENT.sub("", decoded(data))):
-        found.module(match[1], Firing.DEFERRED, match[1])
-
-
-def _command(words: list[str], context: Context, seen: Sightings, firing: Firing) -> None:
+def _command(words: Sequence[str], context: Context, seen: Sightings, firing: Firing) -> None:
     """erl(1): `-s MODULE`, `-boot FILE`, `-pa FOLDER`; what a script computes is left out."""
-    at = next((at for at, word in enumerate(words) if word.rpartition("/")[2] in _PROGRAMS), -1)
-    if at < 0:
-        return
     modules = _Found(context.cwd, context, seen)
-    for option, value in zip(words[at + 1 :], words[at + 2 :], strict=False):
+    for option, value in pairwise(words):
         if "$" in value or value.startswith("-"):
             continue
         if option in _MODULES:
