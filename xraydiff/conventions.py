@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from xraydiff.paths import is_below
@@ -12,6 +13,7 @@ __all__ = [
     "ENGINE_FILES",
     "ENGINE_TREES",
     "OPENSSLDIR",
+    "OPENSSL_DIRECTORIES",
     "SCRIPT_LINE",
     "SHELLS",
     "SHELL_SCRIPT",
@@ -33,8 +35,12 @@ SHELLS: Final = frozenset("sh bash dash ash ksh ksh93 mksh lksh pdksh yash zsh r
 SHELL_SCRIPT: Final = re.compile(rb"#![^\n]{0,250}\b(?:" + "|".join(sorted(SHELLS)).encode() + rb")\b")
 """The first line of a script that such a shell runs, through `env` or as an applet of busybox too."""
 
-OPENSSLDIR: Final = re.compile(rb'OPENSSLDIR: "([^"\0]{1,1024})"')
-"""Where OpenSSL looks for openssl.cnf, certs and cert.pem, as it is compiled into libcrypto (OpenSSL_version(3))."""
+OPENSSL_DIRECTORIES: Final[Mapping[str, re.Pattern[bytes]]] = {
+    name: re.compile(name.encode() + rb': "([^"\0]{1,1024})"') for name in ("OPENSSLDIR", "ENGINESDIR", "MODULESDIR")
+}
+"""Where OpenSSL looks for its files, as it is compiled into libcrypto (OpenSSL_version(3))."""
+OPENSSLDIR: Final = OPENSSL_DIRECTORIES["OPENSSLDIR"]
+"""... for openssl.cnf, certs and cert.pem."""
 
 
 def engine_provides(path: str) -> bool:

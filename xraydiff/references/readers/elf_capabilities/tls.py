@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from xraydiff.conventions import OPENSSL_DIRECTORIES
 from xraydiff.facts import Edge, EdgeKind
 from xraydiff.paths import ImagePath, image_path
 from xraydiff.references import Context
@@ -21,7 +21,6 @@ _DEFAULT_PATHS = (
     "X509_get_default_cert_dir",
 )
 _BUILT_IN = frozenset({"default", "base", "null", "fips"})
-_PLACES = re.compile(rb'(OPENSSLDIR|ENGINESDIR|MODULESDIR): "([^"\0]{1,1024})"')
 _GNUTLS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
@@ -89,4 +88,5 @@ def _places_by_library(_: Context) -> dict[ImagePath, dict[str, str]]:
 
 def _compiled_in(program: Program, path: ImagePath) -> dict[str, str]:
     data = program.content(path, program.context.limits.elf)
-    return {match[1].decode(): match[2].decode("utf-8", "surrogateescape") for match in _PLACES.finditer(data)}
+    found = ((name, pattern.search(data)) for name, pattern in OPENSSL_DIRECTORIES.items())
+    return {name: match[1].decode("utf-8", "surrogateescape") for name, match in found if match is not None}
