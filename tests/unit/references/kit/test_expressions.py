@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import pytest
 
 from xraydiff.limits import Limits
@@ -11,8 +13,11 @@ from xraydiff.references.kit.expressions import (
     ITEMS,
     NOTHING,
     UNKNOWN,
+    Expression,
     Expressions,
+    Lowering,
     Scope,
+    Shape,
     Value,
     changed,
     either,
@@ -20,6 +25,31 @@ from xraydiff.references.kit.expressions import (
 )
 from xraydiff.references.kit.lookup import Lookups
 from xraydiff.testing import ImageBuilder
+
+MADE = (
+    Expression(Shape.OPAQUE),
+    Expression(Shape.TEXT, "/srv"),
+    Expression(Shape.NAME, "x"),
+    Expression(Shape.JOINED, "/", (1, 2)),
+    Expression(Shape.EITHER, "", (1, 0)),
+    Expression(Shape.LIST, "", (1, 2)),
+    Expression(Shape.JOINED, "", (5, 1)),
+    Expression(Shape.INTERPOLATED, "", (5, 1)),
+    Expression(Shape.CALL, "path", (1, 2)),
+    Expression(Shape.METHOD, "upper", (2,)),
+    Expression(Shape.JOINED, "", (1, 0)),
+    Expression(Shape.JOINED, "", (11, 1)),
+)
+
+
+class Names(Expressions):
+    """A language in which names have the values that they were given."""
+
+    functions = MappingProxyType({"path": path_of})
+    methods = MappingProxyType({"upper": lambda _, value, __: changed(value, str.upper)})
+
+    def name(self, name: str) -> Value:
+        return self.scope.values.get(name, NOTHING)
 
 
 @pytest.fixture
@@ -33,7 +63,7 @@ def expressions() -> Expressions:
         cwd=ImagePath("/srv"),
         limits=Limits(script=100),
     )
-    return Expressions(b"", Scope(path="/srv/a", directory="/srv", held={}), Lookups(context))
+    return Names(MADE, Scope(path="/srv/a", directory="/srv", values={"x": value("a", "b")}), Lookups(context))
 
 
 def value(*texts: str) -> Value:
@@ -48,10 +78,10 @@ def test_either_of_two() -> None:
 
 
 def test_a_name_holds_what_every_branch_gave_it() -> None:
-    scope = Scope(path="", directory="", held={})
+    scope = Scope(path="", directory="", values={})
     for one in (NOTHING, value("a"), value("b"), NOTHING, value("a")):
         scope.set("x", one)
-    assert scope.held["x"] == value("a", "b")
+    assert scope.values["x"] == value("a", "b")
 
 
 def test_parts_of_a_path(expressions: Expressions) -> None:
@@ -68,3 +98,45 @@ def test_what_is_put_together_has_bounds(expressions: Expressions) -> None:
     longest = "x" * (128 << 10)
     assert expressions.joined(value(longest), value(""), "") == value(longest)
     assert expressions.joined(value(longest), value("y"), "") == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("index", "texts", "is_sequence"),
+    [
+        (0, (UNKNOWN,), False),
+        (1, ("/srv",), False),
+        (2, ("a", "b"), False),
+        (3, ("/srv/a", "/srv/b"), False),
+        (4, ("/srv",), False),
+        (5, ("/srv", "a", "b"), True),
+        (6, ("/srv/srv", "a/srv", "b/srv"), True),
+        (7, ("/srv/srv", "a/srv", "b/srv"), False),
+        (8, ("/srv/a", "/srv/b"), False),
+        (9, ("A", "B"), False),
+        (10, (f"/srv{UNKNOWN}",), False),
+    ],
+)
+def test_what_an_expression_evaluates_to(
+    expressions: Expressions, index: int, texts: tuple[str, ...], is_sequence: bool
+) -> None:
+    assert expressions.of(index) == Value(texts=texts, is_sequence=is_sequence)
+
+
+def test_an_expression_within_itself_has_no_value(expressions: Expressions) -> None:
+    """No program has one; a stored parse that somebody changed may."""
+    assert UNKNOWN in expressions.of(11).texts[0]
+
+
+def test_words_are_what_is_known_whole(expressions: Expressions) -> None:
+    assert expressions.texts((1, 10)) == ("/srv", f"/srv{UNKNOWN}")
+    assert expressions.words((1, 10, 5)) == ("/srv", "a", "b")
+
+
+def test_equal_expressions_are_made_once() -> None:
+    lowering = Lowering(lambda _: None)
+    parts = lowering.literal("a"), lowering.add(Shape.NAME, "x")
+    assert lowering.joined(Shape.JOINED, ["a", parts[1]]) == lowering.add(Shape.JOINED, "", parts)
+    assert lowering.joined(Shape.JOINED, ["", "b", "c"]) == lowering.literal("bc")
+    assert lowering.joined(Shape.JOINED, []) == lowering.literal("")
+    assert lowering.literal("x" * (1 << 18)) == lowering.opaque()
+    assert len(lowering.made) == 6

@@ -277,7 +277,8 @@ def test_a_program_in_a_string_is_one_of_its_own() -> None:
     (edge,) = edges.values()
     assert (edge.target.kind, edge.target.language, edge.firing) == (NodeKind.SCRIPT, "perl", "guarded")
     context = context_of({})
-    subject = Subject(node=edge.target, path=ImagePath("/srv/app.pl"), file=None, tree=context.original, data=b"")
+    data = edge.target.text.encode()
+    subject = Subject(node=edge.target, path=ImagePath("/srv/app.pl"), file=None, tree=context.original, data=data)
     assert PerlReader().accepts(subject)
     found = [item for item in PerlReader().read(subject, context) if isinstance(item, Edge)]
     assert [item.target.path for item in found] == [f"{VENDOR}/Shop/A.pm"]

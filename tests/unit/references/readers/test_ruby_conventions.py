@@ -9,7 +9,7 @@ import pytest
 from xraydiff.commands.start import environment, search_path
 from xraydiff.facts import Edge, Firing, Node, NodeKind
 from xraydiff.paths import ImagePath
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.references import Context, Subject
 from xraydiff.references.readers.ruby import RubyReader
 from xraydiff.references.readers.ruby.templates import code_of_template
 from xraydiff.testing import ImageBuilder, elf
@@ -77,7 +77,7 @@ def seen(
     real = ImagePath(path)
     subject = Subject(node=Node(path=path), path=real, file=tree.files[real], tree=tree, data=tree.content(real))
     assert RubyReader().accepts(subject)
-    items = [item for item in RubyReader().read(subject, context) if not isinstance(item, Gap)]
+    items = [item for item in RubyReader().read(subject, context) if isinstance(item, Edge)]
     return {item.target.text or item.target.path: item for item in items}
 
 

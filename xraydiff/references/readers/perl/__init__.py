@@ -11,7 +11,11 @@ from collections.abc import Iterable
 
 from xraydiff.conventions import ELF_MAGIC, SCRIPT_LINE
 from xraydiff.facts import Edge, FileType, NodeKind
+from xraydiff.limits import Limits
 from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references.kit.grammars import GrammarReader
+from xraydiff.references.kit.recorder import Lost
+from xraydiff.references.kit.steps import Program
 
 __all__ = ["PerlReader"]
 
@@ -20,7 +24,7 @@ _INTERPRETER = re.compile(rb"#![^\n]*?(?:/|[ \t])perl[0-9.]*(?=[\s]|\Z)")
 _SUFFIXES = (".pm", ".pl", ".psgi", ".cgi", ".al", ".ph")
 
 
-class PerlReader:
+class PerlReader(GrammarReader[Program]):
     """Reads Perl programs and modules, told by `#!`, by their names, or by who loads them."""
 
     name = "perl"
@@ -41,11 +45,17 @@ class PerlReader:
             return interpreter is not None
         return subject.path.endswith(_SUFFIXES)
 
-    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
-        """Edges in the order of the file, then gaps."""
-        size = max(len(subject.data), len(subject.node.text))
-        if size > context.limits.script_scan:
-            return (Gap(node=subject.node, reason="too-large", detail=f"{size} bytes"),)
-        from xraydiff.references.readers.perl.script import read
+    def parse(self, data: bytes, form: str, limits: Limits) -> Program:
+        """What the program does, in the order of its text."""
+        del form
+        if len(data) > limits.script_scan:
+            return Program(lost=(Lost("too-large", f"{len(data)} bytes"),))
+        from xraydiff.references.readers.perl.script import Script
 
-        return read(subject, context)
+        return Script(data, limits).program()
+
+    def resolve(self, parsed: Program, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+        """Edges in the order of the file, then gaps."""
+        from xraydiff.references.readers.perl.resolve import resolve
+
+        return resolve(parsed, subject, context)

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from xraydiff.conventions import SHELLS
 from xraydiff.facts import EdgeKind, Firing
 from xraydiff.paths import basename, image_path, join
-from xraydiff.references.kit.expressions import UNKNOWN
+from xraydiff.references.kit.expressions import UNKNOWN, Value
 from xraydiff.references.kit.lookup import Lookups
 from xraydiff.references.kit.recorder import Sightings
-from xraydiff.references.readers.perl.values import Values
-
-if TYPE_CHECKING:
-    from tree_sitter import Node as Syntax
 
 __all__ = ["Commands"]
 
@@ -23,30 +19,14 @@ _SHELL: Final = "/bin/sh"
 _META: Final = re.compile(r"[$&*(){}\[\]'\";\\|?<>~`\n]")
 """doio.c, Perl_do_exec3: without one of these a command line is split at blanks and no shell is started."""
 _SETTING: Final = re.compile(r"\s*(?:\w+=|exec\s|\.\s)")
-_PERL: Final = frozenset({"$^X", "$EXECUTABLE_NAME"})
-_OPENS: Final = {"open2": 2, "open3": 3, "run": 0, "harness": 0, "start": 0, "capture": 0, "capturex": 0, "systemx": 0}
-"""Functions of IPC::Open2, Open3, Run and System::Simple, with the handles before the command."""
 
 
 class Commands:
     """Edges to what one program starts."""
 
-    def __init__(self, values: Values, seen: Sightings, lookups: Lookups) -> None:
-        self._values = values
+    def __init__(self, seen: Sightings, lookups: Lookups) -> None:
         self._seen = seen
         self._lookups = lookups
-
-    def call(self, name: str, nodes: list[Syntax], firing: Firing) -> bool:
-        """A call, where it starts something: `system LIST`, `exec LIST`, `open(..., '-|', LIST)` and the like."""
-        if name in ("system", "exec", "readpipe"):
-            self._listed([node for node in nodes if node.type != "block"], firing)
-        elif name == "open":
-            self._open(nodes, firing)
-        elif name in _OPENS:
-            self._listed(nodes[_OPENS[name] :], firing)
-        else:
-            return False
-        return True
 
     def line(self, text: str, firing: Firing) -> None:
         """A command line; unknown parts stand in it as a variable that nobody set would."""
@@ -62,36 +42,14 @@ class Commands:
         self._program(words[0], firing)
         self._operands(words[1:])
 
-    def _open(self, nodes: list[Syntax], firing: Firing) -> None:
-        if len(nodes) < 2:
+    def run(self, words: Sequence[Value], firing: Firing) -> None:
+        """A program and its arguments, or a command line where there is one word that is no list."""
+        texts = [text for word in words for text in word.texts]
+        if len(words) > 1 or (words[0].is_sequence and len(texts) > 1):
+            self._words(texts, firing)
             return
-        for mode in self._values.of(nodes[1]).texts[:4]:
-            text = mode.strip()
-            if text in ("-|", "|-") and len(nodes) > 2:
-                self._listed(nodes[2:], firing)
-            elif len(nodes) == 2 and text.endswith("|"):
-                self.line(text[:-1], firing)
-            elif len(nodes) == 2 and text.startswith("|"):
-                self.line(text[1:], firing)
-
-    def _listed(self, nodes: list[Syntax], firing: Firing) -> None:
-        if len(nodes) == 1 and nodes[0].type == "anonymous_array_expression":
-            inner = nodes[0].named_children
-            nodes = inner[0].named_children if len(inner) == 1 and inner[0].type == "list_expression" else inner
-        if not nodes:
-            return
-        if len(nodes) == 1:
-            value = self._values.of(nodes[0])
-            if value.every and len(value.texts) > 1:
-                self._words(value.texts, firing)
-                return
-            for text in value.texts:
-                self.line(text, firing)
-            return
-        if self._values.text(nodes[0]) in _PERL:
-            self._script([text for node in nodes[1:8] for text in self._values.of(node).texts], firing)
-            return
-        self._words([text for node in nodes[:64] for text in self._values.of(node).texts], firing)
+        for text in texts:
+            self.line(text, firing)
 
     def _words(self, words: Sequence[str], firing: Firing) -> None:
         self._program(words[0], firing)
@@ -99,7 +57,7 @@ class Commands:
         if name in SHELLS and len(words) > 2 and words[1].startswith("-") and words[1].endswith("c"):
             self._shell(words[2], firing)
         elif name == "perl":
-            self._script(words[1:], firing)
+            self.script(words[1:], firing)
         self._operands(words[1:])
 
     def _shell(self, text: str, firing: Firing) -> None:
@@ -114,7 +72,8 @@ class Commands:
         if path is not None:
             self._seen.file(path, EdgeKind.EXECUTES, firing, word)
 
-    def _script(self, words: Sequence[str], firing: Firing) -> None:
+    def script(self, words: Sequence[str], firing: Firing) -> None:
+        """Options and a program for the perl that runs."""
         text = next((word for word in words if not word.startswith("-")), "")
         found = self._lookups.named(text, self._lookups.context.cwd)
         if found is not None and self._lookups.is_file(found[0]):

@@ -15,6 +15,7 @@ from xraydiff.references.kit.lookup import Lookups
 from xraydiff.references.kit.recorder import Sightings, weakened
 from xraydiff.references.readers.perl.interpreter import Interpreter
 from xraydiff.references.readers.perl.values import Scope
+from xraydiff.references.readers.perl.vocabulary import LOADERS, PREFIXED
 
 __all__ = ["Modules"]
 
@@ -22,39 +23,6 @@ _NAME: Final = re.compile(r"[A-Za-z_]\w*(?:(?:::|')\w+)*\Z")
 _CLASS: Final = re.compile(r"[A-Z]\w*(?:::\w+)+\Z|[A-Z]\w*\Z")
 _CONFIGURED: Final = re.compile(rb"^ +(\w+) +=>", re.MULTILINE)
 _DSN: Final = re.compile(r"dbi:([A-Za-z_]\w*)", re.IGNORECASE)
-_LOADERS: Final = frozenset(
-    (
-        "load_class",
-        "use_module",
-        "require_module",
-        "try_load_class",
-        "load_first_existing_class",
-        "load",
-        "autoload",
-        "use_package_optimistically",
-        "load_optional_class",
-        "is_class_loaded",
-        "extends",
-        "with",
-        "compose_roles",
-        "load_module",
-        "runtime_require",
-        "check_install",
-        "can_load",
-        "use_ok",
-        "require_ok",
-        "ensure_class_loaded",
-    )
-)
-"""Functions and methods of Module::Runtime, Class::Load, Module::Load, Moose and their kin."""
-_PREFIXED: Final = {
-    "enable": ("Plack::Middleware",),
-    "plugin": ("Mojolicious::Plugin", "Dancer2::Plugin"),
-    "load_components": ("DBIx::Class",),
-    "load_plugins": ("",),
-    "engine": ("Dancer2::Template",),
-}
-"""Functions that take the end of a module's name; a `+` before it says that it is whole."""
 _NEEDED_MODULES: Final = frozenset(("parent", "base", "Mojo::Base", "aliased", "fields"))
 _NEEDED_IN_C: Final = {"PerlIO::encoding": ("Encode",)}
 """Modules that compiled code loads when it is loaded (encoding.xs, BOOT)."""
@@ -184,29 +152,20 @@ class Modules:
                 self._seen.file(beside, EdgeKind.LOADS, weakened(firing), name)
 
     def called(self, function: str, text: str, firing: Firing) -> None:
-        """A function with a text as its first argument."""
-        if function in _LOADERS:
+        """A function or method that is given a text."""
+        if function in LOADERS:
             if UNKNOWN in text:
                 self.prefix(text)
             elif _CLASS.match(text):
                 self.load(text, firing)
-        for prefix in _PREFIXED.get(function, ()):
+        for prefix in PREFIXED.get(function, ()):
             self._prefixed(prefix, text, firing)
 
-    def method(self, owner: str, name: str, text: str, firing: Firing) -> None:
-        """A method with a text as its first argument."""
-        if name in _LOADERS or name in _PREFIXED:
-            self.called(name, text, firing)
-        if name.startswith("connect") and (match := _DSN.match(text)):
-            self.load(f"DBD::{match[1]}", firing)
-        if owner in ("Module::Load", "Module::Runtime", "Class::Load"):
-            self.called("load_class", text, firing)
-
-    def literal(self, text: str, firing: Firing) -> None:
-        """A string of the source: a data source name says which driver DBI will load."""
-        match = _DSN.match(text) if text.startswith(("dbi:", "DBI:")) else None
+    def driver(self, text: str, firing: Firing) -> None:
+        """The name of a data source says which driver DBI will load."""
+        match = _DSN.match(text)
         if match:
-            self.load(f"DBD::{match[1]}", Firing.DEFERRED if firing is Firing.LOAD else firing)
+            self.load(f"DBD::{match[1]}", firing)
 
     def assigned(self, name: str, value: Value, firing: Firing) -> None:
         """`@ISA = ("AutoLoader")` gives a class the functions that AutoSplit wrote below auto/."""

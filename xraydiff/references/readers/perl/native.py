@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
-from xraydiff.conventions import OPENSSLDIR
-from xraydiff.facts import EdgeKind, FileType, Firing
+from xraydiff.facts import EdgeKind, Firing
 from xraydiff.paths import decoded, image_path
 from xraydiff.references import Context
+from xraydiff.references.kit.authorities import trusted
 from xraydiff.references.kit.lookup import Lookups
 from xraydiff.references.kit.recorder import Sightings
-from xraydiff.references.readers.perl.interpreter import Interpreter
+from xraydiff.references.readers.perl.interpreter import Interpreter, find_interpreter
 
 __all__ = ["Native"]
 
@@ -44,9 +43,6 @@ _ENCODINGS: Final = (
     ),
 )
 """Encodings by the module that holds them (Encode::Config, Encode::Alias)."""
-_ENCODES: Final = frozenset(("encode", "decode", "find_encoding", "from_to", "resolve_alias", "encodings", "perlio_ok"))
-_PROPERTY: Final = re.compile(rb"\\[pP]\{\s*\^?\s*([A-Za-z_ =:]{1,60})\}")
-_NAMED: Final = re.compile(rb"\\N\{\s*[A-Z]")
 _TABLE: Final = re.compile(rb"'([a-z0-9_=]{1,60})' => '([A-Za-z0-9_]{1,30}/[A-Za-z0-9_]{1,30})'")
 _CLIENTS: Final = (
     "LWP",
@@ -59,26 +55,6 @@ _CLIENTS: Final = (
     "REST",
 )
 _TLS_MODULES: Final = ("IO::Socket::SSL", "Net::SSLeay", "LWP::Protocol::https", "Mozilla::CA")
-_OPENSSL: Final = (
-    "/usr/lib/*/libcrypto.so.*",
-    "/usr/lib/libcrypto.so.*",
-    "/usr/lib64/libcrypto.so.*",
-    "/lib/*/libcrypto.so.*",
-    "/lib/libcrypto.so.*",
-    "/usr/local/lib*/libcrypto.so.*",
-)
-
-
-@dataclass(slots=True)
-class _Found:
-    """What a walk finds once."""
-
-    homes: tuple[str, ...] | None = None
-    tables: Mapping[str, str] | None = None
-
-
-def _found_once(_: Context) -> _Found:
-    return _Found()
 
 
 class Native:
@@ -100,14 +76,14 @@ class Native:
             self._client = (self._seen.line, firing, name)
             self._secure = self._secure or name.startswith("IO::Socket::SSL")
 
-    def text(self, raw: bytes, firing: Firing) -> None:
-        """A string or pattern of the source: properties and names of characters, layers, and `https`."""
-        self._secure = self._secure or b"https://" in raw
-        for match in _PROPERTY.finditer(raw):
-            self._property(decoded(match[1]), firing)
-        if _NAMED.search(raw):
-            for name in ("_charnames.pm", "unicore/Name.pm", "unicore/Name.pl"):
-                self._file(name, firing, "\\N{...}")
+    def secure(self) -> None:
+        """The program has an address that begins with `https`."""
+        self._secure = True
+
+    def character_names(self, firing: Firing) -> None:
+        """The names of characters, for a text that has some by name."""
+        for name in ("_charnames.pm", "unicore/Name.pm", "unicore/Name.pl"):
+            self._file(name, firing, "\\N{...}")
 
     def layers(self, text: str, firing: Firing) -> None:
         """Layers of `open`, `binmode` and `use open`: `<:encoding(UTF-16)`."""
@@ -123,16 +99,6 @@ class Native:
                 self._module(argument, firing)
             elif name not in _BUILT_IN:
                 self._module(f"PerlIO::{name}", firing)
-
-    def scalar(self, firing: Firing) -> None:
-        """A file handle over a variable: `open` with a reference in place of a path."""
-        self._module("PerlIO::scalar", firing)
-
-    def call(self, name: str, texts: tuple[str, ...], firing: Firing) -> None:
-        """A function of Encode with the name of an encoding."""
-        if name.rpartition("::")[2] in _ENCODES:
-            for text in texts:
-                self.encoding(text, firing)
 
     def encoding(self, name: str, firing: Firing) -> None:
         """The module that holds an encoding."""
@@ -155,54 +121,28 @@ class Native:
         bundle = self._perl.file("Mozilla/CA/cacert.pem", self._lookups)
         if bundle is not None:
             self._seen.file(bundle, EdgeKind.TRUSTS, firing, text)
-        env = self._lookups.context.env
-        names = [env.get("SSL_CERT_FILE", ""), *(f"{home}/cert.pem" for home in self._homes())]
-        names += [env.get("SSL_CERT_DIR", ""), *(f"{home}/certs" for home in self._homes())]
-        for name in names:
-            found = self._lookups.named(name, "/")
-            if found is not None and found[1] is FileType.FILE:
-                self._seen.file(found[0], EdgeKind.TRUSTS, firing, text)
-                return
-            if found is not None:
-                self._seen.named(*found, text)
-                return
+        trusted(text, firing, self._seen, self._lookups)
 
-    def _homes(self) -> tuple[str, ...]:
-        """OPENSSLDIR of every libcrypto where the loader looks by default."""
-        known = self._lookups.context.once(_found_once)
-        if known.homes is not None:
-            return known.homes
-        homes: dict[str, None] = {}
-        for pattern in _OPENSSL:
-            for path in self._lookups.glob(pattern):
-                match = OPENSSLDIR.search(self._lookups.content(path, self._lookups.context.limits.elf))
-                if match:
-                    homes[decoded(match[1])] = None
-        known.homes = tuple(homes)
-        return known.homes
-
-    def _property(self, name: str, firing: Firing) -> None:
+    def property(self, name: str, firing: Firing) -> None:
         """A table of Unicode, for a perl that reads them from files: before 5.32 it had utf8_heavy.pl."""
         if self._perl.file("utf8_heavy.pl", self._lookups) is None:
             return
         for file in ("utf8_heavy.pl", "unicore/Heavy.pl"):
             self._file(file, firing, name)
         low = re.sub(r"[ _]", "", name.lower()).replace(":", "=")
-        found = self._tables().get(low)
+        found = self._lookups.context.once(_tables).get(low)
         if found:
             self._file(f"unicore/lib/{found}.pl", firing, name)
-
-    def _tables(self) -> Mapping[str, str]:
-        """Files of unicore/lib by the names of properties (unicore/Heavy.pl); read once in a walk."""
-        known = self._lookups.context.once(_found_once)
-        if known.tables is not None:
-            return known.tables
-        path = self._perl.file("unicore/Heavy.pl", self._lookups)
-        data = self._lookups.content(path, self._lookups.context.limits.script) if path else b""
-        known.tables = {decoded(name): decoded(file) for name, file in _TABLE.findall(data)}
-        return known.tables
 
     def _file(self, name: str, firing: Firing, detail: str) -> None:
         path = self._perl.file(name, self._lookups)
         if path is not None:
             self._seen.file(image_path(path), EdgeKind.LOADS, firing, detail, language="perl")
+
+
+def _tables(context: Context) -> Mapping[str, str]:
+    """Files of unicore/lib by the names of properties (unicore/Heavy.pl)."""
+    lookups = Lookups(context)
+    path = find_interpreter(context, lookups).file("unicore/Heavy.pl", lookups)
+    data = lookups.content(path, context.limits.script) if path else b""
+    return {decoded(name): decoded(file) for name, file in _TABLE.findall(data)}

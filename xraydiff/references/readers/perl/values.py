@@ -1,255 +1,21 @@
-"""What a Perl expression may be worth: strings and lists of strings, with a mark where nobody knows before the run."""
+"""The possible values of a Perl expression: what its names, functions and methods give."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from xraydiff.paths import decoded, image_path, join
-from xraydiff.references.kit.expressions import (
-    DEPTH,
-    ITEMS,
-    NOTHING,
-    UNKNOWN,
-    Expressions,
-    Value,
-    changed,
-    either,
-    path_of,
-)
+from xraydiff.paths import image_path, join
+from xraydiff.references.kit.expressions import NOTHING, UNKNOWN, Expressions, Value, changed, path_of
 from xraydiff.references.kit.expressions import Scope as Names
-from xraydiff.references.kit.lookup import Lookups
 
-if TYPE_CHECKING:
-    from tree_sitter import Node as Syntax
+__all__ = ["FUNCTIONS", "METHODS", "SPECIAL", "Scope", "Values"]
 
-__all__ = ["Scope", "Values"]
-
-_ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "0": "", "e": "\x1b", "a": "\x07", "f": "\f"}
-
-
-@dataclass(slots=True, kw_only=True)
-class Scope(Names):
-    """Names with their signs (`$dir`, `@list`) and what they hold."""
-
-    package: str = "main"
-    """`__PACKAGE__`, as far as the walk has come."""
-
-
-class Values(Expressions):
-    """Works expressions of one program out."""
-
-    scope: Scope
-
-    def __init__(self, data: bytes, scope: Scope, lookups: Lookups) -> None:
-        super().__init__(data, scope, lookups)
-        self._kinds = {
-            "string_literal": self._string,
-            "interpolated_string_literal": self._string,
-            "command_string": self._string,
-            "quoted_word_list": self._words,
-            "fileglob_expression": self._fileglob,
-            "heredoc_token": self._heredoc,
-            "command_heredoc_token": self._heredoc,
-            "heredoc_content": self._heredoc_text,
-            "string_content": self._content,
-            "bareword": self._bareword,
-            "autoquoted_bareword": self._bareword,
-            "package": self._bareword,
-            "scalar": self._variable,
-            "array": self._variable,
-            "variable_declaration": self._declared,
-            "localization_expression": self._inner,
-            "stub_expression": self._nothing,
-            "parenthesized_expression": self._parenthesized,
-            "list_expression": self._list,
-            "anonymous_array_expression": self._list,
-            "binary_expression": self._binary,
-            "lowprec_logical_expression": self._either_of,
-            "conditional_expression": self._conditional,
-            "hash_element_expression": self._element,
-            "function_call_expression": self._call,
-            "ambiguous_function_call_expression": self._call,
-            "func1op_call_expression": self._call,
-            "func0op_call_expression": self._zero,
-            "method_call_expression": self._method,
-            "assignment_expression": self._assigned,
-            "do_expression": self._nothing,
-        }
-
-    def arguments(self, node: Syntax) -> list[Syntax]:
-        """The arguments of a call or a `use`, in order."""
-        held = node.child_by_field_name("arguments")
-        if held is None:
-            return []
-        if held.type != "list_expression":
-            return [held]
-        self.lookups.spend(held.child_count)
-        return [child for child in held.named_children if child.type != "comment"]
-
-    def words(self, nodes: list[Syntax]) -> tuple[str, ...]:
-        """All texts of several expressions that are known whole."""
-        texts = (text for node in nodes for text in self.of(node).texts)
-        return tuple(dict.fromkeys(text for text in texts if UNKNOWN not in text))[:ITEMS]
-
-    # --- literals -----------------------------------------------------------------------------------------------------
-
-    def _string(self, node: Syntax, depth: int) -> Value:
-        content = node.child_by_field_name("content")
-        return self._content(content, depth) if content is not None else Value(texts=("",))
-
-    def _content(self, node: Syntax, depth: int) -> Value:
-        """Text between children is literal; the children are variables and escapes."""
-        return self._pieces(node, node.start_byte, node.end_byte, depth)
-
-    def _pieces(self, node: Syntax, start: int, end: int, depth: int) -> Value:
-        self.lookups.spend(node.child_count)
-        value, at = Value(texts=("",)), start
-        for child in node.named_children:
-            if child.start_byte < at or child.end_byte > end or child.type == "heredoc_end":
-                continue
-            value = self.joined(value, Value(texts=(decoded(self.data[at : child.start_byte]),)), "")
-            if child.type == "escape_sequence":
-                piece = Value(texts=(_unescaped(self.text(child)),))
-            else:
-                piece = self.of(child, depth)
-                piece = replace(piece, every=False) if child.type != "array" else NOTHING
-            value = self.joined(value, piece, "")
-            at = child.end_byte
-        return self.joined(value, Value(texts=(decoded(self.data[at:end]),)), "")
-
-    def _words(self, node: Syntax, _depth: int) -> Value:
-        content = node.child_by_field_name("content")
-        texts = self.text(content).split() if content is not None else []
-        self.lookups.spend(len(texts))
-        return Value(texts=tuple(texts[:ITEMS]), every=True) if texts else NOTHING
-
-    def _heredoc(self, node: Syntax, depth: int) -> Value:
-        """The body of `<<END` stands behind the statement that begins it."""
-        at: Syntax | None = node
-        for _ in range(DEPTH):
-            if at is None:
-                break
-            after = at.next_named_sibling
-            if after is not None and after.type == "heredoc_content":
-                return self._heredoc_text(after, depth)
-            at = at.parent
-        return NOTHING
-
-    def _heredoc_text(self, node: Syntax, depth: int) -> Value:
-        last = node.named_children[-1] if node.named_child_count else None
-        end = last.start_byte if last is not None and last.type == "heredoc_end" else node.end_byte
-        return self._pieces(node, node.start_byte, end, depth)
-
-    def _bareword(self, node: Syntax, _depth: int) -> Value:
-        text = self.text(node)
-        return self.scope.held.get(text, Value(texts=(text,)))
-
-    # --- names --------------------------------------------------------------------------------------------------------
-
-    def _variable(self, node: Syntax, _depth: int) -> Value:
-        name = self.text(node).replace("{", "").replace("}", "").removeprefix("my ")
-        return self.scope.held.get(name) or _known(name, self.scope)
-
-    def _declared(self, node: Syntax, depth: int) -> Value:
-        return self.of(node.child_by_field_name("variable"), depth)
-
-    def _nothing(self, _node: Syntax, _depth: int) -> Value:
-        return NOTHING
-
-    def _assigned(self, node: Syntax, depth: int) -> Value:
-        return self.of(node.child_by_field_name("right"), depth)
-
-    def _parenthesized(self, node: Syntax, depth: int) -> Value:
-        return self.of(node.named_children[0], depth) if node.named_child_count == 1 else self._list(node, depth)
-
-    # --- operators ----------------------------------------------------------------------------------------------------
-
-    def _operator(self, node: Syntax) -> str:
-        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-        if left is None or right is None:
-            return ""
-        return decoded(self.data[left.end_byte : right.start_byte][:64]).strip()
-
-    def _binary(self, node: Syntax, depth: int) -> Value:
-        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-        match self._operator(node):
-            case ".":
-                return self.joined(self.of(left, depth), self.of(right, depth), "")
-            case "||" | "//":
-                return either(self.of(left, depth), self.of(right, depth))
-            case _:
-                return NOTHING
-
-    def _either_of(self, node: Syntax, depth: int) -> Value:
-        return self.of(node.child_by_field_name("left"), depth)
-
-    def _conditional(self, node: Syntax, depth: int) -> Value:
-        yes, no = node.child_by_field_name("consequent"), node.child_by_field_name("alternative")
-        return either(self.of(yes, depth), self.of(no, depth))
-
-    # --- calls --------------------------------------------------------------------------------------------------------
-
-    def _element(self, node: Syntax, depth: int) -> Value:
-        """`$ENV{NAME}`: of the image's environment; the run may set another."""
-        container, key = node.child_by_field_name("hash"), node.child_by_field_name("key")
-        if container is None or self.text(container) != "$ENV":
-            return NOTHING
-        held = self.lookups.context.env.get(self.of(key, depth).texts[0])
-        return Value(texts=(held,)) if held is not None else NOTHING
-
-    def _zero(self, node: Syntax, _depth: int) -> Value:
-        text = self.text(node)
-        if text.startswith("__PACKAGE__"):
-            return Value(texts=(self.scope.package,))
-        return Value(texts=(self.scope.path,)) if text.startswith("__FILE__") else NOTHING
-
-    def _call(self, node: Syntax, depth: int) -> Value:
-        function = node.child_by_field_name("function")
-        name = self.text(function).rpartition("::")[2] if function is not None else ""
-        if node.type == "func1op_call_expression":
-            name = self.text(node.children[0]) if node.child_count else ""
-            arguments = node.named_children[-1:]
-        else:
-            arguments = self.arguments(node)
-        known = _FUNCTIONS.get(name)
-        if known is None:
-            return self.scope.held.get(name, NOTHING) if not arguments else NOTHING
-        return known(self, [self.of(one, depth) for one in arguments[:16]])
-
-    def _method(self, node: Syntax, depth: int) -> Value:
-        invocant, method = node.child_by_field_name("invocant"), node.child_by_field_name("method")
-        name = self.text(method) if method is not None else ""
-        arguments = [self.of(one, depth) for one in self.arguments(node)[:16]]
-        if name in ("catfile", "catdir", "rel2abs", "canonpath"):
-            return _FUNCTIONS[name](self, arguments)
-        if name in _SAME or name in ("child", "parent", "sibling", "file", "subdir", "dir"):
-            value = self.of(invocant, depth)
-            return _moved(self, name, value, arguments)
-        return NOTHING
-
-    def _fileglob(self, node: Syntax, depth: int) -> Value:
-        return _glob(self, [self._string(node, depth)])
-
-    def absolute(self, value: Value, base: str) -> Value:
-        """Relative texts as seen from a directory."""
-        texts = (text if UNKNOWN in text else str(join(base, text)) for text in value.texts)
-        return replace(value, texts=tuple(texts))
-
-
-def _known(name: str, scope: Scope) -> Value:
-    match name.lstrip("$"):
-        case "FindBin::Bin" | "FindBin::RealBin" | "Bin" | "RealBin":
-            return Value(texts=(scope.directory,))
-        case "0" | "PROGRAM_NAME" | "FindBin::Script":
-            return Value(texts=(scope.path,))
-        case _:
-            return NOTHING
-
-
-def _unescaped(text: str) -> str:
-    return _ESCAPES.get(text[1:], text[1:])
+_DIRECTORY: Final = ("FindBin::Bin", "FindBin::RealBin", "Bin", "RealBin")
+_PROGRAM: Final = ("0", "PROGRAM_NAME", "FindBin::Script", "__FILE__")
+SPECIAL: Final = frozenset((*_DIRECTORY, *_PROGRAM))
+"""Names, without their signs, that perl or FindBin gives a value."""
 
 
 def _dirname(text: str) -> str:
@@ -292,20 +58,28 @@ def _glob(values: Values, arguments: list[Value]) -> Value:
         for text in pattern.split()[:16]:
             if UNKNOWN not in text:
                 found.extend(values.lookups.glob(join(values.lookups.context.cwd, text)))
-    return Value(texts=tuple(found), every=True) if found else NOTHING
+    return Value(texts=tuple(found), is_sequence=True) if found else NOTHING
 
 
-def _moved(values: Values, name: str, value: Value, arguments: list[Value]) -> Value:
-    """Methods of Path::Tiny and Path::Class."""
-    if name == "parent":
-        return changed(value, lambda text: image_path(f"{text}/..") if text.startswith("/") else _dirname(text))
-    if name == "sibling":
-        return path_of(values, [changed(value, _dirname), *arguments])
-    return path_of(values, [value, *arguments]) if name not in _SAME else value
+def _environment(values: Values, arguments: list[Value]) -> Value:
+    """`$ENV{NAME}`: of the image's environment; the run may set another."""
+    text = values.lookups.context.env.get(arguments[0].texts[0])
+    return Value(texts=(text,)) if text is not None else NOTHING
 
 
-_SAME: Final = frozenset(("stringify", "absolute", "realpath", "canonpath", "to_string", "resolve"))
-_FUNCTIONS: Final[Mapping[str, Callable[[Values, list[Value]], Value]]] = {
+def _parent(_: Values, value: Value, __: list[Value]) -> Value:
+    return changed(value, lambda text: image_path(f"{text}/..") if text.startswith("/") else _dirname(text))
+
+
+def _sibling(values: Values, value: Value, arguments: list[Value]) -> Value:
+    return path_of(values, [changed(value, _dirname), *arguments])
+
+
+def _child(values: Values, value: Value, arguments: list[Value]) -> Value:
+    return path_of(values, [value, *arguments])
+
+
+FUNCTIONS: Final[Mapping[str, Callable[[Values, list[Value]], Value]]] = {
     "catfile": path_of,
     "catdir": path_of,
     "join": _concatenated,
@@ -323,4 +97,52 @@ _FUNCTIONS: Final[Mapping[str, Callable[[Values, list[Value]], Value]]] = {
     "bsd_glob": _glob,
     "sort": _first,
     "lc": _first,
+    "$ENV": _environment,
 }
+_SAME: Final = ("stringify", "absolute", "realpath", "canonpath", "to_string", "resolve")
+METHODS: Final[Mapping[str, Callable[[Values, Value, list[Value]], Value]]] = {
+    **dict.fromkeys(_SAME, lambda _, value, __: value),
+    "child": _child,
+    "file": _child,
+    "subdir": _child,
+    "dir": _child,
+    "parent": _parent,
+    "sibling": _sibling,
+    "catfile": lambda values, _, arguments: path_of(values, arguments),
+    "catdir": lambda values, _, arguments: path_of(values, arguments),
+    "rel2abs": lambda values, _, arguments: _absolute(values, arguments),
+    "canonpath": lambda _, __, arguments: arguments[0] if arguments else NOTHING,
+}
+"""Of Path::Tiny, Path::Class and File::Spec, whose methods are called on the class."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Scope(Names):
+    """Names with their signs (`$dir`, `@list`) and their values."""
+
+    package: str = "main"
+    """`__PACKAGE__`, as far as the program has come."""
+
+
+class Values(Expressions):
+    """Evaluates expressions of one program."""
+
+    scope: Scope
+    functions = FUNCTIONS
+    methods = METHODS
+
+    def name(self, name: str) -> Value:
+        """The value of a variable, or of one of the names that perl and FindBin give one."""
+        if name == "__PACKAGE__":
+            return Value(texts=(self.scope.package,))
+        if name in self.scope.values:
+            return self.scope.values[name]
+        bare = name.lstrip("$")
+        if bare in _DIRECTORY:
+            return Value(texts=(self.scope.directory,))
+        return Value(texts=(self.scope.path,)) if bare in _PROGRAM else NOTHING
+
+    def absolute(self, value: Value, base: str) -> Value:
+        """Relative texts as seen from a directory."""
+        texts = (text if UNKNOWN in text else str(join(base, text)) for text in value.texts)
+        return replace(value, texts=tuple(texts))

@@ -11,20 +11,24 @@ from collections.abc import Iterable
 
 from xraydiff.conventions import ELF_MAGIC, SCRIPT_LINE
 from xraydiff.facts import Edge, FileType, NodeKind
+from xraydiff.limits import Limits
 from xraydiff.paths import basename
 from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references.kit.grammars import GrammarReader
+from xraydiff.references.kit.recorder import Lost
+from xraydiff.references.kit.steps import Program
 
 __all__ = ["RubyReader"]
 
 _LANGUAGE = "ruby"
 _INTERPRETER = re.compile(rb"#![^\n]*?(?:/|[ \t])ruby[0-9.]*(?=[\s]|\Z)")
 _SUFFIXES = (".rb", ".ru", ".rake", ".erb", ".thor", ".jbuilder")
-_CALLS = (b"\0rb_require\0", b"\0rb_f_require\0", b"\0rb_autoload_str\0", b"\0Init_openssl\0")
+_EXTENSIONS = (b"\0rb_require\0", b"\0rb_f_require\0", b"\0rb_autoload_str\0", b"\0Init_openssl\0")
 """What an ELF file imports, or is, that loads features."""
 _NAMES = frozenset({"Gemfile", "Rakefile", "Guardfile", "Capfile", "Procfile.rb"})
 
 
-class RubyReader:
+class RubyReader(GrammarReader[Program]):
     """Reads Ruby programs, told by `#!`, by their names, or by who loads them; and the code in ERB templates."""
 
     name = "ruby"
@@ -39,20 +43,31 @@ class RubyReader:
         if node.kind is not NodeKind.FILE or (file is not None and file.type is not FileType.FILE):
             return False
         if subject.data.startswith(ELF_MAGIC):
-            return subject.path.endswith(".so") and any(call in subject.data for call in _CALLS)
+            return subject.path.endswith(".so") and any(call in subject.data for call in _EXTENSIONS)
         if subject.path.endswith(_SUFFIXES) or basename(subject.path) in _NAMES:
             return True
         return _INTERPRETER.match(subject.data[:SCRIPT_LINE]) is not None
 
-    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+    def form(self, subject: Subject) -> str:
+        """`erb` for a template, whose code stands between marks."""
+        return "erb" if subject.path.endswith(".erb") and subject.node.kind is not NodeKind.SCRIPT else ""
+
+    def parse(self, data: bytes, form: str, limits: Limits) -> Program:
+        """What the program does, in the order of its text."""
+        if data.startswith(ELF_MAGIC):
+            from xraydiff.references.readers.ruby.extension import extension
+
+            return extension(data)
+        if len(data) > limits.script_scan:
+            return Program(lost=(Lost("too-large", f"{len(data)} bytes"),))
+        from xraydiff.references.readers.ruby.script import Script
+        from xraydiff.references.readers.ruby.templates import code_of_template
+
+        code = code_of_template(data) if form == "erb" else data
+        return Script(code.removeprefix(b"\xef\xbb\xbf"), limits).program()
+
+    def resolve(self, parsed: Program, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """Edges in the order of the file, then gaps."""
-        if subject.data.startswith(ELF_MAGIC):
-            from xraydiff.references.readers.ruby.extension import read_extension
+        from xraydiff.references.readers.ruby.resolve import resolve
 
-            return read_extension(subject, context)
-        size = max(len(subject.data), len(subject.node.text))
-        if size > context.limits.script_scan:
-            return (Gap(node=subject.node, reason="too-large", detail=f"{size} bytes"),)
-        from xraydiff.references.readers.ruby.script import read
-
-        return read(subject, context)
+        return resolve(parsed, subject, context)

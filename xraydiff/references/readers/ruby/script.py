@@ -1,167 +1,86 @@
-"""The walk over one program's syntax tree, statement by statement, on an explicit stack."""
+"""What a Ruby program does, statement by statement: its steps, made of nothing but its text."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from xraydiff.facts import EdgeKind, FileType, Firing, NodeKind
-from xraydiff.paths import ImagePath, decoded, image_path, join, parent
-from xraydiff.references import Context, Gap, Subject
-from xraydiff.references.kit.expressions import UNKNOWN, Scope, Value
-from xraydiff.references.kit.lookup import Exhausted, Lookups
+from xraydiff.facts import Firing
+from xraydiff.limits import Limits
+from xraydiff.paths import decoded
+from xraydiff.references.kit.expressions import Shape
 from xraydiff.references.kit.outline import Form
-from xraydiff.references.kit.recorder import Sightings, weakened
+from xraydiff.references.kit.recorder import weakened
 from xraydiff.references.kit.traversal import Handler, Statements
-from xraydiff.references.readers.ruby.commands import Commands
-from xraydiff.references.readers.ruby.interpreter import Interpreter, find_interpreter
-from xraydiff.references.readers.ruby.native import Native
+from xraydiff.references.readers.ruby.lowering import RubyLowering
 from xraydiff.references.readers.ruby.parsing import FORM, refusal
-from xraydiff.references.readers.ruby.programs import Programs
-from xraydiff.references.readers.ruby.templates import Templates, code_of_template
-from xraydiff.references.readers.ruby.values import Values
+from xraydiff.references.readers.ruby.vocabulary import (
+    ALWAYS_TLS,
+    BUILDS_PATHS,
+    ENCODES,
+    ENGINES,
+    HTTP_CLIENTS,
+    KERNEL_STARTS,
+    LEAVES,
+    LOAD_PATHS,
+    METHODS_THAT_READ,
+    MODE,
+    READS,
+    RENDERS,
+    RUNS_NOW,
+    STARTS,
+    STARTS_TLS,
+    Kind,
+)
 
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
 
-    from xraydiff.facts import Edge
+__all__ = ["Script"]
 
-_LOAD_PATHS: Final = frozenset({"$LOAD_PATH", "$:", "$-I"})
-_RUNS_NOW: Final = frozenset(
-    (
-        "each",
-        "each_with_index",
-        "each_pair",
-        "each_with_object",
-        "map",
-        "flat_map",
-        "collect",
-        "select",
-        "reject",
-        "filter",
-        "times",
-        "tap",
-        "then",
-        "yield_self",
-        "upto",
-        "downto",
-        "inject",
-        "reduce",
-        "sort_by",
-        "group_by",
-        "sum",
-        "any?",
-        "all?",
-        "find",
-        "detect",
-        "chdir",
-        "synchronize",
-        "silence_warnings",
-        "instance_eval",
-        "class_eval",
-        "module_eval",
-        "class_exec",
-        "instance_exec",
-        "configure",
-        "new",
-        "for_env",
-        "builder",
-        "run_tasks",
-        "lock",
-    )
-)
-"""Methods that call their block where they stand; any other block is kept for later (a route, a handler, a task)."""
-_READS: Final = {
-    "File": frozenset(
-        (
-            "read",
-            "open",
-            "new",
-            "readlines",
-            "foreach",
-            "binread",
-            "exist?",
-            "exists?",
-            "file?",
-            "directory?",
-            "readable?",
-            "stat",
-            "size",
-            "load",
-            "size?",
-            "zero?",
-            "executable?",
-            "mtime",
-            "write",
-            "binwrite",
-        )
-    ),
-    "IO": frozenset(("read", "readlines", "foreach", "binread", "copy_stream")),
-    "Dir": frozenset(
-        ("children", "each_child", "entries", "foreach", "open", "new", "exist?", "chdir", "empty?", "mkdir")
-    ),
-    "YAML": frozenset(("load_file", "safe_load_file", "unsafe_load_file")),
-    "Psych": frozenset(("load_file", "safe_load_file", "unsafe_load_file")),
-    "JSON": frozenset(("load_file", "load_file!")),
-    "CSV": frozenset(("read", "foreach", "open", "table", "readlines")),
-    "Tilt": frozenset({"new"}),
-    "FileUtils": frozenset(("cp", "cp_r", "mv", "ln_s", "mkdir_p", "mkdir", "rm_rf", "rm", "touch", "install")),
-    "Pathname": frozenset({"new"}),
-    "Zip::File": frozenset({"open"}),
-    "SQLite3::Database": frozenset({"new"}),
-    "Marshal": frozenset({"load"}),
-    "Dotenv": frozenset({"load"}),
-}
-_PATHS: Final = {"File": frozenset({"join", "expand_path", "absolute_path", "realpath"})}
-_METHODS_THAT_READ: Final = frozenset(("read", "binread", "readlines", "each_line", "open", "load_file"))
 _PLAIN: Final = re.compile(rb"^[ \t]*(require|require_relative)[ \t(]+['\"]([A-Za-z0-9_./-]{1,200})['\"]", re.MULTILINE)
 _FOREIGN: Final = re.compile(
     r"RUBY_ENGINE\s*==\s*[\"'](?:jruby|truffleruby|rbx|opal)[\"']|RUBY_PLATFORM\s*==\s*[\"']java[\"']"
     r"|(?:RUBY_PLATFORM|host_os\S*)\s*(?:=~|\.match\?\()\s*/[^/]*(?:mswin|mingw|cygwin|java|darwin)[^/]*/"
 )
 """Conditions that never hold in a container of Linux with the usual Ruby."""
+_ENCODING: Final = re.compile(rb"\A(?:#![^\n]*\n)?[ \t]*#[^\n]*?coding[:=][ \t]*([A-Za-z0-9_.-]+)")
+"""`# encoding: euc-jp` in one of the first two lines."""
+_LOADS: Final = {
+    "require": Kind.REQUIRE,
+    "require_dependency": Kind.REQUIRE,
+    "require_relative": Kind.REQUIRE_RELATIVE,
+    "load": Kind.LOAD,
+    "autoload": Kind.AUTOLOAD,
+    "gem": Kind.GEM,
+    "open": Kind.OPEN,
+}
+_RUBIES: Final = ("RbConfig.ruby", "Gem.ruby")
+_TEMPLATES: Final = frozenset(("template", "partial", "layout", "action", "locals_template"))
+_FOLDERS: Final = frozenset(("views", "public_folder", "public_dir"))
+_CONDITIONS: Final = ("if", "elsif", "if_modifier")
+_VARIABLES: Final = ("identifier", "constant", "instance_variable", "class_variable", "global_variable")
+_ADDS: Final = ("unshift", "push", "prepend", "append", "concat", "insert")
+_STRING: Final = 4_096
+"""Bytes of a string that may be an address."""
+_WORDS: Final = 65
+"""Words of a command that are looked at."""
+_OWNER: Final = 100
+"""Bytes of a receiver that may be a name."""
 
 
-def read(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
-    """The references of a program."""
-    inline = subject.node.kind is NodeKind.SCRIPT
-    data = subject.node.text.encode("utf-8", "surrogateescape") if inline else subject.data
-    if subject.path.endswith(".erb") and not inline:
-        data = code_of_template(data)
-    seen = Sightings(subject.node, "ruby", context.limits)
-    try:
-        _Program(subject, data.removeprefix(b"\xef\xbb\xbf"), context, seen).run()
-    except Exhausted:
-        seen.gap("too-large", "more steps than the limit for one program")
-    yield from seen.all()
+class Script(Statements):
+    """One program."""
 
+    lowering: RubyLowering
 
-class _Program(Statements):
-    """One program, what its names hold so far, and what is still to be walked."""
-
-    def __init__(self, subject: Subject, data: bytes, context: Context, seen: Sightings) -> None:
-        inline = subject.node.kind is NodeKind.SCRIPT
-        super().__init__(data, "ruby", context, seen, Lookups(context))
-        directory = str(context.cwd) if inline else str(parent(subject.path))
-        scope = Scope(path="-e" if inline else subject.path, directory=directory, held={})
-        self._values = Values(data, scope, self._lookups)
-        self._ruby: Interpreter = find_interpreter(context, self._lookups)
-        self._extra: list[str] = []
-        """Directories that the program itself puts on the load path."""
-        self._commands = Commands(self._values, seen, self._lookups)
-        self._templates = Templates(self._values, seen, self._lookups, self._feature)
-        self._native = Native(seen, self._lookups, self._ruby, self._feature)
-        self._programs = Programs(seen, self._lookups, self._ruby)
-        self._calls: dict[str, Callable[[Syntax, Firing], None]] = {
-            "require": self._require,
-            "require_dependency": self._require,
-            "require_relative": self._require_relative,
-            "load": self._load,
-            "autoload": self._autoload,
-            "gem": self._gem,
-            "open": self._open,
-        }
+    def __init__(self, data: bytes, limits: Limits) -> None:
+        super().__init__(data, "ruby", limits)
+        self.lowering = RubyLowering(self._spend)
+        self._client: tuple[int, Firing, str] | None = None
+        """Where the program first names something that may speak TLS."""
+        self._secure = False
 
     def _handled(self) -> Mapping[str, Handler]:
         return {
@@ -200,44 +119,41 @@ class _Program(Statements):
         }
 
     def _leaves(self) -> frozenset[str]:
-        return _LEAVES
-
-    # --- the machine --------------------------------------------------------------------------------------------------
-
-    def run(self) -> None:
-        """Walk the program."""
-        if b"\0" in self._data[:8192]:
-            self._seen.gap("not-text")
-            return
-        self._programs.start(self._values.scope.path)
-        if self._values.scope.path.endswith(".ru"):
-            # A rackup file is the body of a Rack::Builder; servers that bring their own take Rack's where it is there.
-            self._feature("rack/builder", Firing.GUARDED)
-        self._native.magic_comment(self._data)
-        if self._walked():
-            self._native.finish()
-            self._templates.finish()
+        return LEAVES
 
     def _form(self) -> Form:
         return FORM
 
     def _refusal(self, data: bytes) -> str:
-        return refusal(data, self._context.limits)
+        return refusal(data, self._limits)
 
-    def _use(self, data: bytes) -> None:
-        self._data = self._values.data = data
+    def _begin(self) -> None:
+        self._add(Kind.START, Firing.LOAD)
+        match = _ENCODING.match(self._data)
+        if match:
+            self._add(Kind.ENCODING, Firing.LOAD, self._literals(decoded(match[1])))
+
+    def _finish(self) -> None:
+        if self._client is not None and self._secure:
+            self._line, firing, name = self._client
+            # A connection is made when the program runs, not when it is loaded.
+            self._add(Kind.TLS, Firing.DEFERRED if firing is Firing.LOAD else firing, name=name)
+        self._add(Kind.END, Firing.LOAD)
 
     def _plainly(self) -> None:
         """The features that lines of a program name of which not even the outline can be read."""
+        self._line = 0
         for match in _PLAIN.finditer(self._data):
-            self._lookups.spend(4)
-            self._seen.line = 0
-            text = decoded(match[2])
-            if match[1] == b"require":
-                self._required(text, Firing.GUARDED)
-            else:
-                for path in self._beside(join(self._values.scope.directory, text)):
-                    self._seen.file(path, EdgeKind.SOURCES, Firing.GUARDED, text, language=_language(path))
+            self._spend(4)
+            kind = Kind.REQUIRE if match[1] == b"require" else Kind.REQUIRE_RELATIVE
+            self._add(kind, Firing.GUARDED, self._literals(decoded(match[2])))
+
+    def _literals(self, *texts: str) -> tuple[int, ...]:
+        return tuple(map(self.lowering.literal, texts))
+
+    def _text(self, node: Syntax | None, most: int) -> str:
+        """The source of a node that is shorter than that, else nothing."""
+        return self.lowering.text(node) if node is not None and node.end_byte - node.start_byte < most else ""
 
     # --- statements ---------------------------------------------------------------------------------------------------
 
@@ -253,7 +169,7 @@ class _Program(Statements):
         """A condition, then what depends on it."""
         condition = node.child_by_field_name("condition") or node.child_by_field_name("value")
         start = condition.start_byte if condition is not None else -1
-        foreign = condition is not None and node.type in ("if", "elsif", "if_modifier") and self._is_foreign(condition)
+        foreign = node.type in _CONDITIONS and _FOREIGN.match(self._text(condition, 200).lstrip("(")) is not None
         yes = node.child_by_field_name("body" if node.type == "if_modifier" else "consequence")
         for child in reversed(node.named_children):
             if child.start_byte == start:
@@ -261,16 +177,11 @@ class _Program(Statements):
             elif not (foreign and yes is not None and child.start_byte == yes.start_byte):
                 self._push(self._visit, child, weakened(firing), depth)
 
-    def _is_foreign(self, condition: Syntax) -> bool:
-        text = self._values.text(condition)
-        return len(text) < 200 and _FOREIGN.match(text.lstrip("(")) is not None
-
     def _binary(self, node: Syntax, firing: Firing, depth: int) -> None:
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-        operator = node.child_by_field_name("operator")
-        sign = self._values.text(operator) if operator is not None else ""
-        if left is not None and sign == "<<" and self._values.text(left) in _LOAD_PATHS:
-            self._add_path([right] if right is not None else [])
+        sign = self._text(node.child_by_field_name("operator"), 10)
+        if sign == "<<" and right is not None and self._text(left, _OWNER) in LOAD_PATHS:
+            self._add(Kind.LOAD_PATH, firing, (self.lowering.of(right),))
         guarded = weakened(firing) if sign in ("&&", "||", "and", "or") else firing
         if right is not None:
             self._push(self._visit, right, guarded, depth)
@@ -284,60 +195,63 @@ class _Program(Statements):
         self._all(node.named_children, weakened(firing), depth)
 
     def _class(self, node: Syntax, firing: Firing, depth: int) -> None:
-        above = node.child_by_field_name("superclass")
-        if above is not None:
-            self._templates.superclass(self._values.text(above).lstrip("< "))
+        above = self._text(node.child_by_field_name("superclass"), _OWNER).lstrip("< ").removeprefix("::")
+        if above.startswith("Sinatra::"):
+            self._add(Kind.SINATRA, firing)
+        elif above == "Rails::Application":
+            self._add(Kind.RAILS, firing)
         self._all(node.named_children, firing, depth)
 
     def _assignment(self, node: Syntax, firing: Firing, depth: int) -> None:
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
         if left is not None and right is not None:
-            name = self._values.text(left) if left.end_byte - left.start_byte < 100 else ""
-            value = self._values.of(right)
-            if name in _LOAD_PATHS:
-                self._add_path([right])
-            elif left.type in ("identifier", "constant", "instance_variable", "class_variable", "global_variable"):
-                self._values.scope.set(name, value)
-            self._place(value)
+            name = self._text(left, _OWNER)
+            value = self.lowering.of(right)
+            if name in LOAD_PATHS:
+                self._add(Kind.LOAD_PATH, firing, (value,))
+            elif left.type in _VARIABLES:
+                self._add(Kind.ASSIGNMENT, firing, (value,), name=name)
+            self._add(Kind.PATHS, firing, (value,))
         if left is not None and left.type == "call":
             self._push(self._visit, left, firing, depth)
         if right is not None:
             self._push(self._visit, right, firing, depth)
 
-    def _place(self, value: Value) -> None:
-        """A path that a name is given: what it was put together from says that it is one."""
-        for text in value.texts if value.known else ():
-            if text.startswith("/"):
-                self._named(text)
-
     def _subshell(self, node: Syntax, firing: Firing, depth: int) -> None:
-        for text in self._values.of(node).texts:
-            self._commands.line(text, firing)
+        self._add(Kind.COMMAND_LINE, firing, (self.lowering.of(node),))
         self._all(node.named_children, firing, depth)
 
     def _string(self, node: Syntax, firing: Firing, depth: int) -> None:
-        if node.end_byte - node.start_byte < 4_096:
-            self._native.string(self._data[node.start_byte : node.end_byte])
+        """One that begins with `https` makes a client of HTTP one of TLS."""
+        if node.end_byte - node.start_byte < _STRING:
+            self._secure = self._secure or self._data.startswith(b"https", node.start_byte + 1)
         self._all(node.named_children, firing, depth)
 
     def _constant(self, node: Syntax, firing: Firing, _depth: int) -> None:
-        if node.end_byte - node.start_byte < 200:
-            self._native.constant(self._values.text(node), firing)
+        """A class that speaks TLS, one of Digest, or `Encoding::EUC_JP`."""
+        name = self._text(node, 200).removeprefix("::")
+        if name.startswith("Encoding::"):
+            encoding = name.removeprefix("Encoding::").replace("_", "-")
+            self._add(Kind.ENCODING, firing, self._literals(encoding))
+        elif name.startswith(("Digest::", "OpenSSL::Digest")):
+            self._add(Kind.DIGEST, firing, self._literals(name.rpartition("::")[2]))
+        elif name in HTTP_CLIENTS or name in ALWAYS_TLS:
+            self._secure = self._secure or name in ALWAYS_TLS
+            self._client = self._client or (self._line, firing, name)
 
     # --- calls --------------------------------------------------------------------------------------------------------
 
     def _call(self, node: Syntax, firing: Firing, depth: int) -> None:
         method, receiver = node.child_by_field_name("method"), node.child_by_field_name("receiver")
-        name = self._values.text(method) if method is not None else ""
-        short = receiver is not None and receiver.end_byte - receiver.start_byte < 100
-        owner = self._values.text(receiver) if receiver is not None and short else "" if receiver is None else "?"
-        handler = self._calls.get(name) if owner in ("", "Kernel", "self") else None
-        if handler is not None:
-            handler(node, firing)
-        elif self._commands.starts(owner, name):
-            self._commands.call(node, firing)
+        name = self.lowering.text(method) if method is not None else ""
+        owner = (self._text(receiver, _OWNER) or "?") if receiver is not None else ""
+        arguments = self.lowering.arguments(node)
+        if owner in ("", "Kernel", "self") and name in _LOADS:
+            self._load(_LOADS[name], arguments, firing)
+        elif name in (STARTS.get(owner.removeprefix("::"), ()) if owner else KERNEL_STARTS):
+            self._command(arguments, firing)
         else:
-            self._other(node, owner, name, firing)
+            self._other(node, owner, name, arguments, firing)
         block = node.child_by_field_name("block")
         if block is not None:
             self._block(block, receiver, name, firing, depth)
@@ -345,211 +259,80 @@ class _Program(Statements):
             if block is None or child.start_byte != block.start_byte:
                 self._push(self._visit, child, firing, depth)
 
+    def _load(self, kind: Kind, arguments: Sequence[Syntax], firing: Firing) -> None:
+        if kind is Kind.AUTOLOAD:
+            arguments, firing = arguments[1:], Firing.DEFERRED
+        self._add(kind, firing, self.lowering.all(arguments[:1]))
+
     def _block(self, block: Syntax, receiver: Syntax | None, name: str, firing: Firing, depth: int) -> None:
         """A block; of one that goes through a list, the first parameter takes every text of it."""
-        now = name in _RUNS_NOW
+        now = name in RUNS_NOW
         parameters = block.child_by_field_name("parameters")
         if now and receiver is not None and parameters is not None and parameters.named_children:
-            value = self._values.of(receiver)
-            if value.known:
-                first = self._values.text(parameters.named_children[0])
-                self._values.scope.held[first] = Value(texts=value.texts, every=True)
+            first = self.lowering.text(parameters.named_children[0])
+            self._add(Kind.EACH, firing, (self.lowering.of(receiver),), name=first)
         self._push(self._visit, block, firing if now else Firing.DEFERRED, depth)
 
-    def _other(self, node: Syntax, owner: str, name: str, firing: Firing) -> None:
-        arguments = self._values.arguments(node)
-        if owner in _LOAD_PATHS and name in ("unshift", "push", "prepend", "append", "concat", "insert"):
-            self._add_path(arguments)
-        elif name in _READS.get(owner, ()):
-            for argument in arguments[:2] if owner == "FileUtils" else arguments[:1]:
-                self._named_by(argument)
-        elif name in _PATHS.get(owner, ()):
-            self._place(self._values.of(node))
-        elif name in _METHODS_THAT_READ and owner not in ("", "?"):
-            receiver = node.child_by_field_name("receiver")
-            self._place(self._values.of(receiver))
+    def _command(self, arguments: Sequence[Syntax], firing: Firing) -> None:
+        """`system("line")`, `system("word", ...)`, `IO.popen(["word", ...])`; a leading hash is the environment."""
+        words = [one for one in arguments if one.type != "hash"]
+        if words and words[0].type in ("array", "string_array"):
+            words = [child for child in words[0].named_children if child.type not in ("comment", "pair", "hash")]
+        elif len(words) == 1 and words[0].type != "splat_argument":
+            self._add(Kind.COMMAND_LINE, firing, (self.lowering.of(words[0]),))
+            return
+        if words and self._text(words[0], _OWNER) in _RUBIES:
+            self._add(Kind.SCRIPT, firing, self.lowering.all(words[1:2]))
+        elif words:
+            self._add(Kind.COMMAND, firing, self.lowering.all(words[:_WORDS]))
+
+    def _other(self, node: Syntax, owner: str, name: str, arguments: Sequence[Syntax], firing: Firing) -> None:
+        if owner in LOAD_PATHS and name in _ADDS:
+            self._add(Kind.LOAD_PATH, firing, self.lowering.all(arguments[:16]))
+        elif name in READS.get(owner, ()):
+            self._add(Kind.NAMES, firing, self.lowering.all(arguments[: 2 if owner == "FileUtils" else 1]))
+        elif f"{owner}.{name}" in BUILDS_PATHS:
+            self._add(Kind.PATHS, firing, (self.lowering.of(node),))
+        elif name in METHODS_THAT_READ and owner not in ("", "?"):
+            self._add(Kind.PATHS, firing, (self.lowering.of(node.child_by_field_name("receiver")),))
         elif owner in ("Bundler", "::Bundler") and name in ("require", "setup"):
-            self._bundle(firing, everything=name == "require")
+            self._add(Kind.BUNDLE, firing, name=name)
         elif owner == "Gem" and name in ("bin_path", "activate_bin_path"):
-            names = [self._values.of(argument).texts[0] for argument in arguments[:2]]
-            self._programs.gem_program(names, firing)
-        self._native.call(owner, name, [self._values.of(argument) for argument in arguments[:2]], firing)
-        self._templates.call(node, owner, name, firing)
+            self._add(Kind.GEM_PROGRAM, firing, self.lowering.all(arguments[:2]))
+        self._native(owner, name, arguments, firing)
+        self._conventions(node, owner, name, arguments, firing)
 
-    # --- what is loaded -----------------------------------------------------------------------------------------------
+    def _native(self, owner: str, name: str, arguments: Sequence[Syntax], firing: Firing) -> None:
+        """A call that names encodings or digests, or switches TLS on."""
+        self._secure = self._secure or name in STARTS_TLS
+        if owner == "" and name == "Digest":
+            self._add(Kind.DIGEST, firing, self.lowering.all(arguments[:2]))
+        if name in ENCODES or owner in ("Encoding::Converter", "Encoding"):
+            self._add(Kind.ENCODING, firing, self.lowering.all(arguments[:2]))
+        if owner in ("File", "IO", "CSV", ""):
+            modes = [one for one in self.lowering.all(arguments[:2]) if self._may_be_mode(one)]
+            if modes:
+                self._add(Kind.MODE, firing, modes)
 
-    def _require(self, node: Syntax, firing: Firing) -> None:
-        for argument in self._values.arguments(node)[:1]:
-            value = self._values.of(argument)
-            sure = len(value.texts) == 1 or value.every
-            for text in value.texts:
-                self._required(text, firing if sure else weakened(firing))
+    def _may_be_mode(self, argument: int) -> bool:
+        expression = self.lowering.made[argument]
+        if expression.shape is Shape.TEXT:
+            return MODE.match(expression.text) is not None
+        return expression.shape is not Shape.OPAQUE
 
-    def _required(self, text: str, firing: Firing) -> None:
-        if UNKNOWN not in text:
-            self._feature(text, firing)
-            if text in ("bundler/setup", "bundler/inline"):
-                self._bundle(firing, everything=False)
-            self._templates.required(text)
-            return
-        head, _, tail = text.partition(UNKNOWN)
-        if "/" not in head or UNKNOWN in tail:
-            self._seen.gap("computed-name", text.replace(UNKNOWN, "..."))
-        elif head.startswith(("/", "./", "../")):
-            pattern = join(self._context.cwd, f"{head}*{tail}")
-            for path in self._lookups.glob(pattern if pattern.endswith(".rb") else f"{pattern}.rb"):
-                self._seen.file(path, EdgeKind.IMPORTS, Firing.NAMED, f"{head}...{tail}")
-        else:
-            for path in self._ruby.starting_with(head, tail, self._lookups, self._extra):
-                self._seen.file(path, EdgeKind.IMPORTS, Firing.NAMED, f"{head}...{tail}")
-
-    def _feature(self, text: str, firing: Firing) -> None:
-        """What `require` of a feature loads; what Ruby holds itself has no file, and so gives no edge."""
-        if not text or len(text) > self._context.limits.path:
-            return
-        if text.startswith(("/", "./", "../", "~")):
-            paths = self._beside(join(self._context.cwd, text))
-        else:
-            paths = self._ruby.files(text, self._lookups, self._extra) or self._near(text)
-        for path in paths:
-            self._seen.file(path, EdgeKind.IMPORTS, firing, text, language=_language(path))
-
-    def _near(self, text: str) -> tuple[ImagePath, ...]:
-        """A feature that nothing on the known load path has: some other file put this program's own folder on it."""
-        head, slash, _ = text.partition("/")
-        here = f"{self._values.scope.directory}/"
-        roots = [here[: here.rfind(f"/{head}/")]] if slash and f"/{head}/" in here else []
-        for root in (*roots, f"{self._context.cwd}/lib", str(self._context.cwd)):
-            paths = self._beside(f"{root}/{text}")
-            if paths and not self._lookups.is_system(root):
-                return paths
-        return ()
-
-    def _beside(self, path: str) -> tuple[ImagePath, ...]:
-        for name in (path, f"{path}.rb", f"{path}.so"):
-            if self._lookups.is_file(name):
-                return (image_path(name),)
-        return ()
-
-    def _require_relative(self, node: Syntax, firing: Firing) -> None:
-        for argument in self._values.arguments(node)[:1]:
-            value = self._values.of(argument)
-            for text in value.texts:
-                here = join(self._values.scope.directory, text) if UNKNOWN not in text else ""
-                if here:
-                    for path in self._beside(here):
-                        sure = len(value.texts) == 1 or value.every
-                        how = firing if sure else weakened(firing)
-                        self._seen.file(path, EdgeKind.SOURCES, how, text, language=_language(path))
-                else:
-                    head = text.partition(UNKNOWN)[0]
-                    self._required(f"{self._values.scope.directory}/{text}" if head else text, firing)
-
-    def _load(self, node: Syntax, firing: Firing) -> None:
-        for argument in self._values.arguments(node)[:1]:
-            value = self._values.of(argument)
-            sure = len(value.texts) == 1 or value.every
-            for text in value.texts:
-                roots = (
-                    (self._context.cwd,) if text.startswith((".", "/")) else (*self._ruby.load_path, self._context.cwd)
-                )
-                path = next((join(root, text) for root in roots if self._lookups.is_file(join(root, text))), None)
-                if UNKNOWN in text:
-                    self._seen.gap("computed-name", text.replace(UNKNOWN, "..."))
-                elif path is not None:
-                    how = firing if sure else weakened(firing)
-                    self._seen.file(path, EdgeKind.SOURCES, how, text, language="ruby")
-
-    def _autoload(self, node: Syntax, _firing: Firing) -> None:
-        for argument in self._values.arguments(node)[1:2]:
-            for text in self._values.of(argument).texts:
-                self._required(text, Firing.DEFERRED)
-
-    def _gem(self, node: Syntax, firing: Firing) -> None:
-        for argument in self._values.arguments(node)[:1]:
-            for text in self._values.of(argument).texts:
-                found = self._ruby.gem(text)
-                if found is not None:
-                    self._seen.file(found.specification, EdgeKind.IMPORTS, firing, f"gem {text}")
-
-    def _bundle(self, firing: Firing, *, everything: bool) -> None:
-        """What Bundler reads at the start, and what `Bundler.require` then loads of every gem of the Gemfile."""
-        bundle = self._ruby.bundle
-        if bundle.lock is None:
-            return
-        lock = bundle.lock
-        gemfile = lock.removesuffix(".lock") if lock.endswith(".lock") else f"{parent(lock)}/gems.rb"
-        for path in (gemfile, lock):
-            if self._lookups.is_file(path):
-                self._seen.file(image_path(path), EdgeKind.LOADS, firing, "Bundler")
-        for name in bundle.wanted if everything else ():
-            self._lookups.spend(1 + len(self._ruby.gems) // 8)
-            found = self._ruby.gem(name)
-            if found is not None:
-                self._seen.file(found.specification, EdgeKind.IMPORTS, firing, f"gem {name}")
-            for feature in dict.fromkeys((name, name.replace("-", "/"))):
-                self._feature(feature, weakened(firing))
-
-    # --- what is named ------------------------------------------------------------------------------------------------
-
-    def _named_by(self, node: Syntax) -> None:
-        for text in self._values.of(node).texts:
-            self._named(text)
-
-    def _open(self, node: Syntax, firing: Firing) -> None:
-        """Kernel#open: a file, or behind a bar a command."""
-        for argument in self._values.arguments(node)[:1]:
-            for text in self._values.of(argument).texts:
-                if text.startswith("|"):
-                    self._commands.line(text[1:], firing)
-                else:
-                    self._named(text)
-
-    def _named(self, text: str) -> None:
-        if UNKNOWN in text:
-            # Of a name that is made up as the program runs, the directory is known.
-            folder = text.partition(UNKNOWN)[0].rpartition("/")[0]
-            found = self._lookups.named(folder, self._context.cwd) if folder.count("/") >= 1 else None
-            if found is not None and found[1] is FileType.DIRECTORY and found[0].count("/") >= 2:
-                self._seen.named(*found, text.replace(UNKNOWN, "..."))
-            return
-        found = self._lookups.named(text, self._context.cwd)
-        if found is not None and found[0].count("/") >= 1 + (found[1] is FileType.DIRECTORY):
-            self._seen.named(*found, text)
-
-    def _add_path(self, nodes: list[Syntax]) -> None:
-        for node in nodes[:16]:
-            for text in self._values.of(node).texts:
-                path = join(self._context.cwd, text)
-                if UNKNOWN not in text and path not in self._extra and len(self._extra) < 64:
-                    self._extra.insert(0, path)
-
-
-def _language(path: str) -> str:
-    return "" if path.endswith(".so") else "ruby"
-
-
-_LEAVES = frozenset(
-    (
-        "comment",
-        "identifier",
-        "instance_variable",
-        "class_variable",
-        "global_variable",
-        "simple_symbol",
-        "string_content",
-        "escape_sequence",
-        "integer",
-        "float",
-        "true",
-        "false",
-        "nil",
-        "self",
-        "uninterpreted",
-        "heredoc_content",
-        "heredoc_end",
-        "heredoc_beginning",
-        "regex",
-        "operator",
-    )
-)
+    def _conventions(self, node: Syntax, owner: str, name: str, arguments: Sequence[Syntax], firing: Firing) -> None:
+        """A call that renders, sets a folder, or hands a folder to a loader."""
+        lowering, own = self.lowering, owner in ("", "self")
+        if (owner == "" and name in ENGINES) or (own and name in RENDERS):
+            engine = name if name in ENGINES else ""
+            keywords = lowering.keywords(node, _TEMPLATES)
+            self._add(Kind.RENDER, firing, lowering.all(arguments[:1]), name=engine, keywords=keywords)
+        elif name == "set" and (own or owner == "App"):
+            keywords = lowering.keywords(node, _FOLDERS)
+            self._add(Kind.SETTING, firing, lowering.all(arguments[:2]), keywords=keywords)
+        elif name in ("push_dir", "autoload_dir"):
+            self._add(Kind.FOLDER, firing, lowering.all(arguments[:1]), name=name)
+        elif name in ("for_gem", "for_gem_extension") and owner.endswith("Zeitwerk::Loader"):
+            self._add(Kind.OWN_FOLDER, firing, name=name)
+        elif name == "use" and own:
+            self._add(Kind.STATIC, firing, keywords=lowering.keywords(node, ("root",)))
