@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Self
 
 from xraydiff.diff import ImageDiff
 from xraydiff.facts import Certainty, Closure, Evidence, ImageConfig, Inventory, Problem, When
+from xraydiff.image import Image
+from xraydiff.inventory.protocol import Inventory as PluggedIn
+from xraydiff.inventory.take import take
+from xraydiff.limits import DEFAULT, Limits
 from xraydiff.minifier.run import NOTHING, Run
 from xraydiff.owners import Owners
 from xraydiff.paths import ImagePath
 from xraydiff.reach import Missing, Reach
 from xraydiff.tree import FileTree
+from xraydiff.tree.view import Tree
 
 __all__ = ["Case", "Cause", "Need", "Side"]
 
@@ -29,6 +36,20 @@ class Side:
     inventory: Inventory
     problems: tuple[Problem, ...] = ()
     """What could not be read of it."""
+
+    @classmethod
+    def of(cls, image: Image, tree: Tree, *, inventories: Iterable[PluggedIn] = (), limits: Limits = DEFAULT) -> Self:
+        """An open image and its tree, with what it holds; raises like `take`."""
+        inventory, problems = take(tree, image.config, limits=limits, inventories=inventories)
+        return cls(
+            reference=image.reference,
+            digest=image.digest,
+            config=image.config,
+            layers=len(image.layers),
+            tree=tree,
+            inventory=inventory,
+            problems=(*image.problems, *tree.problems, *problems),
+        )
 
 
 class Need(StrEnum):

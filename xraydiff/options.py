@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os  # noqa: TID251  only for the type os.PathLike of a file on the host
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -12,9 +12,11 @@ from xraydiff.knowledge import read as read_knowledge
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.minifier.run import NOTHING, Run, read_creport, read_includes
 
-__all__ = ["CompareFields", "CompareOptions"]
+__all__ = ["CompareFields", "CompareOptions", "Watch"]
 
 HostPath = str | os.PathLike[str]
+Watch = Callable[[str, str, str], None]
+"""Called with an image, a path and a reader before that is read; path and reader are empty where many files are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os  # noqa: TID251  only for the type os.PathLike of a reference
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
@@ -22,7 +22,7 @@ from xraydiff.inventory.details import elf_details
 from xraydiff.inventory.take import take
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.minifier.run import Run
-from xraydiff.options import CompareFields, CompareOptions
+from xraydiff.options import CompareFields, CompareOptions, Watch
 from xraydiff.owners import find_owners
 from xraydiff.policy import Policy
 from xraydiff.policy import load_policy as read_policy
@@ -39,14 +39,11 @@ from xraydiff.rules.running import findings, judging
 from xraydiff.suggestions import Suggestions, choose, propose
 from xraydiff.tree.counted import CountedTree
 from xraydiff.tree.squash import squash, squash_both
-from xraydiff.tree.view import Tree
 
 if TYPE_CHECKING:
     from xraydiff.graphs.build import Graph
 
 Reference = str | os.PathLike[str] | Image
-Watch = Callable[[str, str, str], None]
-"""Called with an image, a path and a reader before that is read; path and reader are empty where many files are."""
 
 
 def compare(
@@ -68,16 +65,19 @@ def compare(
     """
     chosen = replace(options or CompareOptions(), **fields)
     active, run, limits = plugins.load(chosen.read_knowledge()), chosen.read_run(), chosen.limits
-    watched = watch or _nobody
+    watch = watch or (lambda _image, _path, _reader: None)
     with ExitStack() as opened:
         before, after = (
             open_or_keep(reference, opened, platform=chosen.platform, limits=limits, progress=progress)
             for reference in (original, slim)
         )
         trees = squash_both(before, after, limits=limits, progress=progress)
-        read = (_side(image, tree, active, limits, watched) for image, tree in zip((before, after), trees, strict=True))
-        case = _case(*read, limits=limits, run=run)
-        case = _walked(case, active, limits, watched)
+        sides = []
+        for image, tree in zip((before, after), trees, strict=True):
+            watch(image.reference, "", "")
+            sides.append(Side.of(image, tree, inventories=active.inventories, limits=limits))
+        case = _compared(*sides, run=run, limits=limits)
+        case = _walked(case, active, limits, watch)
         report = _judged(case, active, limits, file_kinds=chosen.file_kinds)
         return Comparison(report, case, opened.pop_all())
 
@@ -97,7 +97,7 @@ def inspect(
     with ExitStack() as opened:
         one = open_or_keep(image, opened, platform=platform, limits=limits, progress=progress)
         tree = squash(one, limits=limits, progress=progress)
-        side = _side(one, tree, plugins.load(), limits, _nobody)
+        side = Side.of(one, tree, inventories=plugins.load().inventories, limits=limits)
         details, closer = elf_details(tree, elf, limits=limits)
         return assemble_inspection(side, problems=closer, elf=details)
 
@@ -131,21 +131,7 @@ def load_policy(path: str | os.PathLike[str] | None = None) -> Policy:
     return read_policy(path, known_rules=known)
 
 
-def _side(image: Image, tree: Tree, active: plugins.Plugins, limits: Limits, watch: Watch) -> Side:
-    watch(image.reference, "", "")
-    inventory, problems = take(tree, image.config, limits=limits, inventories=active.inventories)
-    return Side(
-        reference=image.reference,
-        digest=image.digest,
-        config=image.config,
-        layers=len(image.layers),
-        tree=tree,
-        inventory=inventory,
-        problems=(*image.problems, *tree.problems, *problems),
-    )
-
-
-def _case(original: Side, slim: Side, *, limits: Limits, run: Run) -> Case:
+def _compared(original: Side, slim: Side, *, run: Run, limits: Limits) -> Case:
     """What differs between the two, and whose files they are."""
     diff = compare_trees(
         original.tree,
@@ -218,7 +204,3 @@ def _judged(case: Case, active: plugins.Plugins, limits: Limits, *, file_kinds: 
         problems=(*gaps, *closer),
         file_kinds=kinds,
     )
-
-
-def _nobody(_image: str, _path: str, _reader: str) -> None:
-    """Nobody asks what is read."""
