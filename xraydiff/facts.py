@@ -579,13 +579,27 @@ class Group:
     members: tuple[str, ...] = ()
 
 
+class PrivilegeKind(StrEnum):
+    """What a mode or attribute grants."""
+
+    SETUID = "setuid"
+    SETGID = "setgid"
+    STICKY = "sticky"
+    CAPABILITY = "capability"
+    WORLD_WRITABLE = "world-writable"
+
+    @property
+    def raises(self) -> bool:
+        """Whether a program gets more than whoever runs it."""
+        return self in (PrivilegeKind.SETUID, PrivilegeKind.SETGID, PrivilegeKind.CAPABILITY)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Privilege:
     """A mode or attribute that grants something."""
 
     path: str
-    kind: str
-    """setuid, setgid, sticky, capability, world-writable."""
+    kind: PrivilegeKind
     detail: str = ""
     """Decoded capabilities (capabilities(7) text form), or the octal mode."""
 

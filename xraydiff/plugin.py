@@ -27,7 +27,7 @@ whichever reader met them: a config, a script of a shell, a call of another lang
 
 - the two images, `case.original` and `case.slim`: each is a `Side` with its `tree`, `config` and `inventory`, an
   `ImageInventory` of `Package`, `Certificate`, `PrivateKey`, `TrustStore`, `Tool` (`ToolClass`), `User`, `Group`,
-  `Privilege` and `Runtime`;
+  `Privilege` (`PrivilegeKind`) and `Runtime`;
 - the difference: `ImageDiff`, of `Change` (`ChangeKind`, `Aspect`) and `ConfigChange`;
 - whose files they are: `Owners` gives an `Owner` (`OwnerKind`) for each path;
 - what is missed: a `Cause` (`Need`) groups what one source asks for; `missed` makes the finding of one, with its
@@ -77,6 +77,7 @@ from xraydiff.facts import (
     Platform,
     PrivateKey,
     Privilege,
+    PrivilegeKind,
     Problem,
     Runtime,
     Scope,
@@ -165,6 +166,7 @@ __all__ = [
     "Platform",
     "PrivateKey",
     "Privilege",
+    "PrivilegeKind",
     "Problem",
     "Reach",
     "Reader",

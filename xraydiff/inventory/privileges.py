@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from xraydiff.facts import File, FileType, Privilege, Problem
+from xraydiff.facts import File, FileType, Privilege, PrivilegeKind, Problem
 from xraydiff.inventory.packages.reading import Problems
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.paths import ImagePath
@@ -15,6 +15,11 @@ __all__ = ["capability_text", "read_privileges"]
 
 _SETUID, _SETGID, _STICKY, _OTHERS_WRITE = 0o4000, 0o2000, 0o1000, 0o002
 _GRANTS = _SETUID | _SETGID | _STICKY | _OTHERS_WRITE
+_MODES = (
+    (_SETUID, PrivilegeKind.SETUID),
+    (_SETGID, PrivilegeKind.SETGID),
+    (_STICKY, PrivilegeKind.STICKY),
+)
 _CAPABILITY = "security.capability"
 
 _REVISION, _EFFECTIVE = 0xFF000000, 0x000001
@@ -51,20 +56,20 @@ def read_privileges(tree: FileTree, *, limits: Limits = DEFAULT) -> tuple[tuple[
 
 def _modes(path: ImagePath, file: File) -> Iterator[Privilege]:
     octal = f"{file.mode:04o}"
-    for bit, kind in ((_SETUID, "setuid"), (_SETGID, "setgid"), (_STICKY, "sticky")):
+    for bit, kind in _MODES:
         if file.mode & bit:
             yield Privilege(path=path, kind=kind, detail=octal)
     if file.mode & _OTHERS_WRITE:
         open_to_all = file.type is FileType.DIRECTORY and not file.mode & _STICKY
         detail = f"{octal} directory without the sticky bit" if open_to_all else octal
-        yield Privilege(path=path, kind="world-writable", detail=detail)
+        yield Privilege(path=path, kind=PrivilegeKind.WORLD_WRITABLE, detail=detail)
 
 
 def _capabilities(path: ImagePath, file: File, problems: Problems) -> Iterator[Privilege]:
     for name, value in file.xattrs:
         if name == _CAPABILITY:
             try:
-                yield Privilege(path=path, kind="capability", detail=capability_text(value))
+                yield Privilege(path=path, kind=PrivilegeKind.CAPABILITY, detail=capability_text(value))
             except ValueError as error:
                 problems.add(path, "capability-malformed", str(error))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from xraydiff.case import Case
 from xraydiff.conventions import engine_provides
 from xraydiff.diff import Aspect
-from xraydiff.facts import Certainty, Finding, Privilege, Severity
+from xraydiff.facts import Certainty, Finding, Privilege, PrivilegeKind, Severity
 from xraydiff.paths import ImagePath, basename
 from xraydiff.reach.places import SYSTEM_ROOTS
 from xraydiff.rules import listed, rule
@@ -16,8 +16,10 @@ from xraydiff.rules import listed, rule
 @rule("PRV001", "world-writable", Severity.MEDIUM)
 def world_writable(case: Case) -> Iterator[Finding]:
     """Directories became writable for every user of the container, without the sticky bit."""
-    before = {entry.path for entry in _of(case.original.inventory.privileges, "world-writable")}
-    now = [entry for entry in _of(case.slim.inventory.privileges, "world-writable") if entry.path not in before]
+    before = {entry.path for entry in _of(case.original.inventory.privileges, PrivilegeKind.WORLD_WRITABLE)}
+    now = [
+        entry for entry in _of(case.slim.inventory.privileges, PrivilegeKind.WORLD_WRITABLE) if entry.path not in before
+    ]
     paths = tuple(
         sorted(
             entry.path
@@ -42,7 +44,7 @@ def privilege_gained(case: Case) -> Iterator[Finding]:
     """A file gained setuid, setgid or a capability."""
     before = {(entry.path, entry.kind, entry.detail) for entry in case.original.inventory.privileges}
     for entry in case.slim.inventory.privileges:
-        if entry.kind in ("setuid", "setgid", "capability") and (entry.path, entry.kind, entry.detail) not in before:
+        if entry.kind.raises and (entry.path, entry.kind, entry.detail) not in before:
             yield Finding(
                 severity=Severity.HIGH,
                 certainty=Certainty.PROVEN,
@@ -56,7 +58,7 @@ def privilege_lost(case: Case) -> Iterator[Finding]:
     """A kept file lost setuid, setgid or a file capability that it may need (minifiers drop extended attributes)."""
     now = {(entry.path, entry.kind, entry.detail) for entry in case.slim.inventory.privileges}
     for entry in case.original.inventory.privileges:
-        lost = entry.kind in ("setuid", "setgid", "capability") and (entry.path, entry.kind, entry.detail) not in now
+        lost = entry.kind.raises and (entry.path, entry.kind, entry.detail) not in now
         if lost and entry.path in case.slim.tree.files:
             yield Finding(
                 severity=Severity.MEDIUM,
@@ -92,7 +94,7 @@ def privilege_tools_gone(case: Case) -> Iterator[Finding]:
     }
     setuid = {
         basename(entry.path)
-        for entry in _of(case.original.inventory.privileges, "setuid")
+        for entry in _of(case.original.inventory.privileges, PrivilegeKind.SETUID)
         if entry.path not in case.slim.tree.files
     }
     names = tuple(sorted(tools | setuid))
@@ -107,7 +109,7 @@ def privilege_tools_gone(case: Case) -> Iterator[Finding]:
         )
 
 
-def _of(privileges: tuple[Privilege, ...], kind: str) -> Iterator[Privilege]:
+def _of(privileges: tuple[Privilege, ...], kind: PrivilegeKind) -> Iterator[Privilege]:
     return (entry for entry in privileges if entry.kind == kind)
 
 

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from xraydiff.facts import Privilege, Scope
+from xraydiff.facts import Privilege, PrivilegeKind, Scope
 from xraydiff.inventory.privileges import capability_text, read_privileges
 from xraydiff.testing import ImageBuilder
 
@@ -64,13 +64,13 @@ def test_modes() -> None:
     found, problems = read_privileges(tree)
     assert problems == ()
     assert found == (
-        Privilege(path="/bin/ping", kind="capability", detail="cap_net_raw=ep"),
-        Privilege(path="/bin/su", kind="setuid", detail="4755"),
-        Privilege(path="/bin/wall", kind="setgid", detail="2755"),
-        Privilege(path="/open", kind="world-writable", detail="0777 directory without the sticky bit"),
-        Privilege(path="/open/f", kind="world-writable", detail="0666"),
-        Privilege(path="/tmp", kind="sticky", detail="1777"),
-        Privilege(path="/tmp", kind="world-writable", detail="1777"),
+        Privilege(path="/bin/ping", kind=PrivilegeKind.CAPABILITY, detail="cap_net_raw=ep"),
+        Privilege(path="/bin/su", kind=PrivilegeKind.SETUID, detail="4755"),
+        Privilege(path="/bin/wall", kind=PrivilegeKind.SETGID, detail="2755"),
+        Privilege(path="/open", kind=PrivilegeKind.WORLD_WRITABLE, detail="0777 directory without the sticky bit"),
+        Privilege(path="/open/f", kind=PrivilegeKind.WORLD_WRITABLE, detail="0666"),
+        Privilege(path="/tmp", kind=PrivilegeKind.STICKY, detail="1777"),
+        Privilege(path="/tmp", kind=PrivilegeKind.WORLD_WRITABLE, detail="1777"),
     )
 
 

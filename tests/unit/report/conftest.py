@@ -22,6 +22,7 @@ from xraydiff.facts import (
     Package,
     PrivateKey,
     Privilege,
+    PrivilegeKind,
     Problem,
     Runtime,
     Scope,
@@ -59,7 +60,7 @@ def _inventory() -> Inventory:
         temporary=("/tmp",),
         users=(User(name="root", uid=0, gid=0, home="/root", shell="/bin/bash"),),  # noqa: S604  the login shell of passwd(5)
         groups=(Group(name="adm", gid=4, members=("syslog",)),),
-        privileges=(Privilege(path="/usr/bin/su", kind="setuid", detail="4755"),),
+        privileges=(Privilege(path="/usr/bin/su", kind=PrivilegeKind.SETUID, detail="4755"),),
         runtimes=(Runtime(language="python", path="/usr/bin/python3.11", version="3.11.2"),),
         package_databases=("/var/lib/dpkg/status",),
         extra={"fonts": ("/usr/share/fonts",)},

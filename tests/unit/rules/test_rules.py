@@ -409,7 +409,7 @@ def test_equal_fingerprints_keep_what_each_finding_asks_for(monkeypatch: pytest.
     ]
     twice = Rule(id="TLS001", name="two", severity=Severity.HIGH, summary="", check=lambda _: both)
     ours = replace(load(), rules=(twice,))
-    monkeypatch.setattr("xraydiff.pipeline.plugins.load", lambda: ours)
+    monkeypatch.setattr("xraydiff.pipeline.plugins.load", lambda _knowledge: ours)
     (joined,) = report_of()
     assert joined.severity is Severity.HIGH
     assert joined.restore == ("/app/a", "/app/b", "/x", "/y", "/z")
