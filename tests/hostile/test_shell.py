@@ -10,7 +10,7 @@ import pytest
 from tests.patience import SLOW
 from xraydiff.facts import Edge, Firing, ImageConfig, Node
 from xraydiff.paths import ImagePath, image_path
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.references import Command, Context, Gap, Subject
 from xraydiff.references.readers.shell import ShellReader
 from xraydiff.testing import ImageBuilder
 from xraydiff.tree import FileTree
@@ -32,7 +32,7 @@ TREE = _tree()
 def _read(data: bytes) -> list[Edge | Gap]:
     subject = Subject(node=Node(path="/start.sh"), path=image_path("/start.sh"), file=None, tree=TREE, data=data)
     context = Context(original=TREE, config=ImageConfig(), env={}, path=(ImagePath("/bin"),), cwd=ImagePath("/"))
-    return list(ShellReader().read(subject, context))
+    return [item for item in ShellReader().read(subject, context) if not isinstance(item, Command)]
 
 
 NESTED = {

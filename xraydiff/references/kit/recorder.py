@@ -116,10 +116,10 @@ class Sightings:
 
     def command(self, command: Command) -> None:
         """Note a program with its arguments, as whoever knows the program is to see them."""
-        if len(self._commands) < self._limits.inline_scripts:
+        if len(self._commands) < self._limits.edges_per_file:
             self._commands.setdefault((command.words, command.cwd, command.firing), command)
         else:
-            self.gap("too-large", "commands")
+            self.gap("too-many-references")
 
     def file(
         self, path: ImagePath, kind: EdgeKind, firing: Firing, detail: str, *, language: str = "", group: str = ""

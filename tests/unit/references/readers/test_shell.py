@@ -7,7 +7,7 @@ import pytest
 from xraydiff.facts import Edge, FileType, ImageConfig, Node, NodeKind
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, image_path
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.references import UNKNOWN_PART, Command, Context, Gap, Subject
 from xraydiff.references.readers.shell import ShellReader
 from xraydiff.testing import ImageBuilder
 from xraydiff.tree import FileTree
@@ -75,7 +75,7 @@ def _items(
         cwd=image_path(cwd),
         limits=limits or Limits(),
     )
-    return list(ShellReader().read(subject, context))
+    return [item for item in ShellReader().read(subject, context) if not isinstance(item, Command)]
 
 
 def _seen(items: list[Edge | Gap], *kinds: str) -> set[str]:
@@ -531,7 +531,8 @@ def test_an_inline_script_is_read_from_its_node() -> None:
     context = Context(original=TREE, config=ImageConfig(), env={}, path=(ImagePath("/bin"),), cwd=ImagePath("/"))
     reader = ShellReader()
     assert reader.accepts(subject)
-    assert _seen(list(reader.read(subject, context))) == {"executes load /bin/ls"}
+    edges: list[Edge | Gap] = [item for item in reader.read(subject, context) if isinstance(item, Edge)]
+    assert _seen(edges) == {"executes load /bin/ls"}
 
 
 def test_bounds_give_gaps() -> None:
@@ -546,3 +547,37 @@ def test_bounds_give_gaps() -> None:
     assert _gaps(_items(text, limits=Limits(script_steps=500))) == set()
     many = _items("cat /etc/profile.d/*", limits=Limits(directory_targets=2))
     assert ("too-large", "/etc/profile.d/*") in _gaps(many)
+
+
+def _commands(script: str, *, cwd: str = "/") -> list[tuple[str, tuple[str, ...], str, str]]:
+    subject = Subject(node=Node(path="/x"), path=image_path("/x"), file=None, tree=TREE, data=script.encode())
+    context = Context(
+        original=TREE, config=ImageConfig(), env={}, path=tuple(map(ImagePath, SEARCH)), cwd=image_path(cwd)
+    )
+    found = [item for item in ShellReader().read(subject, context) if isinstance(item, Command)]
+    return [(one.program, one.words, one.cwd, one.firing) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("script", "program", "words", "cwd", "firing"),
+    [
+        ("python3 -m shop", "python", ("python3", "-m", "shop"), "/", LOAD),
+        ("M=shop; exec python3 -m $M", "python", ("python3", "-m", "shop"), "/", LOAD),
+        ("exec nginx -c $1", "nginx", ("nginx", "-c", UNKNOWN_PART), "/", LOAD),
+        ('exec nginx "$@"', "nginx", ("nginx", UNKNOWN_PART), "/", LOAD),
+        ("cd /srv; env -C log nginx x", "nginx", ("nginx", "x"), "/srv/log", LOAD),
+        ("if id -u; then absent x; fi", "absent", ("absent", "x"), "/", GUARDED),
+        ("absent x", "absent", ("absent", "x"), "/", GUARDED),
+        ("f() { nginx; }", "nginx", ("nginx",), "/", DEFERRED),
+        ("/usr/lib/db/$V/bin/server x", "server", (f"/usr/lib/db/{UNKNOWN_PART}/bin/server", "x"), "/", GUARDED),
+    ],
+)
+def test_programs_are_handed_on_with_their_arguments(
+    script: str, program: str, words: tuple[str, ...], cwd: str, firing: str
+) -> None:
+    assert (program, words, cwd, firing) in _commands(script)
+
+
+def test_a_wrapper_s_command_is_handed_on_and_a_sourced_file_s_is_not() -> None:
+    assert [words for _, words, _, _ in _commands("exec gosu app nginx")] == [("nginx",)]
+    assert _commands(". /lib/common.sh") == []

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from xraydiff.conventions import ELF_MAGIC
 from xraydiff.facts import Edge, FileType, NodeKind
-from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references import Command, Context, Depth, Gap, Subject
 from xraydiff.references.kit.shebang import is_shell_script
 from xraydiff.references.readers.shell.script import read
 from xraydiff.references.readers.shell.vocabulary import SUFFIXES
@@ -38,7 +38,7 @@ class ShellReader:
             return is_shell_script(subject.data)
         return subject.path.endswith(SUFFIXES) and not subject.data.startswith(ELF_MAGIC)
 
-    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap | Command]:
         """Edges in the order of the file, then gaps."""
         size = max(len(subject.data), len(subject.node.text))
         if size > context.limits.script_scan:

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from xraydiff.commands.argv import Interpreted, Unwrapped, behind_options, interpret, split_line, unwrap
-from xraydiff.commands.table import interpreter, wrapper
+from xraydiff.commands.table import called, interpreter, unversioned, wrapper
 from xraydiff.facts import EdgeKind, FileType, Firing, Node, When
 from xraydiff.knowledge.commands import Interpreter
-from xraydiff.paths import ImagePath, basename, join, parent
+from xraydiff.paths import ImagePath, basename, image_path, join, parent
+from xraydiff.references import UNKNOWN_PART, Command
 from xraydiff.references.readers.shell.findings import Findings, weakened
 from xraydiff.references.readers.shell.lookups import Lookups
 from xraydiff.references.readers.shell.syntax import Syntax
@@ -41,6 +42,10 @@ _WILD = 20
 """Files that a path with an unknown part may stand for."""
 _TURNS = 32
 """Wrappers in wrappers."""
+_SHOWN = 12
+"""Words of a command that a person needs to find it again."""
+_LONGEST = 200
+"""Characters of them."""
 _NO_CODE = frozenset({"", "-"})
 
 
@@ -57,6 +62,10 @@ class Call:
     """Whether the program is told already: an applet of busybox."""
     stops: bool = False
     """Whether its failure ends the script."""
+    directory: str = ""
+    """Where it is started, if not where the script is: `env -C /srv`."""
+    env: tuple[tuple[str, str], ...] = ()
+    """Variables that its wrappers set."""
 
 
 Enter = Callable[[str, list[Word], Firing], bool]
@@ -87,20 +96,29 @@ class Commands:
         """Whether this script's shell ends where a file that is sourced is gone (POSIX.1-2024, XCU 2.8.1)."""
         self.ran: Ran = lambda _name, _words: None
         self.touched: Callable[[Word], None] = lambda _: None
+        self._elsewhere = ""
+
+    @property
+    def _directory(self) -> str:
+        """Where the command of this moment is started."""
+        return self._elsewhere or self._words.directory
 
     def run(self, words: list[Word], call: Call) -> None:
         """Follow one command, then whatever it starts."""
         todo = [(words, call)]
         for _ in range(_TURNS):
+            self._elsewhere = ""
             if not todo:
                 return
             words, call = todo.pop()
+            self._elsewhere = call.directory
             self._lookups.spend(1 + len(words))
             while len(words) > 1 and words[0].optional:
                 self._findings.gap("computed-name", self._source(words[0]))
                 words, call = words[1:], self._weaker(call)
             if words:
                 todo.extend(self._one(words, call))
+        self._elsewhere = ""
         if todo:
             self._findings.gap("too-deep", "wrappers")
 
@@ -119,9 +137,9 @@ class Commands:
 
     def _headed(self, text: str, words: list[Word], call: Call, firing: Firing) -> list[tuple[list[Word], Call]]:
         stops = call.stops and firing is Firing.LOAD
-        call = Call(firing=firing, external=call.external, stdin=call.stdin, found=call.found, stops=stops)
+        call = replace(call, firing=firing, stops=stops)
         if UNKNOWN in text or text == "":
-            self._wild(text, words[0], firing)
+            self._wild(text, words, call)
             self.mention(words[1:])
             return []
         name = plain(text)
@@ -134,27 +152,31 @@ class Commands:
                 return [([*expansion, *words[1:]], call)]
             if name in BUILTINS or name in self.keywords:
                 return self._builtin(name, words[1:], call)
-        found = call.found or self._program(name, firing, stops=stops)
+        paths = () if call.found else self._program(name, firing, stops=stops)
         self.ran(basename(name), words[1:])
-        if not found:
+        if not paths and not call.found:
             # The command never was in the image, so what it would start runs in some other case at best.
             call = self._weaker(call)
-        return self._arguments(basename(name), words[1:], call)
+        known = called(name, self._lookups.real(paths[0]) if paths else None, self._lookups.context.knowledge)
+        return self._arguments(known, [Word(Value((name,)), words[0].node), *words[1:]], call)
 
-    def _program(self, name: str, firing: Firing, *, stops: bool = False) -> bool:
-        paths = self._lookups.executables(name, self._words.directory)
+    def _program(self, name: str, firing: Firing, *, stops: bool = False) -> tuple[ImagePath, ...]:
+        paths = self._lookups.executables(name, self._directory)
         if len(paths) > 1:
             firing, stops = weakened(firing), False
         for path in paths:
             self._findings.executes(path, firing, name, stops=stops)
-        return bool(paths)
+        return paths
 
-    def _wild(self, text: str, word: Word, firing: Firing) -> None:
+    def _wild(self, text: str, words: list[Word], call: Call) -> None:
         """A command of which a part is not known: the few files or functions that it can be, or a gap."""
+        word, firing = words[0], call.firing
         found = self._candidates(text)
         self.ran(text, [])
         for path in found:
             self._findings.executes(path, weakened(firing), self._source(word))
+        if found and UNKNOWN not in basename(text):
+            self._hand_on(basename(text), [Word(Value((text,)), word.node), *words[1:]], self._weaker(call))
         if not found and not self._enter_like(text, weakened(firing)):
             self._findings.gap("computed-name", self._source(word))
 
@@ -170,13 +192,34 @@ class Commands:
 
     @staticmethod
     def _weaker(call: Call) -> Call:
-        return Call(firing=weakened(call.firing), external=call.external, stdin=call.stdin, found=call.found)
+        return replace(call, firing=weakened(call.firing), stops=False)
+
+    def _hand_on(self, name: str, words: list[Word], call: Call) -> None:
+        """Give the argument vector to whoever knows the program."""
+        texts = tuple(plain(word.text).replace(UNKNOWN, UNKNOWN_PART).replace(REST, UNKNOWN_PART) for word in words)
+        detail = " ".join(self._source(word) for word in words[:_SHOWN])
+        command = Command(
+            source=self._findings.source,
+            program=unversioned(name),
+            words=texts,
+            cwd=image_path(self._directory),
+            env=dict(call.env),
+            firing=call.firing,
+            stops=call.stops,
+            when=self._findings.when,
+            detail=detail[:_LONGEST],
+            line=self._findings.line,
+        )
+        self._findings.command(command)
 
     # --- programs that start others ---------------------------------------------------------------------------------
 
-    def _arguments(self, name: str, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
+    def _arguments(self, name: str, vector: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
+        words = vector[1:]
         row = wrapper(name, self._lookups.context.knowledge)
-        if row is not None:
+        if row is None:
+            self._hand_on(name, vector, call)
+        else:
             return self._unwrapped(unwrap(row, words), replace(call, external=True))
         program = interpreter(name, self._lookups.context.knowledge)
         if program is not None:
@@ -206,7 +249,7 @@ class Commands:
         return []
 
     def _is_program(self, word: Word) -> bool:
-        return bool(self._lookups.executables(plain(word.text), self._words.directory))
+        return bool(self._lookups.executables(plain(word.text), self._directory))
 
     def _unwrapped(self, found: Unwrapped[Word], call: Call) -> list[tuple[list[Word], Call]]:
         for word in found.users:
@@ -216,8 +259,14 @@ class Commands:
             self._logged_in(found, call)
         for word in found.lines:
             self._code("shell", word, call)
-        firing = weakened(call.firing) if found.sometimes else call.firing
-        started = replace(call, firing=firing, found=found.applet, stops=call.stops and not found.sometimes)
+        pairs = (plain(word.first).partition("=") for word in found.assignments)
+        started = replace(
+            self._weaker(call) if found.sometimes else call,
+            found=found.applet,
+            env=(*call.env, *((name, value) for name, _, value in pairs)),
+        )
+        if found.directory is not None and UNKNOWN not in found.directory.text:
+            started = replace(started, directory=join(self._directory, plain(found.directory.text)))
         return [(list(words), started) for words in reversed(found.commands)]
 
     def _logged_in(self, found: Unwrapped[Word], call: Call) -> None:
@@ -237,7 +286,7 @@ class Commands:
         for word in [word for word in words if not word.text.startswith("-")][-1:]:
             for text in word.value.texts:
                 if UNKNOWN not in text:
-                    for path in self._lookups.run_parts(join(self._words.directory, plain(text))):
+                    for path in self._lookups.run_parts(join(self._directory, plain(text))):
                         self._findings.executes(path, firing, f"run-parts {plain(text)}")
 
     # --- interpreters -----------------------------------------------------------------------------------------------
@@ -264,7 +313,7 @@ class Commands:
                 self._findings.executes(candidate, weakened(call.firing), self._source(word))
             if UNKNOWN in text:
                 continue
-            found = self._lookups.named(join(self._words.directory, plain(text)))
+            found = self._lookups.named(join(self._directory, plain(text)))
             if found is None and shell and "/" not in text:
                 paths = self._sourced_paths(plain(text))
                 found = (paths[0], FileType.FILE) if paths else None
@@ -377,7 +426,7 @@ class Commands:
 
     def _sourced_paths(self, text: str) -> list[ImagePath]:
         """`.` looks a bare name up over PATH, readable being enough, and bash then in the working directory."""
-        places = [join(self._words.directory, text)]
+        places = [join(self._directory, text)]
         if "/" not in text:
             held = self._variables.get("PATH")
             parts = held.texts[0].split(":") if held and held.texts else []
@@ -428,7 +477,7 @@ class Commands:
             return
         self.mention(rest)
         known = UNKNOWN not in rest[0].text and rest[0].text not in ("-", REST)
-        moved = Value((join(self._words.directory, plain(rest[0].text)),), rest[0].value.sure)
+        moved = Value((join(self._directory, plain(rest[0].text)),), rest[0].value.sure)
         self._variables.set(DIRECTORY, moved if known else NOTHING_KNOWN)
 
     def _set(self, words: list[Word]) -> None:
@@ -499,7 +548,7 @@ class Commands:
             option, equals, value = path.partition("=")
             if equals and value.startswith("/") and "/" not in option:
                 path = value
-            elif path.startswith("-") or self._words.directory == "/":
+            elif path.startswith("-") or self._directory == "/":
                 return
             else:
                 self._relative(path)
@@ -509,7 +558,7 @@ class Commands:
                 self._findings.names(*found, text)
 
     def _relative(self, text: str) -> None:
-        found = self._lookups.named(join(self._words.directory, text))
+        found = self._lookups.named(join(self._directory, text))
         if found is not None and (found[1] is FileType.FILE or "/" in text):
             self._findings.names(*found, text)
 

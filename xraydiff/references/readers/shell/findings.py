@@ -8,7 +8,7 @@ from dataclasses import replace
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, NodeKind, Origin, When
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
-from xraydiff.references import Gap
+from xraydiff.references import Command, Gap
 
 _DETAIL = 200
 """Characters of a word that a person needs to find it again."""
@@ -23,27 +23,29 @@ class Findings:
     """Edges and gaps of one script. `line` is where the walk stands; `quiet` while it goes through a sourced file."""
 
     def __init__(self, node: Node, limits: Limits) -> None:
-        self._node = node
+        self.source = node
         self._limits = limits
         self._edges: dict[tuple[Node, EdgeKind, Firing], tuple[int, Edge]] = {}
         self.when: When | None = None
         """The moment of what is seen now, where it is not that of the script."""
         self._gaps: dict[tuple[str, str], Gap] = {}
+        self._commands: dict[tuple[tuple[str, ...], ImagePath, Firing], Command] = {}
         self._inline = 0
         self.line = 0
         self.quiet = False
 
-    def all(self) -> Iterator[Edge | Gap]:
-        """Edges by line, then gaps."""
+    def all(self) -> Iterator[Edge | Gap | Command]:
+        """Edges by line, then commands, then gaps."""
         for _, edge in sorted(self._edges.values(), key=lambda one: one[0]):
             yield edge
+        yield from self._commands.values()
         yield from self._gaps.values()
 
     def gap(self, reason: str, detail: str = "") -> None:
         """Note something that could not be followed. Of very many the details are left out, but never that one was."""
         if not self.quiet:
             detail = detail[:_DETAIL] if len(self._gaps) < self._limits.inline_scripts else ""
-            self._gaps.setdefault((reason, detail), Gap(node=self._node, reason=reason, detail=detail))
+            self._gaps.setdefault((reason, detail), Gap(node=self.source, reason=reason, detail=detail))
 
     def edge(self, target: Node, kind: EdgeKind, firing: Firing, detail: str, *, stops: bool = False) -> None:
         """Note a reference; the first of several equal ones stays, and stops the script if one of them does."""
@@ -58,7 +60,7 @@ class Findings:
             self.gap("too-many-references")
             return
         edge = Edge(
-            source=self._node,
+            source=self.source,
             target=target,
             kind=kind,
             firing=firing,
@@ -70,6 +72,15 @@ class Findings:
             when=self.when,
         )
         self._edges[target, kind, firing] = (self.line, edge)
+
+    def command(self, command: Command) -> None:
+        """Note a program with its arguments, as whoever knows the program is to see them."""
+        if self.quiet:
+            return
+        if len(self._commands) < self._limits.edges_per_file:
+            self._commands.setdefault((command.words, command.cwd, command.firing), command)
+        else:
+            self.gap("too-many-references")
 
     def executes(
         self, path: ImagePath, firing: Firing, detail: str, *, language: str = "", stops: bool = False
@@ -103,5 +114,5 @@ class Findings:
         if self._inline > self._limits.inline_scripts:
             self.gap("too-large", "inline scripts")
             return
-        node = Node(kind=NodeKind.SCRIPT, path=self._node.path, language=language, text=text)
+        node = Node(kind=NodeKind.SCRIPT, path=self.source.path, language=language, text=text)
         self.edge(node, EdgeKind.CONTAINS, firing, detail, stops=stops)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from xraydiff.errors import ImageError
 from xraydiff.facts import Edge, Firing, NodeKind
 from xraydiff.paths import ImagePath, decoded
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.references import Command, Context, Gap, Subject
 from xraydiff.references.kit.lookup import Exhausted
 from xraydiff.references.readers.shell.commands import Call, Commands
 from xraydiff.references.readers.shell.conditions import (
@@ -68,7 +68,7 @@ class Function:
     source: Source
 
 
-def read(subject: Subject, context: Context) -> Iterator[Edge | Gap]:
+def read(subject: Subject, context: Context) -> Iterator[Edge | Gap | Command]:
     """The references of a script."""
     inline = subject.node.kind is NodeKind.SCRIPT
     data = subject.node.text.encode("utf-8", "surrogateescape") if inline else subject.data
