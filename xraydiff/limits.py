@@ -202,6 +202,9 @@ class Limits:
     at each word, so that a line of 80 KB takes 15 s. A table of a megabyte in lines of 400 characters is within."""
     script_depth: int = 1_000
     """Nesting of a syntax tree."""
+    script_expressions: int = 200_000
+    """Expressions of one script of JavaScript or PHP that are kept to be evaluated, at 1 KB each: bundles of 256 KiB
+    have 20,000."""
     script_tokens: int = 400_000
     """Words and signs of one script of Python: the largest of real ones have 135,000. Each costs 7 us and 300 bytes, so
     that 2 MiB of `a()` would take 14 s and 600 MiB; of what is beyond only the plain imports are looked for."""

@@ -10,7 +10,7 @@ import pytest
 from xraydiff.facts import Edge, ImageConfig, Node, NodeKind
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, image_path
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.references import Command, Context, Gap, Subject
 from xraydiff.references.readers.node import NodeReader
 from xraydiff.testing import ImageBuilder
 from xraydiff.tree import FileTree
@@ -88,7 +88,7 @@ def _context(**changes: object) -> Context:
 
 def _read(subject: Subject, **changes: object) -> list[Edge | Gap]:
     assert NodeReader().accepts(subject)
-    return list(NodeReader().read(subject, _context(**changes)))
+    return [item for item in NodeReader().read(subject, _context(**changes)) if not isinstance(item, Command)]
 
 
 def _items(source: str, *, path: str = "/app/server.js", language: str = "", **changes: object) -> list[Edge | Gap]:

@@ -12,7 +12,11 @@ from collections.abc import Iterable
 from xraydiff.commands.start import health_command, start_command
 from xraydiff.conventions import ELF_MAGIC, SHELL_SCRIPT
 from xraydiff.facts import Edge, NodeKind
+from xraydiff.limits import Limits
+from xraydiff.paths import basename
 from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references.kit.grammars import GrammarReader
+from xraydiff.references.readers.node.script import Form, Parsed
 
 __all__ = ["NodeReader"]
 
@@ -23,7 +27,7 @@ _STARTS = re.compile(r"node|npm|npx|yarn|bun|tsx")
 _NODE = re.compile(rb"#![^\n]*\b(?:node|nodejs|bun|ts-node|tsx)\b")
 
 
-class NodeReader:
+class NodeReader(GrammarReader[Parsed]):
     """Reads JavaScript and TypeScript, package.json, and start commands that start Node or a package manager."""
 
     name = "node"
@@ -50,11 +54,28 @@ class NodeReader:
             )
         return False
 
-    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
-        """Edges by line, then gaps."""
-        from xraydiff.references.readers.node.reading import read
+    def form(self, subject: Subject) -> str:
+        """What the file is: the bytes are taken for that."""
+        node = subject.node
+        if subject.config is not None:
+            return Form.CONFIG
+        if node.language == "shell" or (node.kind is NodeKind.FILE and SHELL_SCRIPT.match(subject.data, 0, 256)):
+            return Form.SHELL
+        if basename(subject.path) == "package.json":
+            return Form.MANIFEST
+        return Form.TYPED if subject.path.endswith((".ts", ".mts", ".cts")) else Form.SCRIPT
 
-        return read(subject, context)
+    def parse(self, data: bytes, form: str, limits: Limits) -> Parsed:
+        """What the file says."""
+        from xraydiff.references.readers.node.parsing import parse_file
+
+        return parse_file(data, form, limits)
+
+    def resolve(self, parsed: Parsed, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+        """Edges by line, then gaps."""
+        from xraydiff.references.readers.node.resolving import resolve
+
+        return resolve(parsed, subject, context)
 
 
 def _has_manager(data: bytes) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from xraydiff import conventions
 from xraydiff.commands.start import find_executable
@@ -13,31 +13,39 @@ from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import ImagePath, basename, image_path, is_below, join, parent
 from xraydiff.references import Context
 from xraydiff.references.kit.evaluation import DEEP, HOLE, Exhausted, Expander, is_vague, joined, known
-from xraydiff.references.kit.grammars import text_of
+from xraydiff.references.kit.plain import PlainNode
 from xraydiff.references.kit.recorder import Sightings
-from xraydiff.references.readers.node.resolve import Found, Resolver
+from xraydiff.references.readers.node.literals import arguments, may_be_path, string
+from xraydiff.references.readers.node.modules import Found, Resolver
 from xraydiff.references.readers.node.script import Script, Use
-from xraydiff.references.readers.node.values import Place, Values, arguments, string
-from xraydiff.references.readers.node.vocabulary import FORKS, PROGRAMS, READS, SHELLS, STATIC, SUFFIXES, TOUCHES
-
-if TYPE_CHECKING:
-    from tree_sitter import Node as Syntax
+from xraydiff.references.readers.node.values import Place, Values
+from xraydiff.references.readers.node.vocabulary import (
+    ADDONS,
+    FORKS,
+    HAS_SUFFIX,
+    NAME,
+    PATHS,
+    PROGRAMS,
+    READS,
+    REGISTERS,
+    RENDERS,
+    REQUIRES,
+    SHELLS,
+    STATIC,
+    SUFFIXES,
+    TOUCHES,
+)
 
 __all__ = ["Calls", "language_of", "sight_modules"]
 
-_REQUIRES: Final = frozenset(
-    {"/require", "require.resolve", "module.require", "import", "import.meta.resolve", "/.require"}
-)
-_PATHS: Final = frozenset({"path.join", "path.resolve", "/URL", "url.URL", "/.resolve"})
-_NAME = re.compile(r"[A-Za-z0-9_@./+-]{1,255}\Z")
-_HAS_SUFFIX = re.compile(r"[^/]\.[A-Za-z0-9]{1,10}\Z")
 _VIEWS: Final = ("views", "templates", "src/views")
-_RENDER: Final = frozenset({"/.render", "/.renderFile", "/.view"})
 _ADDONS: Final = (
     "build/Release", "build/Debug", "build", "out/Release", "Release", "build/default", "compiled",
     "addon-build/release/install-root",
 )  # fmt: skip
 _HOST: Final = "linux"
+_SNIPPET: Final = 300
+"""Characters of an expression that a person needs to find it again."""
 
 
 def language_of(path: str) -> str:
@@ -56,17 +64,14 @@ def sight_modules(seen: Sightings, found: Iterable[Found], kind: EdgeKind, firin
 class Calls:
     """Notes what one script asks for."""
 
-    def __init__(
-        self, data: bytes, script: Script, place: Place, *, context: Context, resolver: Resolver, seen: Sightings
-    ) -> None:
-        self._data = data
+    def __init__(self, script: Script, place: Place, *, context: Context, resolver: Resolver, seen: Sightings) -> None:
         self._script = script
         self._place = place
         self._context = context
         self._tree = context.original
         self._resolver = resolver
         self._seen = seen
-        self._values = Values(data, script.bindings, place, resolver)
+        self._values = Values(script, place, resolver)
         limits = context.limits
         self._lookups = Expander(context.original, steps=limits.script_steps, budget=context.budget)
         self._requires: dict[str, ImagePath] = {}
@@ -86,100 +91,69 @@ class Calls:
             self._seen.gap("too-large", "more expressions than the limit for one script")
 
     def _read(self) -> None:
-        self._bind()
-        for use in self._script.imports:
-            self._at(use.node)
-            specifier = string(use.node, self._data)
-            if specifier is not None:
-                self._module(specifier, use.firing, specifier, self._place.directory, esm=True)
-                self._specifiers.add(use.node.id)
+        for name, expression in self._script.loaders:
+            self._bind_require(name, self._values.node(expression))
+        for one in self._script.imports:
+            self._seen.line = one.line
+            self._module(one.specifier, one.firing, one.specifier, self._place.directory, esm=True)
         rendered: list[Use] = []
         for use in self._script.calls:
-            name = self._values.callee(use.node)
-            if name in _RENDER:
+            node = self._at(use)
+            if node.name in RENDERS:
                 rendered.append(use)
-            self._at(use.node)
-            self._call(use, name)
+            else:
+                self._call(node, use.firing)
         for use in rendered:
-            self._at(use.node)
-            self._render(use)
+            self._render(self._at(use), use.firing)
         for use in self._script.options:
-            self._at(use.node)
-            self._option(use)
+            self._option(self._at(use))
         for use in self._script.texts:
-            if use.node.id not in self._specifiers:
-                self._at(use.node)
-                self._text(use)
+            node = self._at(use)
+            if node.index not in self._specifiers:
+                self._text(node)
 
-    def _at(self, node: Syntax) -> None:
-        self._seen.line = node.start_point[0] + 1
+    def _at(self, use: Use) -> PlainNode:
+        self._seen.line = use.line
+        return self._values.node(use.expression)
 
-    def _snippet(self, node: Syntax) -> str:
-        return text_of(node, self._data, most=300)
-
-    # --- names -------------------------------------------------------------------------------------------------------
-
-    def _bind(self) -> None:
-        """Modules behind names: twice, for a name may be bound to a part of one that is bound below."""
-        bindings = self._script.bindings
-        for _ in range(2):
-            for name, values in bindings.values.items():
-                for value in values:
-                    module = self._values.module(value)
-                    if module == ("module", "createRequire") or module is None:
-                        self._bind_require(name, value)
-                    else:
-                        bindings.module(name, *module)
-            for name, key, value in self._script.destructured:
-                module = self._values.module(value)
-                if module is not None:
-                    export = "" if key in ("default", "promises", "posix") else key
-                    bindings.module(name, module[0], f"{module[1]}.{export}" if module[1] and export else export)
-
-    def _bind_require(self, name: str, value: Syntax) -> None:
-        if value.type != "call_expression" or name in self._requires:
-            return
-        if self._values.callee(value) not in ("module.createRequire", "/createRequire"):
-            return
-        for text in known(self._values.texts(arguments(value)[0]) if arguments(value) else ()):
+    def _bind_require(self, name: str, argument: PlainNode) -> None:
+        for text in known(self._values.texts(argument)):
             plain = text.removeprefix("file://")
             base = plain if plain.endswith("/") else plain.rpartition("/")[0]
             self._requires[f"/{name}"] = image_path(join(self._place.directory, base or "/"))
 
     # --- calls -------------------------------------------------------------------------------------------------------
 
-    def _call(self, use: Use, name: str) -> None:
-        given = arguments(use.node)
-        if not given:
-            return
-        if name in self._requires or name in _REQUIRES:
-            self._require(use, given[0], name)
-        elif name in SHELLS or (name == "child_process.exec"):
-            self._shell(given[0], use.firing)
+    def _call(self, node: PlainNode, firing: Firing) -> None:
+        given, name = arguments(node), node.name
+        if name in self._requires or name in REQUIRES:
+            self._require(given[0], name, firing)
+        elif name in SHELLS:
+            self._shell(given[0], firing)
         elif name in FORKS:
-            self._fork(given[0], use.firing)
+            self._fork(given[0], firing)
         elif name in PROGRAMS:
-            self._program(given, use.firing)
+            self._program(given, firing)
         elif name in READS:
-            self._file(given[0], use.firing)
+            self._file(given[0], firing)
         elif name in TOUCHES or name in STATIC:
             self._file(given[0], Firing.NAMED, bare=True)
-        elif name in _PATHS and use.node.id not in self._specifiers:
-            self._path(use.node)
+        elif name in PATHS and node.index not in self._specifiers:
+            self._path(node)
         elif name in ("/.set", "/.engine") and len(given) > 1:
             self._setting(given, name)
-        elif name in ("bindings.default", "node-gyp-build.default", "@mapbox/node-pre-gyp.find", "process.dlopen"):
-            self._addon(use, given, name)
-        elif name in ("/.register", "module.register"):
-            self._require(use, given[0], "import") if string(given[0], self._data) else None
+        elif name in ADDONS:
+            self._addon(node, firing)
+        elif name in REGISTERS and string(given[0]):
+            self._require(given[0], "import", firing)
 
-    def _require(self, use: Use, argument: Syntax, name: str) -> None:
+    def _require(self, argument: PlainNode, name: str, firing: Firing) -> None:
         directory = self._requires.get(name, self._place.directory)
         esm = name in ("import", "import.meta.resolve")
-        detail = self._snippet(argument)
-        self._specifiers.add(argument.id)
+        detail = string(argument) or _snippet(argument)
+        self._specifiers.add(argument.index)
         for text in self._values.texts(argument):
-            self._module(text, use.firing, string(argument, self._data) or detail, directory, esm=esm)
+            self._module(text, firing, detail, directory, esm=esm)
 
     def _module(self, text: str, firing: Firing, detail: str, directory: ImagePath, *, esm: bool) -> None:
         self._lookups.spend(8)
@@ -194,15 +168,15 @@ class Calls:
         else:
             sight_modules(self._seen, found, EdgeKind.CONTAINS, Firing.NAMED, detail)
 
-    def _shell(self, argument: Syntax, firing: Firing) -> None:
+    def _shell(self, argument: PlainNode, firing: Firing) -> None:
         """A command line for `/bin/sh -c`; what it does not tell becomes a parameter that no shell knows either."""
-        self._seen.file(ImagePath("/bin/sh"), EdgeKind.EXECUTES, firing, self._snippet(argument))
+        self._seen.file(ImagePath("/bin/sh"), EdgeKind.EXECUTES, firing, _snippet(argument))
         for text in self._values.texts(argument):
             if text.strip(HOLE + " "):
-                self._seen.inline("shell", text.replace(HOLE, "${1}"), firing, self._snippet(argument))
+                self._seen.inline("shell", text.replace(HOLE, "${1}"), firing, _snippet(argument))
 
-    def _program(self, given: Sequence[Syntax], firing: Firing) -> None:
-        words = given[1].named_children[:32] if len(given) > 1 and given[1].type == "array" else []
+    def _program(self, given: Sequence[PlainNode], firing: Firing) -> None:
+        words = given[1].parts[:32] if len(given) > 1 and given[1].kind == "array" else ()
         shell = any(self._is_true(option, "shell") for option in given[1:3])
         for command in self._values.texts(given[0]):
             if HOLE in command or not command:
@@ -211,18 +185,18 @@ class Calls:
                 rest = [self._values.texts(word)[0] for word in words]
                 self._shell_text(" ".join([command, *rest]), firing, given[0])
             else:
-                self._start(command, words, firing, self._snippet(given[0]))
+                self._start(command, words, firing, _snippet(given[0]))
 
-    def _is_true(self, options: Syntax, key: str) -> bool:
-        return options.type == "object" and any(
-            name == key and value.type in ("true", "string") for name, value in self._values.pairs(options)
+    def _is_true(self, options: PlainNode, key: str) -> bool:
+        return options.kind == "object" and any(
+            name == key and value.kind in ("true", "string") for name, value in self._values.pairs(options)
         )
 
-    def _shell_text(self, text: str, firing: Firing, node: Syntax) -> None:
-        self._seen.file(ImagePath("/bin/sh"), EdgeKind.EXECUTES, firing, self._snippet(node))
-        self._seen.inline("shell", text.replace(HOLE, "${1}"), firing, self._snippet(node))
+    def _shell_text(self, text: str, firing: Firing, node: PlainNode) -> None:
+        self._seen.file(ImagePath("/bin/sh"), EdgeKind.EXECUTES, firing, _snippet(node))
+        self._seen.inline("shell", text.replace(HOLE, "${1}"), firing, _snippet(node))
 
-    def _start(self, command: str, words: Sequence[Syntax], firing: Firing, detail: str) -> None:
+    def _start(self, command: str, words: Sequence[PlainNode], firing: Firing, detail: str) -> None:
         program = find_executable(command, self._tree, self._context.path, self._place.cwd)
         if program is None:
             return
@@ -241,18 +215,19 @@ class Calls:
             line = " ".join(shlex.quote(text) for text in (command, *texts) if HOLE not in text)
             self._seen.inline("shell", line, firing, detail)
 
-    def _fork(self, argument: Syntax, firing: Firing) -> None:
+    def _fork(self, argument: PlainNode, firing: Firing) -> None:
         for text in known(self._values.texts(argument)):
             plain = text.removeprefix("file://")
             for base in (self._place.cwd, self._place.directory):
                 found = self._resolver.main(join(base, plain)) if plain else None
                 if found is not None:
-                    sight_modules(self._seen, (found,), EdgeKind.SOURCES, firing, self._snippet(argument))
-                    self._specifiers.add(argument.id)
+                    sight_modules(self._seen, (found,), EdgeKind.SOURCES, firing, _snippet(argument))
+                    self._specifiers.add(argument.index)
                     break
 
-    def _addon(self, use: Use, given: Sequence[Syntax], name: str) -> None:
+    def _addon(self, node: PlainNode, firing: Firing) -> None:
         """Packages that look for a compiled addon in the places where build tools put it."""
+        given, name = arguments(node), node.name
         root = self._resolver.package_root(self._place.directory)
         patterns: list[str] = []
         if name == "bindings.default":
@@ -274,19 +249,19 @@ class Calls:
                 patterns.append(joined(folder, f"{module_path or 'build/Release'}/{HOLE}.node"))
         for pattern in patterns:
             for path in self._lookups.expand(pattern):
-                self._seen.file(path, EdgeKind.LOADS, use.firing, self._snippet(use.node))
+                self._seen.file(path, EdgeKind.LOADS, firing, _snippet(node))
 
     # --- views -------------------------------------------------------------------------------------------------------
 
-    def _setting(self, given: Sequence[Syntax], name: str) -> None:
+    def _setting(self, given: Sequence[PlainNode], name: str) -> None:
         """`app.set('view engine', 'pug')`, `app.set('views', dir)`, `app.engine('html', ...)` of Express."""
-        key = string(given[0], self._data)
+        key = string(given[0])
         values = known(self._values.texts(given[1]))
         if name == "/.engine" and key:
             self._engine = self._engine or key.lstrip(".")
         elif key == "view engine" and values:
             self._engine = values[0].lstrip(".")
-            self._specifiers.add(given[1].id)
+            self._specifiers.add(given[1].index)
             found = self._resolver.modules(self._engine, self._place.directory, esm=False)
             sight_modules(self._seen, found, EdgeKind.IMPORTS, Firing.DEFERRED, f"view engine {self._engine}")
             self._folder(self._place.cwd, "views", "view engine")
@@ -296,10 +271,9 @@ class Calls:
                 self._views.append(folder)
                 self._named(folder, text)
 
-    def _render(self, use: Use) -> None:
+    def _render(self, node: PlainNode, firing: Firing) -> None:
         """`res.render('name')`: the name in a folder of views, with the engine's suffix or any."""
-        given = arguments(use.node)
-        names = [text for text in known(self._values.texts(given[0])) if _NAME.match(text)] if given else []
+        names = [text for text in known(self._values.texts(arguments(node)[0])) if NAME.match(text)]
         root = self._resolver.package_root(self._place.directory)
         folders = dict.fromkeys(
             [*self._views, *(join(base, view) for base in (self._place.cwd, root) for view in _VIEWS)]
@@ -307,12 +281,12 @@ class Calls:
         for text in names[:8]:
             for folder in folders:
                 patterns = (
-                    [f"{folder}/{text}"] if _HAS_SUFFIX.search(text) else [f"{folder}/{text}.{self._engine or HOLE}"]
+                    [f"{folder}/{text}"] if HAS_SUFFIX.search(text) else [f"{folder}/{text}.{self._engine or HOLE}"]
                 )
                 for pattern in patterns:
                     for path in self._lookups.expand(pattern):
                         if self._lookups.type_of(path) is FileType.FILE:
-                            self._seen.named(path, FileType.FILE, text, use.firing)
+                            self._seen.named(path, FileType.FILE, text, firing)
 
     def _folder(self, base: ImagePath, name: str, detail: str) -> None:
         path = join(base, name)
@@ -321,47 +295,47 @@ class Calls:
 
     # --- paths -------------------------------------------------------------------------------------------------------
 
-    def _option(self, use: Use) -> None:
+    def _option(self, node: PlainNode) -> None:
         """`{root: 'public'}`: a folder below the working directory, or beside the script."""
-        for text in known(self._values.texts(use.node)):
-            if _NAME.match(text) and (text.startswith("/") or not _HAS_SUFFIX.search(text)):
+        for text in known(self._values.texts(node)):
+            if NAME.match(text) and (text.startswith("/") or not HAS_SUFFIX.search(text)):
                 self._relative(text, bare=True)
 
-    def _file(self, argument: Syntax, firing: Firing, *, bare: bool = True) -> None:
+    def _file(self, argument: PlainNode, firing: Firing, *, bare: bool = True) -> None:
         """A path that a function of `fs` takes: a relative one counts from the working directory."""
-        self._specifiers.update((argument.id, *(part.id for part in arguments(argument))))
+        self._specifiers.update((argument.index, *(part.index for part in arguments(argument))))
         for text in self._values.texts(argument):
             plain = text.removeprefix("file://")
             if HOLE in plain:
-                self._pattern(joined(self._place.cwd, plain), self._snippet(argument))
+                self._pattern(joined(self._place.cwd, plain), _snippet(argument))
             elif plain.startswith("/") or bare:
                 path = join(self._place.cwd, plain)
                 if self._lookups.type_of(path) is FileType.FILE:
-                    self._seen.named(path, FileType.FILE, self._snippet(argument), firing)
+                    self._seen.named(path, FileType.FILE, _snippet(argument), firing)
                 elif firing is Firing.NAMED:
-                    self._named(path, self._snippet(argument))
+                    self._named(path, _snippet(argument))
 
-    def _path(self, node: Syntax) -> None:
+    def _path(self, node: PlainNode) -> None:
         """A path that is put together of parts, whatever it is used for."""
-        self._specifiers.update(part.id for part in arguments(node))
+        self._specifiers.update(part.index for part in arguments(node))
         for text in self._values.texts(node):
             if text.startswith("/"):
                 if HOLE in text:
-                    self._pattern(text, self._snippet(node))
+                    self._pattern(text, _snippet(node))
                 else:
-                    self._named(image_path(text), self._snippet(node))
+                    self._named(image_path(text), _snippet(node))
 
-    def _text(self, use: Use) -> None:
-        literal = string(use.node, self._data)
+    def _text(self, node: PlainNode) -> None:
+        literal = string(node)
         if literal is None:
-            self._path(use.node)
-        elif not literal.startswith("/") and _NAME.match(literal):
+            self._path(node)
+        elif may_be_path(literal):
             self._relative(literal, bare=False)
 
     def _relative(self, text: str, *, bare: bool) -> None:
         """A name that is a path only if something is there: from the working directory, the script or its package."""
         spoken = text.startswith(("./", "../"))
-        if not (bare or spoken or "/" in text or _HAS_SUFFIX.search(text)):
+        if not (bare or spoken or "/" in text or HAS_SUFFIX.search(text)):
             return
         bases = [self._place.cwd, self._resolver.package_root(self._place.directory)]
         for base in dict.fromkeys([self._place.directory, *bases] if spoken or bare else bases):
@@ -389,3 +363,7 @@ class Calls:
             and not is_below(self._place.path, path)
         ):
             self._seen.named(path, type_, detail)
+
+
+def _snippet(node: PlainNode) -> str:
+    return node.text[:_SNIPPET]

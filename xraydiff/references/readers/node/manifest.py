@@ -12,7 +12,7 @@ from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, decoded, parent
 from xraydiff.tree import FileTree
 
-__all__ = ["Manifest", "Manifests"]
+__all__ = ["Manifest", "Manifests", "dependencies_of"]
 
 _TARGETS = 10_000
 """Targets looked at in one `exports` or `imports`; the largest real ones have some hundreds."""
@@ -31,8 +31,6 @@ class Manifest:
     exports: Table | None = None
     imports: Table | None = None
     scripts: Mapping[str, str] = field(default_factory=dict)
-    dependencies: tuple[str, ...] = ()
-    """Names under `dependencies` and `optionalDependencies`, in the order of the file."""
     binary_module: str = ""
     """`binary.module_path` of node-pre-gyp."""
 
@@ -85,18 +83,29 @@ class Manifests:
         if found.path is None or found.file is None or found.file.type is not FileType.FILE:
             return None
         try:
-            text = decoded(self._tree.content(found.path, limit=self._limits.package_record))
-            value: object = json.loads(text.removeprefix("\ufeff"))
-        except (ValueError, RecursionError, ImageError):
+            data = self._tree.content(found.path, limit=self._limits.package_record)
+        except ImageError:
             return Manifest(path=path)
-        if not isinstance(value, dict):
-            return Manifest(path=path)
-        return _manifest(path, {str(key): item for key, item in value.items()})
+        return _manifest(path, _fields(data))
+
+
+def dependencies_of(data: bytes) -> tuple[str, ...]:
+    """Names under `dependencies` and `optionalDependencies` of a package.json, in the order of the file."""
+    value = _fields(data)
+    return tuple(dict.fromkeys((*_strings(value.get("dependencies")), *_strings(value.get("optionalDependencies")))))
+
+
+def _fields(data: bytes) -> dict[str, object]:
+    """The fields of a package.json; none of one that is no JSON object."""
+    try:
+        value: object = json.loads(decoded(data).removeprefix("\ufeff"))
+    except (ValueError, RecursionError):
+        return {}
+    return {str(key): item for key, item in value.items()} if isinstance(value, dict) else {}
 
 
 def _manifest(path: ImagePath, value: dict[str, object]) -> Manifest:
     binary = value.get("binary")
-    depends = (*_strings(value.get("dependencies")), *_strings(value.get("optionalDependencies")))
     return Manifest(
         path=path,
         name=_string(value.get("name")),
@@ -104,7 +113,6 @@ def _manifest(path: ImagePath, value: dict[str, object]) -> Manifest:
         exports=_table(value.get("exports"), "."),
         imports=_table(value.get("imports"), "#"),
         scripts=_strings(value.get("scripts")),
-        dependencies=tuple(dict.fromkeys(depends)),
         binary_module=_strings(binary).get("module_path", ""),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,13 +14,10 @@ from xraydiff.references import Context
 from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.readers.node.calls import sight_modules
 from xraydiff.references.readers.node.manifest import Manifest
-from xraydiff.references.readers.node.resolve import Resolver
+from xraydiff.references.readers.node.modules import Resolver
 
 __all__ = ["Launch", "commands_of", "launch"]
 
-_COMMAND = re.compile(r"(?:^|[\s;&|(\"'])((?:npm|npx|yarn|pnpm)[ \t][^\n;&|)]{0,4000})")
-_LONGEST: Final = 100
-"""Commands of one script that are looked at."""
 _VALUED: Final = frozenset(
     [
         "-r",
@@ -105,18 +101,6 @@ def _from(words: Sequence[tuple[str, ConfigField]]) -> Iterator[Launch]:
         if basename(word) in ("node", "nodejs", "npm", "npx", "yarn", "pnpm"):
             yield Launch(words=tuple(one for one, _ in words[at:]), detail=field.value, field=field, firing=Firing.LOAD)
             return
-
-
-def shell_commands(text: str, firing: Firing) -> Iterator[Launch]:
-    """The package managers that a shell script starts."""
-    for count, match in enumerate(_COMMAND.finditer(text)):
-        if count >= _LONGEST:
-            return
-        try:
-            words = tuple(shlex.split(match[1].strip().rstrip("\"'"), comments=True))
-        except ValueError:
-            words = tuple(match[1].split())
-        yield Launch(words=words, detail=match[1].strip(), firing=firing)
 
 
 def launch(command: Launch, context: Context, resolver: Resolver, seen: Sightings) -> None:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
 __all__ = [
+    "ADDONS",
     "ALIASES",
     "ARRAY_CALLBACKS",
     "BUILTINS",
     "FORKS",
     "GLOBS",
+    "HAS_SUFFIX",
+    "NAME",
     "NAMING_KEYS",
+    "PATHS",
     "PROGRAMS",
     "READS",
+    "REFERRING",
+    "REGISTERS",
+    "RENDERS",
+    "REQUIRES",
+    "SETTINGS",
     "SHELLS",
     "STATIC",
     "SUFFIXES",
@@ -123,6 +133,20 @@ TOUCHES: Final = frozenset(
 )
 """Functions whose first argument may name what an image holds."""
 
+REQUIRES: Final = frozenset(
+    {"/require", "require.resolve", "module.require", "import", "import.meta.resolve", "/.require"}
+)
+"""Functions that look for a module."""
+REGISTERS: Final = frozenset({"/.register", "module.register"})
+"""Functions that look for a module where they get its name and nothing else."""
+PATHS: Final = frozenset({"path.join", "path.resolve", "/URL", "url.URL", "/.resolve"})
+"""Functions that put a path together."""
+RENDERS: Final = frozenset({"/.render", "/.renderFile", "/.view"})
+SETTINGS: Final = frozenset({"view engine", "views"})
+"""Settings of Express that name files."""
+ADDONS: Final = frozenset({"bindings.default", "node-gyp-build.default", "@mapbox/node-pre-gyp.find", "process.dlopen"})
+"""Functions that load a compiled addon from where build tools put it."""
+
 SHELLS: Final = frozenset(
     ("child_process.exec", "child_process.execSync", "execa.execaCommand", "execa.execaCommandSync", "execa.$")
 )
@@ -178,3 +202,15 @@ NAMING_KEYS: Final = frozenset(
     ]
 )
 """Keys of options under which servers and template engines take a folder."""
+
+REFERRING: Final = frozenset(
+    {
+        *REQUIRES, *REGISTERS, *PATHS, *RENDERS, *ADDONS, *SHELLS, *FORKS, *PROGRAMS, *READS, *TOUCHES, *STATIC,
+        "/.set", "/.engine",
+    }
+)  # fmt: skip
+"""Functions that refer to something by their arguments."""
+
+NAME: Final = re.compile(r"[A-Za-z0-9_@./+-]{1,255}\Z")
+"""Texts that may be paths without anybody saying so."""
+HAS_SUFFIX: Final = re.compile(r"[^/]\.[A-Za-z0-9]{1,10}\Z")
