@@ -36,7 +36,7 @@ from xraydiff.rules.causes import with_causes
 from xraydiff.rules.gaps import gap_problems
 from xraydiff.rules.outlook import outlook
 from xraydiff.rules.running import findings, judging
-from xraydiff.suggestions import Suggestions, choose, propose
+from xraydiff.suggestions import Suggestions, choose, propose, read_budget
 from xraydiff.tree.counted import CountedTree
 from xraydiff.tree.squash import squash, squash_both
 
@@ -117,9 +117,14 @@ def graph(image: Reference, *, packages: bool = False, platform: str | None = No
         return image_graph(tree, one.config, inventory, packages=packages, limits=limits)
 
 
-def suggest(report: Report, *, certainty: Certainty = Certainty.LIKELY, budget: int | None = None) -> Suggestions:
-    """The smallest set of paths to put back; with a `budget` in bytes, the findings that fit, most certain first."""
-    return choose(report.suggestions, certainty, budget)
+def suggest(report: Report, *, certainty: Certainty = Certainty.LIKELY, budget: int | str | None = None) -> Suggestions:
+    """The smallest set of paths to put back; with a `budget`, the findings that fit, most certain first.
+
+    A budget is a number of bytes or a text such as `5MB`, or `5%` of the bytes that slimming removed; what is left of
+    it is filled with less certain needs, the worthiest first. Raises `UsageError` for other texts.
+    """
+    most = read_budget(budget, report.summary.removed_bytes) if isinstance(budget, str) else budget
+    return choose(report.suggestions, certainty, most, findings=report.findings)
 
 
 def load_policy(path: str | os.PathLike[str] | None = None) -> Policy:

@@ -6,9 +6,10 @@ import shlex
 
 import pytest
 
+from xraydiff.errors import UsageError
 from xraydiff.escaping import escaped
-from xraydiff.facts import Certainty, FileType, Suggestion
-from xraydiff.suggestions import Suggestions, choose
+from xraydiff.facts import Certainty, Closure, EdgeKind, Evidence, FileType, Finding, Firing, Severity, Suggestion
+from xraydiff.suggestions import Suggestions, choose, read_budget
 
 
 def one(path: str, size: int = 1, certainty: Certainty = Certainty.LIKELY, **kw: object) -> Suggestion:
@@ -34,6 +35,85 @@ def test_a_budget_takes_whole_findings_the_most_certain_and_smallest_first() -> 
     assert [item.path for item in chosen.items] == ["/c", "/d"]
     assert [item.path for item in chosen.left_out] == ["/a", "/b"]
     assert chosen.bytes == 170
+
+
+def finding(kind: EdgeKind, *restore: str, needs: dict[str, tuple[str, ...]] | None = None) -> Finding:
+    step = Evidence(source="/x", target=restore[0], kind=kind, firing=Firing.KEPT_WITH, certainty=Certainty.POSSIBLE)
+    closures = tuple(Closure(path=path, needs=needed) for path, needed in (needs or {}).items())
+    return Finding(
+        severity=Severity.LOW,
+        certainty=Certainty.POSSIBLE,
+        subject=restore[0],
+        message="m",
+        evidence=(step,),
+        restore=restore,
+        closures=closures,
+    )
+
+
+POSSIBLE = Certainty.POSSIBLE
+SPARE = (
+    one("/a", 1_000),
+    one("/data/heap", 0, POSSIBLE),
+    one("/lib/big.so", 90_000, POSSIBLE),
+    one("/lib/y.so", 5_000, POSSIBLE),
+    one("/tool/small", 10, POSSIBLE),
+    one("/tool/x", 10, POSSIBLE),
+    one("/tool/y", 10, POSSIBLE),
+)
+POSSIBLE_FINDINGS = (
+    finding(EdgeKind.NAMES, "/data/heap"),
+    finding(EdgeKind.COMPANION, "/lib/y.so"),
+    finding(
+        EdgeKind.EXECUTES,
+        *("/lib/big.so", "/tool/small", "/tool/x", "/tool/y"),
+        needs={"/tool/x": ("/lib/big.so",), "/tool/y": ("/lib/y.so",)},
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("budget", "paths"),
+    [
+        (999, []),
+        (1_000, ["/a"]),
+        (1_521, ["/a"]),
+        (1_522, ["/a", "/tool/small"]),
+        (1_000 + 522 + 5_512 + 522, ["/a", "/lib/y.so", "/tool/small", "/tool/y"]),
+        (200_000, ["/a", "/lib/big.so", "/lib/y.so", "/tool/small", "/tool/x", "/tool/y"]),
+    ],
+)
+def test_what_is_left_of_a_budget_goes_to_possible_needs_with_all_that_they_need(budget: int, paths: list[str]) -> None:
+    chosen = choose(SPARE, Certainty.LIKELY, budget, findings=POSSIBLE_FINDINGS)
+    assert [item.path for item in chosen.items] == paths
+
+
+def test_nothing_possible_comes_while_something_certain_does_not_fit() -> None:
+    items = (*SPARE, one("/certain", 5_000, Certainty.PROVEN, findings=("f",)))
+    chosen = choose(items, Certainty.LIKELY, 4_000, findings=POSSIBLE_FINDINGS)
+    assert [item.path for item in chosen.items] == ["/a"]
+    assert [item.path for item in chosen.left_out] == ["/certain"]
+
+
+def test_without_a_budget_nothing_is_filled() -> None:
+    assert [item.path for item in choose(SPARE, Certainty.LIKELY, findings=POSSIBLE_FINDINGS).items] == ["/a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "most"),
+    [
+        *[("0", 0), ("20000", 20_000), ("5MB", 5_000_000), ("5 mb", 5_000_000), ("1.5kB", 1_500), ("512KiB", 1 << 19)],
+        *[("2GiB", 1 << 31), ("7b", 7), ("5%", 500), ("0.5%", 50), ("100%", 10_000), ("250%", 25_000)],
+    ],
+)
+def test_budgets(text: str, most: int) -> None:
+    assert read_budget(text, 10_000) == most
+
+
+@pytest.mark.parametrize("text", ["", "MB", "-1", "5 M", "1e3", "5%%", "5MBit", "\u0665", "9" * 16, "1.2.3", "\x1b"])
+def test_no_budgets(text: str) -> None:
+    with pytest.raises(UsageError, match="is no budget: give bytes"):
+        read_budget(text, 10_000)
 
 
 def test_a_directory_with_content_is_no_line_unless_all_of_it_is_wanted() -> None:

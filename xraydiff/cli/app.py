@@ -236,16 +236,22 @@ def suggest(
         CertaintyName, typer.Option("--certainty", envvar="XRAYDIFF_CERTAINTY")
     ] = CertaintyName.LIKELY,
     budget: Annotated[
-        int | None, typer.Option("--budget", min=0, envvar="XRAYDIFF_BUDGET", help="Give back at most so many bytes.")
+        str | None,
+        typer.Option(
+            "--budget",
+            envvar="XRAYDIFF_BUDGET",
+            metavar="SIZE",
+            help="At most so much: bytes, 5MB, or 5% of what is gone.",
+        ),
     ] = None,
     output: Output = None,
     allow_incomplete: Incomplete = False,
 ) -> int:
     """Print the smallest set of paths to put back."""
-    from xraydiff.suggestions import choose
+    from xraydiff.pipeline import suggest as choose
 
     report, inputs = _compared(original, slim, asked)
-    chosen = choose(report.suggestions, Certainty[certainty.name], budget)
+    chosen = choose(report, certainty=Certainty[certainty.name], budget=budget)
     lines, notes = (chosen.paths(), ()) if output_format is SuggestFormat.PATHS else (chosen.flags(), chosen.notes())
     write("".join(f"{line}\n" for line in lines), output, inputs=inputs)
     for line in notes:
