@@ -9,7 +9,7 @@ from typing import Final
 from xraydiff.conventions import SCRIPT_LINE, SHELLS
 from xraydiff.paths import decoded
 
-__all__ = ["ScriptLine", "is_shell_script", "parse", "programs"]
+__all__ = ["ScriptLine", "interpreter", "is_shell_script", "parse", "programs"]
 
 _STARTERS: Final = frozenset({"env", "busybox", "with-contenv"})
 """Programs that start the one which their argument names."""
@@ -61,7 +61,11 @@ def programs(data: bytes) -> tuple[str, ...]:
     return tuple(word.rpartition("/")[2] for word in words if not word.startswith("-") and "=" not in word)
 
 
+def interpreter(data: bytes) -> str:
+    """Base name of the program that reads the script, behind `env` and its like; empty where the line names none."""
+    return next((name for name in programs(data) if name not in _STARTERS), "")
+
+
 def is_shell_script(data: bytes) -> bool:
     """Whether a `#!` line names a shell: itself, through `env`, or as an applet of busybox."""
-    started = (name for name in programs(data) if name not in _STARTERS)
-    return next(started, "") in SHELLS
+    return interpreter(data) in SHELLS

@@ -527,7 +527,7 @@ def test_what_is_a_shell_script(path: str, data: bytes, language: str, accepted:
 
 def test_an_inline_script_is_read_from_its_node() -> None:
     node = Node(kind=NodeKind.SCRIPT, path="/srv/start.sh", language="shell", text="ls | id")
-    subject = Subject(node=node, path=image_path("/srv/start.sh"), file=None, tree=TREE, data=b"")
+    subject = Subject(node=node, path=image_path("/srv/start.sh"), file=None, tree=TREE, data=b"ls | id")
     context = Context(original=TREE, config=ImageConfig(), env={}, path=(ImagePath("/bin"),), cwd=ImagePath("/"))
     reader = ShellReader()
     assert reader.accepts(subject)

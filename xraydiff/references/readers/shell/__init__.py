@@ -10,9 +10,11 @@ from collections.abc import Iterable
 
 from xraydiff.conventions import ELF_MAGIC
 from xraydiff.facts import Edge, FileType, NodeKind
-from xraydiff.references import Command, Context, Depth, Gap, Subject
+from xraydiff.limits import Limits
+from xraydiff.references import Command, Context, Depth, Gap, ParsedReader, Subject
 from xraydiff.references.kit.shebang import is_shell_script
-from xraydiff.references.readers.shell.script import read
+from xraydiff.references.readers.shell.parsed import ParsedScript, parse_script
+from xraydiff.references.readers.shell.script import resolve
 from xraydiff.references.readers.shell.vocabulary import SUFFIXES
 
 __all__ = ["ShellReader"]
@@ -20,7 +22,7 @@ __all__ = ["ShellReader"]
 _LANGUAGE = "shell"
 
 
-class ShellReader:
+class ShellReader(ParsedReader[ParsedScript]):
     """Reads shell scripts, told by `#!`, by a suffix where there is none, or by who runs or sources them."""
 
     name = "shell"
@@ -38,9 +40,11 @@ class ShellReader:
             return is_shell_script(subject.data)
         return subject.path.endswith(SUFFIXES) and not subject.data.startswith(ELF_MAGIC)
 
-    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap | Command]:
+    def parse(self, data: bytes, form: str, limits: Limits) -> ParsedScript:
+        """The syntax tree of the script."""
+        del form
+        return parse_script(data, limits)
+
+    def resolve(self, parsed: ParsedScript, subject: Subject, context: Context) -> Iterable[Edge | Gap | Command]:
         """Edges in the order of the file, then gaps."""
-        size = max(len(subject.data), len(subject.node.text))
-        if size > context.limits.script_scan:
-            return (Gap(node=subject.node, reason="too-large", detail=f"{size} bytes"),)
-        return read(subject, context)
+        return resolve(parsed, subject, context)

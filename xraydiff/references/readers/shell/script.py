@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from xraydiff.errors import ImageError
 from xraydiff.facts import Edge, Firing, NodeKind
-from xraydiff.paths import ImagePath, decoded
+from xraydiff.paths import ImagePath
 from xraydiff.references import Command, Context, Gap, Subject
 from xraydiff.references.kit.lookup import Exhausted
 from xraydiff.references.readers.shell.commands import Call, Commands
@@ -22,9 +22,9 @@ from xraydiff.references.readers.shell.conditions import (
     operators,
 )
 from xraydiff.references.readers.shell.findings import Findings, weakened
-from xraydiff.references.readers.shell.lines import by_themselves
 from xraydiff.references.readers.shell.lookups import Lookups
-from xraydiff.references.readers.shell.syntax import Syntax, parse
+from xraydiff.references.readers.shell.parsed import ParsedScript, parse_script
+from xraydiff.references.readers.shell.syntax import Syntax
 from xraydiff.references.readers.shell.variables import (
     ARGUMENTS,
     DIRECTORY,
@@ -49,10 +49,9 @@ _SOURCED = 32
 """Sourced files that one script is followed into for what they set and define."""
 _CALLS = 8
 """Lists of arguments with which one function is gone through."""
-_KEYWORDS_SHELL = re.compile(rb"#!.*\b(bash|ksh|zsh)")
+_KEYWORDS_SHELLS = ("bash", "ksh", "zsh")
+_POSIX_SHELLS = frozenset({"sh", "dash", "ash"})
 _SUBJECT = re.compile(r"\"?\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?\"?\Z")
-_POSIX_SHELL = re.compile(rb"#!.*\b(?:sh|dash|ash)\b")
-_ERREXIT = re.compile(rb"-[a-z]*e[a-z]*")
 _ERREXIT_ON = Value(("-",))
 _ALWAYS = frozenset({":", "true"})
 _NEVER = frozenset({"false"})
@@ -68,34 +67,30 @@ class Function:
     source: Source
 
 
-def read(subject: Subject, context: Context) -> Iterator[Edge | Gap | Command]:
-    """The references of a script."""
-    inline = subject.node.kind is NodeKind.SCRIPT
-    data = subject.node.text.encode("utf-8", "surrogateescape") if inline else subject.data
+def resolve(parsed: ParsedScript, subject: Subject, context: Context) -> Iterator[Edge | Gap | Command]:
+    """The references of a parsed script."""
     findings = Findings(subject.node, context.limits)
-    if not _Script(subject, context, findings).run(data):
+    if parsed.reason:
+        findings.gap(parsed.reason, parsed.detail)
+    else:
         # Functions that call each other multiply the steps; each statement for itself does not.
-        read = _Script(subject, context, findings, once=True).run(data)
-        if not read:
+        walks = (_Script(parsed, subject, context, findings, once=once).run() for once in (False, True))
+        if not any(walks):
             findings.gap("too-large", "more steps than the limit for one script")
     yield from findings.all()
-
-
-def _text(data: bytes) -> bytes:
-    """The script without a byte order mark, and without the archive that some installers carry behind their text."""
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    nul = data.find(b"\0")
-    return data if nul < 0 else data[: data.rfind(b"\n", 0, nul) + 1]
 
 
 class _Script:
     """One script, the variables and functions that it has so far, and what is still to be walked."""
 
-    def __init__(self, subject: Subject, context: Context, findings: Findings, *, once: bool = False) -> None:
+    def __init__(
+        self, parsed: ParsedScript, subject: Subject, context: Context, findings: Findings, *, once: bool
+    ) -> None:
         """`once` goes through each statement once: functions are no more than what stands in them."""
         if once:
             limits = replace(context.limits, script_steps=context.limits.script_constructs)
             context = replace(context, limits=limits)
+        self._parsed = parsed
         self._context = context
         self._once = once
         self._findings = findings
@@ -105,7 +100,7 @@ class _Script:
         self._variables.set(ARGUMENTS, Value((REST,), sure=False))
         self._lookups = Lookups(context, self._variables)
         inline = subject.node.kind is NodeKind.SCRIPT
-        source = Source("", own=True, path=subject.path, named=not inline)
+        source = Source(parsed.text, own=True, path=subject.path, named=not inline)
         self._words = Words(self._variables, source, self._lookups)
         self._commands = Commands(self._words, findings, self._call, self._call_like, self._take)
         self._conditions = Conditions(self._words, context)
@@ -127,13 +122,11 @@ class _Script:
     def _begin(self, subject: Subject) -> None:
         """What the `#!` line and the start command say of the shell and its arguments."""
         inline = subject.node.kind is NodeKind.SCRIPT
-        line = subject.data[:256].partition(b"\n")[0] if not inline else b""
-        if _KEYWORDS_SHELL.match(line):
+        shell = self._parsed.interpreter if not inline else ""
+        if shell.startswith(_KEYWORDS_SHELLS):
             self._commands.keywords = frozenset({"time"})
-        self._commands.posix = _POSIX_SHELL.match(line) is not None
-        options = line.split()[1:] if line.startswith(b"#!") else []
-        errexit = any(_ERREXIT.fullmatch(option) for option in options)
-        if errexit or (inline and errexit_of(subject.node.text, self._context)):
+        self._commands.posix = shell in _POSIX_SHELLS
+        if errexit_of(subject.node.text, self._context) if inline else self._parsed.errexit:
             self._variables.set(ERREXIT, Value(("-",)))
         given = arguments(subject.path, self._context) if not inline else None
         if given is not None:
@@ -141,19 +134,13 @@ class _Script:
 
     # --- the machine ------------------------------------------------------------------------------------------------
 
-    def run(self, data: bytes) -> bool:
+    def run(self) -> bool:
         """Walk the script, then the functions that nothing called; false where that takes more than is allowed."""
-        text = _text(data)
-        if not text.strip():
-            if data.strip():
-                self._findings.gap("not-text")
-            return True
         try:
-            source = Source(decoded(text), own=True, path=self._words.source.path, named=self._words.source.named)
-            if self._parse(source):
-                self._drain()
-                self._uncalled()
-                self._drain()
+            self._enter_script(self._parsed, self._words.source)
+            self._drain()
+            self._uncalled()
+            self._drain()
         except Exhausted:
             self._findings.quiet = False
             return False
@@ -170,35 +157,29 @@ class _Script:
     def _push(self, step: Callable[..., None], *arguments: object) -> None:
         self._stack.append((step, arguments))
 
-    def _parse(self, source: Source) -> bool:
-        """Put a script on the stack; false where it is too large."""
-        limits = self._context.limits
-        if len(source.data) > limits.script_scan:
-            self._findings.gap("too-large", f"{len(source.data)} characters")
-            return False
-        script = parse(source.data, depth=limits.script_depth, steps=limits.script_constructs)
-        if script.error >= 0:
-            self._broken(source, script.error)
-        if script.stopped:
-            self._findings.gap(script.stopped, "nesting" if script.stopped == "too-deep" else "statements")
+    def _enter_script(self, parsed: ParsedScript, source: Source) -> None:
+        """Put a script on the stack."""
+        tree = parsed.tree
+        if tree.error >= 0:
+            self._broken(parsed, source)
+        if tree.stopped:
+            self._findings.gap(tree.stopped, "nesting" if tree.stopped == "too-deep" else "statements")
         self._words.source = source
-        mark_failures(script.root, main=source.own)
-        self._push(self._visit, script.root, Firing.LOAD)
-        return True
+        root = tree.root()
+        mark_failures(root, main=source.own)
+        self._push(self._visit, root, Firing.LOAD)
 
-    def _broken(self, source: Source, error: int) -> None:
+    def _broken(self, parsed: ParsedScript, source: Source) -> None:
         """What stands behind an error is read line by line too: a shell that refuses it has run what stood before."""
-        limits = self._context.limits
-        text = by_themselves(source.data, error, most=limits.script_lines)
-        if text is None:
-            self._findings.gap("malformed", f"line {source.line(error)}")
+        line = f"line {source.line(parsed.tree.error)}"
+        if parsed.behind is None:
+            self._findings.gap("malformed", line)
             return
-        self._findings.gap("not-loadable", f"line {source.line(error)}")
-        lines = Source(text, own=source.own, path=source.path, named=source.named)
-        script = parse(text, depth=limits.script_depth, steps=limits.script_constructs)
-        if script.stopped:
-            self._findings.gap(script.stopped, f"behind line {source.line(error)}")
-        self._push(self._behind, lines, source, script.root)
+        self._findings.gap("not-loadable", line)
+        lines = Source(parsed.behind_text, own=source.own, path=source.path, named=source.named)
+        if parsed.behind.stopped:
+            self._findings.gap(parsed.behind.stopped, f"behind {line}")
+        self._push(self._behind, lines, source, parsed.behind.root())
 
     def _behind(self, lines: Source, source: Source, root: Syntax) -> None:
         self._push(self._taken, source, self._findings.quiet, self._variables.get(ENDED))
@@ -521,14 +502,14 @@ class _Script:
             return
         self._sourced.add(found[0])
         try:
-            data = _text(self._lookups.content(found[0]))
+            parsed = parse_script(self._lookups.content(found[0]), self._context.limits)
         except ImageError:
             return
-        before = self._words.source
-        self._push(self._taken, before, self._findings.quiet, self._variables.get(ENDED))
+        if parsed.reason:
+            return
+        self._push(self._taken, self._words.source, self._findings.quiet, self._variables.get(ENDED))
         self._findings.quiet = True
-        if not self._parse(Source(decoded(data), own=False, path=found[0])):
-            self._words.source = before
+        self._enter_script(parsed, Source(parsed.text, own=False, path=found[0]))
 
     def _taken(self, source: Source, quiet: bool, ended: Value | None) -> None:  # noqa: FBT001  called off the stack
         self._words.source = source
