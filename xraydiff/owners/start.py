@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from xraydiff.commands.argv import Argument, interpret, unwrap
 from xraydiff.commands.start import environment, find_executable, search_path, start_command, working_directory
-from xraydiff.conventions import SHELLS
+from xraydiff.commands.table import called, interpreter, wrapper
+from xraydiff.conventions import SCRIPT_LINE, SHELL_SCRIPT
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import FileType, ImageConfig
 from xraydiff.limits import Limits
-from xraydiff.paths import ImagePath, basename, join
+from xraydiff.paths import ImagePath, join
 from xraydiff.tree import FileTree
 
-_SHELLS = SHELLS | {"busybox"}
-_CLASS_PATHS = frozenset({"-cp", "-classpath", "--class-path", "-p", "--module-path"})
 _MODULE_OPTIONS = frozenset({"-A", "--app", "--application", "--pythonpath-module", "-w", "--module"})
 _MODULE_VARIABLES = frozenset(
     {"FLASK_APP", "DJANGO_SETTINGS_MODULE", "CELERY_APP", "APP_MODULE", "MODULE_NAME", "FASTAPI_APP"}
@@ -24,6 +24,9 @@ _MODULE_VARIABLES = frozenset(
 _OBJECT = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*):[A-Za-z_]\w*(?:\.\w+)*(?:\(\))?\Z", re.ASCII)
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*\Z", re.ASCII)
 _WORD = re.compile(r"""[^\s'";&|()<>`]+""")
+_ASSIGNED = re.compile(r"[A-Za-z_]\w*=", re.ASCII)
+_BEFORE = frozenset({"exec", "command", "if", "then", "else", "elif", "while", "until", "do", "!", "{", "--"})
+"""What a shell takes before a command."""
 _SCRIPTS = 8
 """Scripts that start scripts: entrypoint, wrapper, launcher and some room."""
 
@@ -43,15 +46,10 @@ class Start:
     """Modules that are run: `-m MODULE`."""
     arguments: list[ImagePath] = field(default_factory=list)
     """Absolute names of directories among the arguments (`-D /data/db`)."""
-    looked_up: set[tuple[str, str]] = field(default_factory=set)
-    """Words that were looked up already: a script says the same thing often."""
-
-    def is_new(self, kind: str, word: str) -> bool:
-        """Whether a word was not looked up before."""
-        if (kind, word) in self.looked_up:
-            return False
-        self.looked_up.add((kind, word))
-        return True
+    looked_up: set[str] = field(default_factory=set)
+    """Words that were looked up as files already: a script says the same thing often."""
+    programs: dict[str, ImagePath | None] = field(default_factory=dict)
+    """Real paths of the programs that words start, as far as they were looked up."""
 
 
 def read_start(tree: FileTree, config: ImageConfig, *, limits: Limits) -> Start:
@@ -69,9 +67,8 @@ def read_start(tree: FileTree, config: ImageConfig, *, limits: Limits) -> Start:
     while todo and left > 0:
         words = todo.popleft()[:left]
         left -= len(words)
-        _read_words(tree, words, directories, start)
-        if len(words) > 2 and basename(words[0]) in _SHELLS and words[1].startswith("-") and words[1].endswith("c"):
-            todo.extend(_commands(words[2]))
+        for line in _Command(tree, directories, start, limits).read(words):
+            todo.extend(_commands(line))
         for path in (*start.commands, *start.files):
             if path not in scripts and len(scripts) < _SCRIPTS:
                 scripts.add(path)
@@ -82,41 +79,75 @@ def read_start(tree: FileTree, config: ImageConfig, *, limits: Limits) -> Start:
 def _commands(text: str) -> list[list[str]]:
     """The words of each line or command of a shell text; quotes are dropped, nothing is expanded."""
     parts = re.split(r"[\n;&|]+", text)
-    lines = [_WORD.findall(part) for part in parts if not part.lstrip().startswith("#")]
-    return [line[1:] if line[0] in ("exec", "nohup", "tini", "--") else line for line in lines if line]
+    return [words for part in parts if not part.lstrip().startswith("#") and (words := _WORD.findall(part))]
 
 
 def _script(tree: FileTree, path: ImagePath, limits: Limits) -> str:
     """The text of a shell script; empty for everything else."""
     file = tree.files[path]
-    if file.type is not FileType.FILE or tree.read_at(path, 0, 2) != b"#!":
+    if file.type is not FileType.FILE or SHELL_SCRIPT.match(tree.read_at(path, 0, SCRIPT_LINE)) is None:
         return ""
     try:
-        text = tree.content(path, limit=limits.script).decode("utf-8", "replace")
+        return tree.content(path, limit=limits.script).decode("utf-8", "replace")
     except LimitExceeded:
         return ""
-    first = text.partition("\n")[0].split()
-    return text if first and any(basename(word.removeprefix("#!")) in _SHELLS for word in first) else ""
 
 
-def _read_words(tree: FileTree, words: list[str], directories: tuple[ImagePath, ...], start: Start) -> None:
-    for at, word in enumerate(words):
-        before = words[at - 1] if at else ""
-        named = _OBJECT.match(word)
-        if before in _CLASS_PATHS:
-            _add_files(tree, word.split(":"), start)
-        elif before == "-m" and _MODULE.match(word):
-            start.modules.append(word)
-        elif before in _MODULE_OPTIONS and _MODULE.match(word.partition(":")[0]):
-            start.objects.append(word.partition(":")[0])
-        elif named is not None:
-            start.objects.append(named[1])
-        elif at == 0 or before in ("exec", "--"):
-            _add_command(tree, word, directories, start)
-        else:
-            if at == 1 and "/" not in word and _is_command_script(start):
-                _add_command(tree, word, directories, start)
-            _add_files(tree, [word.rpartition("=")[2]], start)
+class _Command:
+    """One command, and what it starts in turn."""
+
+    def __init__(self, tree: FileTree, directories: tuple[ImagePath, ...], start: Start, limits: Limits) -> None:
+        self._tree = tree
+        self._directories = directories
+        self._start = start
+        self._limits = limits
+
+    def read(self, words: Sequence[str]) -> list[str]:
+        """Note what it names; gives the lines that it hands to a shell."""
+        lines: list[str] = []
+        todo = [[Argument(word) for word in words]] if words else []
+        for _ in range(self._limits.command_wrappers):
+            if not todo:
+                break
+            todo += self._one(todo.pop(), lines)
+        return lines
+
+    def _one(self, words: list[Argument], lines: list[str]) -> list[list[Argument]]:
+        while len(words) > 1 and (words[0].text in _BEFORE or _ASSIGNED.match(words[0].text)):
+            words = words[1:]
+        real = _add_command(self._tree, words[0].text, self._directories, self._start)
+        name = called(words[0].text, real)
+        if row := wrapper(name):
+            found = unwrap(row, words[1:])
+            lines += [line.text for line in found.lines]
+            _add_files(self._tree, (word.text for word in found.names), self._start)
+            return [list(command) for command in found.commands]
+        if program := interpreter(name):
+            run = interpret(program, words[1:])
+            lines += [line.text for line in run.inline if program.flags]
+            named = [part for word in run.names for part in word.text.split(":")]
+            _add_files(self._tree, [*(word.text for word in run.scripts), *named], self._start)
+            if run.module is not None and _MODULE.match(run.module.text):
+                self._start.modules.append(run.module.text)
+            return self._arguments([word.text for word in run.rest])
+        if len(words) > 1 and "/" not in words[1].text and _is_command_script(self._start):
+            return [words[1:]]
+        return self._arguments([word.text for word in words[1:]])
+
+    def _arguments(self, words: list[str]) -> list[list[Argument]]:
+        """What the arguments of a program or script name, up to another command: `tool -- command`, `if x; exec y`."""
+        for at, word in enumerate(words):
+            before = words[at - 1] if at else ""
+            named = _OBJECT.match(word)
+            if before in ("exec", "--"):
+                return [[Argument(one) for one in words[at:]]]
+            if before in _MODULE_OPTIONS and _MODULE.match(word.partition(":")[0]):
+                self._start.objects.append(word.partition(":")[0])
+            elif named is not None:
+                self._start.objects.append(named[1])
+            else:
+                _add_files(self._tree, [word.rpartition("=")[2]], self._start)
+        return []
 
 
 def _is_command_script(start: Start) -> bool:
@@ -124,19 +155,20 @@ def _is_command_script(start: Start) -> bool:
     return bool(start.commands) and start.commands[-1].endswith((".sh", "entrypoint", "init", "tini"))
 
 
-def _add_command(tree: FileTree, word: str, directories: tuple[ImagePath, ...], start: Start) -> None:
-    if not start.is_new("command", word):
-        return
-    found = find_executable(word, tree, directories, start.workdir)
-    real = tree.resolve(found).path if found is not None else None
-    if real is not None and real not in start.commands:
-        start.commands.append(real)
+def _add_command(tree: FileTree, word: str, directories: tuple[ImagePath, ...], start: Start) -> ImagePath | None:
+    if word not in start.programs:
+        found = find_executable(word, tree, directories, start.workdir)
+        real = start.programs[word] = tree.resolve(found).path if found is not None else None
+        if real is not None and real not in start.commands:
+            start.commands.append(real)
+    return start.programs[word]
 
 
 def _add_files(tree: FileTree, words: Iterable[str], start: Start) -> None:
     for word in words:
-        if not word or word.startswith("-") or "\0" in word or not start.is_new("file", word):
+        if not word or word.startswith("-") or "\0" in word or word in start.looked_up:
             continue
+        start.looked_up.add(word)
         found = tree.resolve(join(start.workdir, word))
         if found.path is None or found.file is None or found.path == "/":
             continue

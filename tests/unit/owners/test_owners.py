@@ -230,10 +230,26 @@ SHOP, FLASK, GUNICORN = (f"/{SITE}/{name}/__init__.py" for name in ("shop", "fla
         ImageConfig(env=PATH, cmd=("shop-server",)),
         ImageConfig(env=PATH, cmd=("python", "-m", "shop")),
         ImageConfig(env=(*PATH, "DJANGO_SETTINGS_MODULE=shop.settings"), cmd=("gunicorn", "x")),
+        ImageConfig(env=PATH, entrypoint=("doas", "-u", "app", "gunicorn", "shop.wsgi:app")),
+        ImageConfig(env=PATH, entrypoint=("env", "-S", "A=b gunicorn shop.wsgi:app")),
+        ImageConfig(env=PATH, entrypoint=("bash", "-euo", "pipefail", "-c", "exec gosu app gunicorn shop.wsgi:app")),
+        ImageConfig(env=PATH, entrypoint=("tini", "--", "python3", "-u", "-m", "gunicorn", "shop.wsgi:app")),
         ImageConfig(env=PATH, entrypoint=("/start.sh",)),
         ImageConfig(env=PATH, cmd=("celery", "-A", "shop", "worker")),
     ],
-    ids=["object", "shell", "console_script", "module", "environment", "script", "option"],
+    ids=[
+        "object",
+        "shell",
+        "console_script",
+        "module",
+        "environment",
+        "doas",
+        "split",
+        "line",
+        "module of a wrapper",
+        "script",
+        "option",
+    ],
 )
 def test_what_the_start_command_names_is_the_application(make_tree: Make, config: ImageConfig) -> None:
     tree = make_tree({**VENV, "start.sh": "#!/bin/sh\n# gunicorn flask:app\nexec gunicorn shop.wsgi:app\n"})
