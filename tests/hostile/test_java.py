@@ -7,37 +7,35 @@ import struct
 import time
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from tests.java_files import class_file, jar, runtime
 from tests.patience import SLOW
-from xraydiff.facts import Edge, Node
+from xraydiff.facts import Edge
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.paths import ImagePath
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.references import Gap
 from xraydiff.references.readers.java import JavaReader
 from xraydiff.references.readers.java.archive import Archive, Budget, JarError, names_in
 from xraydiff.references.readers.java.bytecode import command_words
 from xraydiff.references.readers.java.classfile import ClassError, read_class
-from xraydiff.testing import ImageBuilder
+from xraydiff.testing import ImageBuilder, Reading, context_of, read
 
 MIB = 1 << 20
 EXEC = ("call", "b6", "java/lang/Runtime", "exec", "(Ljava/lang/String;)Ljava/lang/Process;")
 
 
-def asked(path: str, data: bytes, *, limits: Limits = DEFAULT) -> list[Edge | Gap]:
-    builder = runtime(ImageBuilder()).file(path, data, mode=0o755)
-    tree, real = builder.tree(), ImagePath(path)
-    config = builder.image().config
-    context = Context(original=tree, config=config, env={}, path=(), cwd=ImagePath("/"), limits=limits)
-    subject = Subject(node=Node(path=path), path=real, file=tree.files[real], tree=tree, data=data)
-    assert JavaReader().accepts(subject)
-    return list(JavaReader().read(subject, context))
+def asked(path: str, data: bytes, *, limits: Limits = DEFAULT) -> Reading:
+    context = replace(context_of(runtime(ImageBuilder()).file(path, data, mode=0o755)), limits=limits)
+    reading = read(JavaReader(), context, path)
+    assert reading.accepted
+    return reading
 
 
 def gaps(path: str, data: bytes, *, limits: Limits = DEFAULT) -> list[str]:
-    return [item.reason for item in asked(path, data, limits=limits) if isinstance(item, Gap)]
+    return [gap.reason for gap in asked(path, data, limits=limits).gaps]
 
 
 def within(seconds: float, work: Callable[[], object]) -> None:
@@ -98,7 +96,7 @@ def test_an_archive_in_an_archive_in_an_archive_is_not_entered() -> None:
     data = jar({"A.class": class_file("A")})
     for depth in range(50):
         data = jar({f"BOOT-INF/lib/{depth}.jar": data}, packed=False)
-    assert asked("/a.jar", data) == []
+    assert asked("/a.jar", data).found == ()
 
 
 def test_a_hundred_thousand_entries() -> None:
@@ -242,7 +240,7 @@ def test_instructions_that_lie(code: bytes) -> None:
 
 def test_a_bad_class_does_not_lose_the_others() -> None:
     data = jar({"A.class": b"\xca\xfe\xba\xbejunk", "B.class": class_file("B", classes=["java/time/ZoneId"])})
-    found = asked("/a.jar", data)
+    found = asked("/a.jar", data).found
     assert [item.reason for item in found if isinstance(item, Gap)] == ["malformed"]
     assert [item for item in found if isinstance(item, Edge) and item.target.path.endswith("tzdb.dat")]
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from tests.patience import SLOW
-from xraydiff.facts import Edge, ImageConfig, Node
+from xraydiff.facts import Edge
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.references import Gap
 from xraydiff.references.readers.perl import PerlReader
-from xraydiff.testing import ImageBuilder
+from xraydiff.testing import ImageBuilder, context_of, subject_of
+from xraydiff.testing import read as read_file
 
 PATH = ImagePath("/srv/app.pl")
 SIZE = 250_000
@@ -29,12 +31,8 @@ def read(
     builder = ImageBuilder().file(PATH, data).file("/usr/bin/perl", PERL, mode=0o755).file(f"{CORE}/A.pm", b"")
     for name, content in (files or {}).items():
         builder.file(name, content)
-    tree = builder.tree()
-    env: dict[str, str] = {}
-    context = Context(
-        original=tree, config=ImageConfig(), env=env, path=(), cwd=ImagePath("/srv"), limits=limits or Limits()
-    )
-    subject = Subject(node=Node(path=PATH), path=PATH, file=tree.files[PATH], tree=tree, data=data)
+    context = replace(context_of(builder.config(workdir="/srv")), limits=limits or Limits())
+    subject = subject_of(context, PATH)
     assert PerlReader().accepts(subject)
     start = time.process_time()
     items = list(PerlReader().read(subject, context))
@@ -146,10 +144,7 @@ def test_programs_that_are_no_perl(program: bytes) -> None:
 def test_links_that_lead_in_circles() -> None:
     builder = ImageBuilder().file(PATH, b"require './loop/a.pl'; use lib 'loop'; use B; open my $f, '<', 'loop/x';")
     builder.symlink("/srv/loop", "loop2").symlink("/srv/loop2", "loop")
-    tree = builder.tree()
-    context = Context(original=tree, config=ImageConfig(), env={}, path=(), cwd=ImagePath("/srv"))
-    subject = Subject(node=Node(path=PATH), path=PATH, file=None, tree=tree, data=tree.content(PATH))
-    assert list(PerlReader().read(subject, context)) == []
+    assert read_file(PerlReader(), builder.config(workdir="/srv"), PATH).found == ()
 
 
 def test_inline_scripts_and_edges_are_bounded() -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from tests.patience import SLOW
-from xraydiff.facts import Edge, ImageConfig, Node
+from xraydiff.facts import Edge
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.references import Gap
 from xraydiff.references.readers.ruby import RubyReader
-from xraydiff.testing import ImageBuilder
+from xraydiff.testing import ImageBuilder, context_of, subject_of
+from xraydiff.testing import read as read_file
 
 PATH = ImagePath("/srv/app.rb")
 SIZE = 250_000
@@ -29,12 +31,8 @@ def read(
     builder = ImageBuilder().file(path, data).file("/srv/x/y.rb", b"")
     for name, content in (files or {}).items():
         builder.file(name, content)
-    tree = builder.tree()
-    env: dict[str, str] = {}
-    context = Context(
-        original=tree, config=ImageConfig(), env=env, path=(), cwd=ImagePath("/srv"), limits=limits or Limits()
-    )
-    subject = Subject(node=Node(path=path), path=path, file=tree.files[path], tree=tree, data=data)
+    context = replace(context_of(builder.config(workdir="/srv")), limits=limits or Limits())
+    subject = subject_of(context, path)
     assert RubyReader().accepts(subject)
     start = time.process_time()
     items = list(RubyReader().read(subject, context))
@@ -147,10 +145,7 @@ def test_a_thousand_gems_and_a_thousand_features() -> None:
 def test_links_that_lead_in_circles() -> None:
     builder = ImageBuilder().file(PATH, b"require './loop/a'\nrequire_relative 'loop/loop/b'\nFile.read('loop')")
     builder.symlink("/srv/loop", "loop2").symlink("/srv/loop2", "loop")
-    tree = builder.tree()
-    context = Context(original=tree, config=ImageConfig(), env={}, path=(), cwd=ImagePath("/srv"))
-    subject = Subject(node=Node(path=PATH), path=PATH, file=None, tree=tree, data=tree.content(PATH))
-    assert list(RubyReader().read(subject, context)) == []
+    assert read_file(RubyReader(), builder.config(workdir="/srv"), PATH).found == ()
 
 
 @pytest.mark.parametrize(

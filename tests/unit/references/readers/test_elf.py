@@ -8,7 +8,7 @@ import pytest
 
 from tests.elf_files import ElfFile, loader_cache, make_tree
 from xraydiff.facts import Edge, EdgeKind, Firing, ImageConfig, Node
-from xraydiff.paths import ROOT, ImagePath
+from xraydiff.paths import ImagePath
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.readers.elf import ElfReader
 from xraydiff.tree import Tree
@@ -20,7 +20,7 @@ Files = dict[str, bytes | str | None]
 
 
 def _context(tree: Tree, env: Mapping[str, str] | None = None) -> Context:
-    return Context(original=tree, config=ImageConfig(), env=env or {}, path=(), cwd=ROOT)
+    return Context.of(tree, ImageConfig(env=tuple(f"{name}={value}" for name, value in (env or {}).items())))
 
 
 def _read(context: Context, path: str, tree: Tree | None = None) -> list[tuple[str, str, str]]:

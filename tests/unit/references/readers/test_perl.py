@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from xraydiff.commands.start import environment, search_path
 from xraydiff.facts import Edge, Node, NodeKind
 from xraydiff.paths import ImagePath
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.references import Context, Subject
 from xraydiff.references.kit.lookup import Lookups
 from xraydiff.references.readers.perl import PerlReader
 from xraydiff.references.readers.perl.interpreter import find_interpreter
 from xraydiff.references.readers.perl.parsing import code_of
-from xraydiff.testing import ImageBuilder, elf
+from xraydiff.testing import ImageBuilder, context_of, elf, read
 
 CORE, ARCH, SITE = "/usr/share/perl/5.36", "/usr/lib/x86_64-linux-gnu/perl/5.36", "/usr/local/share/perl/5.36.0"
 VENDOR, VENDOR_ARCH, BASE_ARCH = (
@@ -35,7 +34,7 @@ MODULES = (
 )
 
 
-def context_of(files: Mapping[str, str], env: Sequence[str] = (), cmd: Sequence[str] | None = None) -> Context:
+def installed(files: Mapping[str, str], env: Sequence[str] = (), cmd: Sequence[str] | None = None) -> Context:
     builder = ImageBuilder().config(env=["PATH=/usr/bin:/bin", *env], workdir="/srv", cmd=cmd)
     builder.file("/usr/bin/perl", b"\x7fELF" + COMPILED.encode(), mode=0o755)
     for program in ("/bin/sh", "/bin/date", "/usr/bin/convert"):
@@ -51,13 +50,10 @@ def context_of(files: Mapping[str, str], env: Sequence[str] = (), cmd: Sequence[
     for name in MODULES:
         if name not in files:
             builder.file(name, "1;\n")
-    tree, config = builder.tree(), builder.image().config
-    return Context(
-        original=tree, config=config, env=environment(config), path=search_path(config), cwd=ImagePath("/srv")
-    )
+    return context_of(builder)
 
 
-def read(
+def read_program(
     source: str,
     files: Mapping[str, str] | None = None,
     *,
@@ -66,22 +62,18 @@ def read(
     cmd: Sequence[str] | None = None,
 ) -> tuple[dict[str, Edge], list[str]]:
     """Edges by the path or text of their target, and reasons of gaps."""
-    context = context_of({**(files or {}), path: source}, env, cmd)
-    tree, real = context.original, ImagePath(path)
-    subject = Subject(node=Node(path=path), path=real, file=tree.files[real], tree=tree, data=tree.content(real))
-    assert PerlReader().accepts(subject)
-    items = list(PerlReader().read(subject, context))
-    edges = {item.target.text or item.target.path: item for item in items if isinstance(item, Edge)}
-    return edges, [item.reason for item in items if isinstance(item, Gap)]
+    reading = read(PerlReader(), installed({**(files or {}), path: source}, env, cmd), path)
+    assert reading.accepted
+    return dict(zip(reading.targets, reading.edges, strict=True)), [gap.reason for gap in reading.gaps]
 
 
 def seen(source: str, files: Mapping[str, str] | None = None, *, path: str = "/srv/app.pl") -> dict[str, str]:
-    edges, _ = read(source, files, path=path)
+    edges, _ = read_program(source, files, path=path)
     return {target: edge.firing.value for target, edge in edges.items()}
 
 
 def test_inc_stands_in_the_program_and_is_put_in_order() -> None:
-    context = context_of({})
+    context = installed({})
     perl = find_interpreter(context, Lookups(context))
     assert perl.inc == (
         *("/etc/perl", SITE, VENDOR_ARCH, VENDOR, BASE_ARCH, ARCH, CORE),
@@ -120,8 +112,7 @@ def test_inc_of_other_builds(names: list[str], order: list[int]) -> None:
     builder = ImageBuilder().file("/usr/local/bin/perl", b"\x7fELF\0" + "\0".join(names).encode() + b"\0", mode=0o755)
     for name in names:
         builder.directory(name)
-    tree = builder.tree()
-    context = Context(original=tree, config=builder.image().config, env={}, path=(), cwd=ImagePath("/"))
+    context = context_of(builder)
     assert list(find_interpreter(context, Lookups(context)).inc) == [names[index] for index in order]
 
 
@@ -194,8 +185,7 @@ def test_a_module_below_a_link_of_inc_is_named_by_the_link() -> None:
     builder.file("/usr/bin/perl", b"\x7fELF" + compiled.encode(), mode=0o755)
     builder.symlink("/usr/share/perl/5.36", "5.36.0").file("/usr/share/perl/5.36.0/JSON/PP.pm", "1;\n")
     builder.symlink("/usr/lib64", "lib").file("/usr/lib/perl5/DBI.pm", "1;\n")
-    tree, config = builder.tree(), builder.image().config
-    context = Context(original=tree, config=config, env={}, path=search_path(config), cwd=ImagePath("/"))
+    context = context_of(builder)
     perl, lookups = find_interpreter(context, Lookups(context)), Lookups(context)
     assert "/usr/share/perl/5.36.0" not in perl.inc
     assert perl.file("JSON/PP.pm", lookups) == "/usr/share/perl/5.36/JSON/PP.pm"
@@ -205,9 +195,9 @@ def test_a_module_below_a_link_of_inc_is_named_by_the_link() -> None:
 def test_paths_that_a_program_adds() -> None:
     files = {"/srv/lib/My/A.pm": "", "/srv/more/My/B.pm": "", "/opt/My/C.pm": ""}
     source = 'use FindBin; use lib "$FindBin::Bin/lib"; push @INC, "more"; use My::A; use My::B; use My::C;'
-    edges, _ = read(source, files, env=["PERL5LIB=/opt"])
+    edges, _ = read_program(source, files, env=["PERL5LIB=/opt"])
     assert set(files) <= set(edges)
-    edges, _ = read("use My::C;", files, cmd=["perl", "-I", "/opt", "app.pl"])
+    edges, _ = read_program("use My::C;", files, cmd=["perl", "-I", "/opt", "app.pl"])
     assert set(edges) == {"/opt/My/C.pm"}
 
 
@@ -238,7 +228,7 @@ def test_files_that_are_run_and_files_that_are_read() -> None:
     print "there" if -e 'k.ini';
     open(LOG, ">>$Bin/data/$name.log");
     """
-    edges, _ = read(source, files)
+    edges, _ = read_program(source, files)
     assert set(files) <= set(edges)
     assert edges["/srv/conf.pl"].kind == edges["/srv/old.pl"].kind == "sources"
     assert edges["/srv/data"].target.kind is NodeKind.DIRECTORY
@@ -273,10 +263,10 @@ def test_commands(source: str, wanted: set[str]) -> None:
 
 
 def test_a_program_in_a_string_is_one_of_its_own() -> None:
-    edges, _ = read('eval "use Shop::A; 1" or die;')
+    edges, _ = read_program('eval "use Shop::A; 1" or die;')
     (edge,) = edges.values()
     assert (edge.target.kind, edge.target.language, edge.firing) == (NodeKind.SCRIPT, "perl", "guarded")
-    context = context_of({})
+    context = installed({})
     data = edge.target.text.encode()
     subject = Subject(node=edge.target, path=ImagePath("/srv/app.pl"), file=None, tree=context.original, data=data)
     assert PerlReader().accepts(subject)
@@ -298,10 +288,10 @@ def test_tables_of_unicode_for_a_perl_that_reads_them() -> None:
 
 
 def test_computed_names_are_gaps_and_broken_programs_are_read() -> None:
-    assert read("require $ARGV[0];")[1] == ["computed-name"]
-    assert read("sub { { { (")[1] == []
+    assert read_program("require $ARGV[0];")[1] == ["computed-name"]
+    assert read_program("sub { { { (")[1] == []
     for source in ("sub { { { (\nuse Text::Wrap;\n", "use Text::Wrap;\n" + "my $x = 1;\n" * 40_000):
-        assert read(source)[1] == []
+        assert read_program(source)[1] == []
         assert f"{CORE}/Text/Wrap.pm" in seen(source)
 
 
@@ -311,7 +301,7 @@ def test_lines_of_the_code_stay_where_they_were() -> None:
 
 
 def test_accepts_by_name_and_first_line() -> None:
-    context = context_of({})
+    context = installed({})
 
     def accepts(path: str, data: bytes) -> bool:
         subject = Subject(node=Node(path=path), path=ImagePath(path), file=None, tree=context.original, data=data)
