@@ -1,4 +1,4 @@
-"""What Java programs ask for: their class path, the parts of the runtime that their classes lead to, files, commands.
+"""What Java programs refer to: their class path, the parts of the runtime that their classes lead to, files, commands.
 
 Classes are read from their constant pools; nothing of the runtime itself is opened, a table with the JDK's sources says
 which of its files a class's use of the platform leads to.
@@ -12,8 +12,10 @@ from collections.abc import Iterable
 from xraydiff.commands.start import environment, health_command, start_command
 from xraydiff.conventions import SCRIPT_LINE, SHELL_SCRIPT
 from xraydiff.facts import Edge, NodeKind
-from xraydiff.references import Context, Depth, Gap, Subject
-from xraydiff.references.readers.java.names import LANGUAGE, SERVICES, is_archive, is_class
+from xraydiff.limits import Limits
+from xraydiff.references import Context, Depth, Gap, ParsedReader, Subject
+from xraydiff.references.readers.java.names import ARCHIVE, LANGUAGE, PROVIDERS, SERVICES, is_archive, is_class
+from xraydiff.references.readers.java.parsing import Parsed, parse
 
 __all__ = ["JavaReader"]
 
@@ -21,7 +23,7 @@ _STARTS = re.compile(r"java|jdk|jre|jar|-cp|-classpath|--class-path", re.IGNOREC
 """In the words of a config that starts Java, or in the names of variables with its options."""
 
 
-class JavaReader:
+class JavaReader(ParsedReader[Parsed]):
     """Reads configs and shell scripts that start Java, archives, class files and lists of service providers."""
 
     name = "java"
@@ -46,8 +48,25 @@ class JavaReader:
             return b"java" in data and (SHELL_SCRIPT.match(data, 0, SCRIPT_LINE) is not None or is_archive(subject))
         return SERVICES in subject.path
 
-    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
-        """Edges in the order in which they were seen, then gaps."""
-        from xraydiff.references.readers.java.reading import read
+    def form(self, subject: Subject) -> str:
+        """Whether a file is opened as an archive, or lists providers, whatever it begins with."""
+        if subject.file is not None and is_archive(subject):
+            return ARCHIVE
+        return PROVIDERS if SERVICES in subject.path else ""
 
-        return read(subject, context)
+    def parse(self, data: bytes, form: str, limits: Limits) -> Parsed:
+        """What a class, an archive, a start script or a list of providers names."""
+        return parse(data, form, limits)
+
+    def resolve(self, parsed: Parsed, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+        """Edges in the order in which they were seen, then gaps."""
+        from xraydiff.references.readers.java.reading import resolve
+
+        return resolve(parsed, subject, context)
+
+    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+        """Parse and resolve, within what may still be read of all archives of the image."""
+        from xraydiff.references.readers.java.classes import budget_of
+
+        limits = context.once(budget_of).limits
+        return self.resolve(self.parse(subject.data, self.form(subject), limits), subject, context)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, decoded
 from xraydiff.tree import FileTree
 
-__all__ = ["Archive", "Budget", "JarError", "names_in"]
+__all__ = ["Archive", "Budget", "Cost", "JarError", "names_in"]
 
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
@@ -37,13 +38,49 @@ class JarError(Exception):
         self.detail = detail
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What was read of archives and classes."""
+
+    bytes: int = 0
+    classes: int = 0
+    code: int = 0
+
+
 class Budget:
-    """What may still be read of all archives and classes of an image."""
+    """What may still be read of archives and classes: of one file, or of all of an image."""
 
     def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self._bytes = limits.jar_bytes
         self._classes = limits.jar_classes
         self._code = limits.jar_code
+
+    @property
+    def limits(self) -> Limits:
+        """The limits for one further file; none is below 1."""
+        return replace(
+            self._limits,
+            jar_bytes=max(1, self._bytes),
+            jar_classes=max(1, self._classes),
+            jar_code=max(1, self._code),
+        )
+
+    @property
+    def spent(self) -> Cost:
+        """What was counted."""
+        limits = self._limits
+        return Cost(
+            bytes=limits.jar_bytes - self._bytes,
+            classes=limits.jar_classes - self._classes,
+            code=limits.jar_code - self._code,
+        )
+
+    def charge(self, cost: Cost) -> None:
+        """Count what was read of one file."""
+        self._bytes = max(0, self._bytes - cost.bytes)
+        self._classes = max(0, self._classes - cost.classes)
+        self._code = max(0, self._code - cost.code)
 
     def expand(self, size: int) -> None:
         """Count expanded bytes. Raises `JarError`."""

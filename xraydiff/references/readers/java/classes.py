@@ -15,9 +15,9 @@ from xraydiff.references import Context
 from xraydiff.references.kit.evaluation import Exhausted, Expander, is_vague
 from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.readers.java.archive import Budget
-from xraydiff.references.readers.java.bytecode import HOLE, command_words, starts_programs
-from xraydiff.references.readers.java.classfile import ClassFile
+from xraydiff.references.readers.java.bytecode import HOLE
 from xraydiff.references.readers.java.facilities import facilities
+from xraydiff.references.readers.java.parsing import Class
 from xraydiff.references.readers.java.runtime import Home, homes
 
 __all__ = ["ROOTS", "Asked"]
@@ -45,8 +45,6 @@ _FILES: Final = frozenset(
 )
 _ZONES: Final = ("java/util/TimeZone", "java/time/ZoneId")
 _BUNDLES: Final = ("java/util/ResourceBundle", "org/springframework/context/support/ResourceBundleMessageSource")
-_LONGEST: Final = 1_024
-"""Characters of a constant that may be a path or a name."""
 ROOTS: Final = frozenset({"", "/bin", "/etc", "/home", "/lib", "/opt", "/run", "/srv", "/tmp", "/usr", "/var"})  # noqa: S108
 """Directories below which a computed name may mean anything."""
 _DOTTED: Final = re.compile(r"[A-Za-z_$][\w$]{0,100}(?:[./][A-Za-z_$][\w$]{0,100}){0,20}\Z", re.ASCII)
@@ -67,8 +65,8 @@ class Asked:
         limits = context.limits
         self._lookups = Expander(context.original, steps=limits.script_steps, budget=context.budget)
 
-    def look(self, read: ClassFile) -> None:
-        """Note everything that a class asks for. Raises `ClassError` for code that cannot be read."""
+    def look(self, read: Class) -> None:
+        """Note everything that a class refers to."""
         try:
             self._classes(read)
             self._runtime(read)
@@ -79,7 +77,7 @@ class Asked:
 
     # --- the runtime ------------------------------------------------------------------------------------------------
 
-    def _runtime(self, read: ClassFile) -> None:
+    def _runtime(self, read: Class) -> None:
         self._vital(read)
         known = self._facilities
         for name in (*read.supers, *read.classes):
@@ -96,7 +94,7 @@ class Asked:
                 if row.name in _OF_CLIENTS:
                     self._facility(row, f"{read.name} names {url}")
 
-    def _vital(self, read: ClassFile) -> None:
+    def _vital(self, read: Class) -> None:
         """What a framework cannot do without at its start, whatever else it does."""
         for row in self._facilities.vital:
             name = next((name for name in read.classes if name.startswith(row.vital)), "")
@@ -117,7 +115,7 @@ class Asked:
 
     # --- classes and resources on the class path ----------------------------------------------------------------------
 
-    def _classes(self, read: ClassFile) -> None:
+    def _classes(self, read: Class) -> None:
         for name in read.supers:
             self._class(name, Firing.LOAD)
         for name in read.classes:
@@ -130,14 +128,14 @@ class Asked:
                 self._seen.file(image_path(path), EdgeKind.IMPORTS, firing, name.replace("/", "."))
                 return
 
-    def _constants(self, read: ClassFile) -> None:
+    def _constants(self, read: Class) -> None:
         package = read.name.rpartition("/")[0]
         names = {name for name, _ in read.methods}
         libraries = not _LIBRARIES.isdisjoint(read.methods)
         files = not _FILES.isdisjoint(names) or not _FILES.isdisjoint(read.classes)
         bundles = any(name in names for name in _BUNDLES)
         for text in (*read.strings, *read.texts):
-            if not 0 < len(text) <= _LONGEST or HOLE in text:
+            if HOLE in text:
                 continue
             self._path(text, relative=files)
             self._resource(text.removeprefix("classpath:"), package, bundle=bundles)
@@ -213,13 +211,8 @@ class Asked:
                 self._seen.file(image_path(path), EdgeKind.LOADS, Firing.DEFERRED, name)
                 return
 
-    def _commands(self, read: ClassFile) -> None:
-        if not starts_programs(read):
-            return
-        if not self._context.once(budget_of).take_code(len(read.data)):
-            self._seen.gap("too-large", f"the code of {read.name} is not looked at")
-            return
-        for words in command_words(read):
+    def _commands(self, read: Class) -> None:
+        for words in read.commands:
             self._command(words)
 
     def _command(self, words: tuple[str, ...]) -> None:

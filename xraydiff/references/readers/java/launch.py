@@ -16,6 +16,7 @@ from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.readers.java.archive import JarError, names_in
 from xraydiff.references.readers.java.facilities import facilities
 from xraydiff.references.readers.java.runtime import Home, homes
+from xraydiff.references.readers.java.startscript import Assignment, Line, Run, unquoted
 from xraydiff.tree import glob
 
 __all__ = ["Launch", "class_folders", "note", "of_config", "of_script"]
@@ -29,20 +30,10 @@ _OPTION_VARIABLES: Final = re.compile(r"[A-Z][A-Z0-9_]{0,60}_(?:OPTS|OPTIONS|ARG
 _HOLE: Final = "\0"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w{0,60})(?::?[-=]([^{}$\n]{0,500}))?\}|\$([A-Za-z_]\w{0,60})", re.ASCII)
 _COMPUTED = re.compile(r"\$\([^()\n]{0,500}\)|`[^`\n]{0,500}`")
-_ASSIGNED = re.compile(
-    r"^[ \t]*(?:export[ \t]+|local[ \t]+|readonly[ \t]+)?([A-Za-z_]\w{0,60})=([^\n]{0,20000})$", re.MULTILINE | re.ASCII
-)
-_TOKEN = re.compile(r"""(?:"[^"\n]*"|'[^'\n]*'|[^\s"';&|<>()])+""")
-_TELLS = re.compile(rb"java|-jar|-cp |-classpath|CLASSPATH")
-_RUNS = re.compile(
-    r"(?:[\w./${}-]*/)?java\Z|\$\{?_?(?:RUN_?JAVA|JAVA(?:CMD|_CMD|_EXE|_BIN|BIN|_RUN)?)\}?\Z", re.IGNORECASE
-)
 _NESTED: Final = 4
 """Command substitutions inside each other: `$(cd "$(dirname "$0")" && pwd)` has two."""
 _LONGEST: Final = 65_536
 """Characters of a variable that are kept: a generated class path of 500 jars has 30,000."""
-_LINES: Final = 2_000
-"""Lines of a script that are looked at for a launch; start scripts have 300."""
 _ENTRIES: Final = 2_000
 """Entries of a class path."""
 
@@ -142,43 +133,21 @@ def _read(words: Sequence[str]) -> _Words:
     return found
 
 
-def of_script(text: bytes, path: ImagePath, context: Context, *, firing: Firing) -> Iterator[Launch]:
+def of_script(lines: Iterable[Line], path: ImagePath, context: Context, *, firing: Firing) -> Iterator[Launch]:
     """The launches of a shell script. Its assignments are followed from top to bottom, its branches are not."""
-    if not _TELLS.search(text):
-        return
     bases = tuple(dict.fromkeys((parent(path), parent(parent(path)), context.cwd)))
     values = dict(context.env)
-    for line in _lines(decoded(text))[:_LINES]:
-        assigned = _ASSIGNED.match(line)
-        if assigned:
-            values[assigned[1]] = _expanded(_unquoted(assigned[2].strip()), values)
-            continue
-        tokens = _TOKEN.findall(line)
-        at = next((at for at, token in enumerate(tokens) if _RUNS.match(_unquoted(token))), -1)
-        if at >= 0 and not (at and tokens[at - 1] in _ASKS):
-            yield _launch(tokens[at + 1 :], values, bases, firing, line)
+    for line in lines:
+        if isinstance(line, Assignment):
+            values[line.name] = _expanded(line.value, values)
+        else:
+            yield _launch(line, values, bases, firing)
 
 
-_ASKS: Final = frozenset({"which", "-v", "type", "hash", "-x", "-f", "-n", "-z", "-e", "echo", "="})
-"""Words before a program that only ask for it."""
-
-
-def _lines(text: str) -> list[str]:
-    """Lines, continued ones joined and comments left out."""
-    joined = re.sub(r"\\\n", " ", text)
-    return [
-        line
-        for line in joined.split("\n")
-        if ("java" in line.lower() or "=" in line or "-jar" in line) and not line.lstrip().startswith("#")
-    ]
-
-
-def _launch(
-    tokens: list[str], values: Mapping[str, str], bases: tuple[ImagePath, ...], firing: Firing, line: str
-) -> Launch:
+def _launch(run: Run, values: Mapping[str, str], bases: tuple[ImagePath, ...], firing: Firing) -> Launch:
     words: list[str] = []
-    for token in tokens[:_ENTRIES]:
-        text = _expanded(_unquoted(token), values)
+    for token in run.words:
+        text = _expanded(unquoted(token), values)
         # An unquoted variable is split: JAVA_OPTS holds several options.
         words += [text] if token.startswith(('"', "'")) else text.split()
     read = _read(words)
@@ -187,14 +156,10 @@ def _launch(
         class_path=tuple(read.class_path[:_ENTRIES]),
         jar=read.jar,
         main=read.main,
-        detail=" ".join(line.split())[:100],
+        detail=run.detail,
         firing=firing,
         bases=bases,
     )
-
-
-def _unquoted(text: str) -> str:
-    return text.replace('"', "").replace("'", "")
 
 
 def _expanded(text: str, values: Mapping[str, str]) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from xraydiff.references import Subject
 
-__all__ = ["LANGUAGE", "SERVICES", "is_archive", "is_class"]
+__all__ = ["ARCHIVE", "LANGUAGE", "PROVIDERS", "SERVICES", "is_archive", "is_class"]
 
 LANGUAGE = "java"
 SERVICES = "/META-INF/services/"
+ARCHIVE = "archive"
+PROVIDERS = "providers"
+"""Forms of files that their first bytes do not tell."""
 _ARCHIVES = (".jar", ".war", ".ear")
 _OLDEST, _NEWEST = 45, 120
 """Versions of class files; a universal Mach-O binary begins with the same four bytes and a small number."""
