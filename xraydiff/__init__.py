@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         UsageError,
         XraydiffError,
     )
-    from xraydiff.facts import Certainty, Finding, Outlook, Severity, Suggestion, Verdict
+    from xraydiff.facts import Certainty, Finding, Outlook, Severity, Suggestion, Verdict, WalkDepth
     from xraydiff.image import Image
     from xraydiff.image.sources import open_image
     from xraydiff.limits import Limits
@@ -66,6 +66,7 @@ __all__ = [
     "UnsupportedImage",
     "UsageError",
     "Verdict",
+    "WalkDepth",
     "XraydiffError",
     "__version__",
     "compare",
@@ -95,7 +96,7 @@ _ROOMS = {
         "UsageError",
         "XraydiffError",
     ),
-    "facts": ("Certainty", "Finding", "Outlook", "Severity", "Suggestion", "Verdict"),
+    "facts": ("Certainty", "Finding", "Outlook", "Severity", "Suggestion", "Verdict", "WalkDepth"),
     "image": ("Image",),
     "image.sources": ("open_image",),
     "limits": ("Limits",),

@@ -344,6 +344,15 @@ class Certainty(_Ranked):
     PROVEN = 3
 
 
+class WalkDepth(_Ordered):
+    """How far references are followed from what is missing; what is LIKELY or better is always followed to its end."""
+
+    LIKELY = "likely"
+    """What is missed only POSSIBLY is followed as far as the kernel and the loader go."""
+    POSSIBLE = "possible"
+    """Everything is followed to its end."""
+
+
 class Severity(_Ranked):
     """How bad it is if true."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
+from xraydiff.facts import WalkDepth
 from xraydiff.knowledge import Knowledge
 from xraydiff.knowledge import read as read_knowledge
 from xraydiff.limits import DEFAULT, Limits
@@ -34,6 +35,8 @@ class CompareOptions:
     """The minifier's report of its run."""
     include_file: HostPath | None = None
     """The paths that the minifier was told to keep."""
+    depth: WalkDepth = WalkDepth.LIKELY
+    """How far references are followed from what is missed only possibly."""
 
     @property
     def files(self) -> tuple[HostPath, ...]:
@@ -63,3 +66,4 @@ class CompareFields(TypedDict, total=False):
     knowledge: HostPath | Sequence[HostPath]
     creport: HostPath | None
     include_file: HostPath | None
+    depth: WalkDepth

@@ -14,7 +14,7 @@ from xraydiff.case import Case, Side
 from xraydiff.comparison import Comparison
 from xraydiff.diff import compare_trees
 from xraydiff.errors import ImageError, WorkLimit
-from xraydiff.facts import Certainty, Problem, Scope
+from xraydiff.facts import Certainty, Problem, Scope, WalkDepth
 from xraydiff.graphs.build import image_graph
 from xraydiff.image import Image, Progress
 from xraydiff.image.sources import open_or_keep
@@ -77,7 +77,7 @@ def compare(
             watch(image.reference, "", "")
             sides.append(Side.of(image, tree, inventories=active.inventories, limits=limits))
         case = _compared(*sides, run=run, limits=limits)
-        case = _walked(case, active, limits, watch)
+        case = _walked(case, active, limits, watch, depth=chosen.depth)
         report = _judged(case, active, limits, file_kinds=chosen.file_kinds)
         return Comparison(report, case, opened.pop_all())
 
@@ -124,7 +124,7 @@ def suggest(report: Report, *, certainty: Certainty = Certainty.LIKELY, budget: 
     it is filled with less certain needs, the worthiest first. Raises `UsageError` for other texts.
     """
     most = read_budget(budget, report.summary.removed_bytes) if isinstance(budget, str) else budget
-    return choose(report.suggestions, certainty, most, findings=report.findings)
+    return choose(report.suggestions, certainty, most, findings=report.findings, depth=report.depth)
 
 
 def load_policy(path: str | os.PathLike[str] | None = None) -> Policy:
@@ -152,7 +152,7 @@ def _compared(original: Side, slim: Side, *, run: Run, limits: Limits) -> Case:
     return Case(original=original, slim=slim, diff=diff, owners=owners, run=run)
 
 
-def _walked(case: Case, active: plugins.Plugins, limits: Limits, watch: Watch) -> Case:
+def _walked(case: Case, active: plugins.Plugins, limits: Limits, watch: Watch, *, depth: WalkDepth) -> Case:
     """The same with what is missing, where the images are a pair and whole.
 
     A walk that did not come to its end says nothing of what is missing, so the result is not whole.
@@ -160,14 +160,14 @@ def _walked(case: Case, active: plugins.Plugins, limits: Limits, watch: Watch) -
     if not whole(case.problems) or case.diff.identical or case.diff.not_a_pair:
         return case
     try:
-        reach = _walk(case, active, limits, watch)
+        reach = _walk(case, active, limits, watch, depth)
     except WorkLimit as error:
         unfinished = Problem(code=error.code, message=error.message, path=error.path or "", hint=error.hint or "")
         return replace(case, unfinished=(unfinished,))
     return with_causes(case, reach)
 
 
-def _walk(case: Case, active: plugins.Plugins, limits: Limits, watch: Watch) -> Reach:
+def _walk(case: Case, active: plugins.Plugins, limits: Limits, watch: Watch, depth: WalkDepth) -> Reach:
     budget = Budget(limits.work_steps)
     original, slim = CountedTree(case.original.tree, budget), CountedTree(case.slim.tree, budget)
     sides = (case.original, case.slim)
@@ -189,6 +189,7 @@ def _walk(case: Case, active: plugins.Plugins, limits: Limits, watch: Watch) -> 
         context=context,
         packages=case.original.inventory.packages,
         run=case.run,
+        depth=depth,
     )
     watch(case.slim.reference, "", "")
     return reach

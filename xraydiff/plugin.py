@@ -32,8 +32,8 @@ whichever reader met them: a config, a script of a shell, a call of another lang
 - whose files they are: `Owners` gives an `Owner` (`OwnerKind`) for each path;
 - what is missed: a `Cause` (`Need`) groups what one source asks for; `missed` makes the finding of one, with its
   chain (`Evidence`) and what to put back (`Closure`); `targets` and `listed` name what is missing in a sentence;
-- the walk's whole answer: `Reach`, of `Missing` (with its `Trail`), `Followed`, `Unfollowed`, `Unread` and
-  `ReaderCount`;
+- the walk's whole answer, and how far it went (`WalkDepth`): `Reach`, of `Missing` (with its `Trail`), `Followed`,
+  `Unfollowed`, `Unread` and `ReaderCount`;
 - what is known of the minifier's `Run`, and of what it was `Asked` to keep.
 
 **Files and names.** `FileTree.files` maps an `ImagePath` to a `File` (`FileType`, `Extent`); `FileTree.resolve`
@@ -86,6 +86,7 @@ from xraydiff.facts import (
     ToolClass,
     TrustStore,
     User,
+    WalkDepth,
     When,
 )
 from xraydiff.facts import Inventory as ImageInventory
@@ -186,6 +187,7 @@ __all__ = [
     "Unfollowed",
     "Unread",
     "User",
+    "WalkDepth",
     "When",
     "ancestors",
     "basename",

@@ -11,7 +11,7 @@ from typing import Final
 
 from xraydiff.errors import UsageError
 from xraydiff.escaping import escaped, is_visible
-from xraydiff.facts import Certainty, EdgeKind, FileType, Finding, Suggestion
+from xraydiff.facts import Certainty, EdgeKind, FileType, Finding, Suggestion, WalkDepth
 from xraydiff.paths import ImagePath, ancestors, image_path
 from xraydiff.reach import Missing, Reach
 from xraydiff.tree import FileTree
@@ -29,6 +29,10 @@ _WORTH: Final = {
 what goes with a program one in six, and of 130 groups that a text merely names none, so those fill nothing."""
 _UNITS: Final = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 _BUDGET: Final = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)\s*(%|[kmg]b|[kmg]ib|b|)", re.IGNORECASE | re.ASCII)
+_SHALLOW: Final = (
+    "the comparison followed what is only possible no further than the loader does: "
+    "what its scripts would need is not listed; compare with depth possible (--depth possible) for that"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,8 @@ class Suggestions:
     """The least certainty that was asked for."""
     left_out: tuple[Suggestion, ...] = ()
     """As certain, but over the budget."""
+    lacking: str = ""
+    """What was asked for and cannot be here, in one line; empty where everything is."""
 
     @property
     def bytes(self) -> int:
@@ -86,16 +92,20 @@ def choose(
     budget: int | None = None,
     *,
     findings: Iterable[Finding] = (),
+    depth: WalkDepth = WalkDepth.POSSIBLE,
 ) -> Suggestions:
     """The suggestions of at least that certainty; with a budget in bytes, whole findings as far as they fit.
+
+    `depth` is that of the walk that found them: of one that went less far than is asked, the choice says so.
 
     The most certain findings come first and, among equals, the smallest, so that a budget is spent where it mends most.
     What is left of it is filled with what the `findings` hold to be less certain, each path with all that it needs.
     """
     proposed = tuple(suggestions)
     wanted = [item for item in proposed if item.certainty >= certainty]
+    lacking = _SHALLOW if certainty < Certainty.LIKELY and depth < WalkDepth.POSSIBLE else ""
     if budget is None:
-        return Suggestions(items=tuple(wanted), certainty=certainty)
+        return Suggestions(items=tuple(wanted), certainty=certainty, lacking=lacking)
     groups: dict[tuple[str, ...], list[Suggestion]] = {}
     for item in wanted:
         groups.setdefault(item.findings[:1], []).append(item)
@@ -110,7 +120,10 @@ def choose(
     if not left_out:
         kept.update(_filling(proposed, findings, kept, left))
     return Suggestions(
-        items=tuple(item for item in proposed if item.path in kept), certainty=certainty, left_out=left_out
+        items=tuple(item for item in proposed if item.path in kept),
+        certainty=certainty,
+        left_out=left_out,
+        lacking=lacking,
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.certificate_files import certificate, pem
 from tests.java_files import class_file, jar
-from xraydiff.facts import Certainty, Outlook, ToolClass
+from xraydiff.facts import Certainty, Outlook, ToolClass, WalkDepth
 from xraydiff.pipeline import compare, suggest
 from xraydiff.report.document import Report
 from xraydiff.testing import ImageBuilder, elf
@@ -80,6 +80,7 @@ class Breakage:
     outlook: Outlook = Outlook.RISKY
     unread: tuple[str, ...] = ()
     """What is run and has no reader, so that the image is never clean."""
+    depth: WalkDepth = WalkDepth.LIKELY
 
 
 def program(*needed: str, imports: Iterable[str] = (), data: Iterable[str] = ()) -> bytes:
@@ -245,6 +246,7 @@ PYTHON_ROWS = {
         certainty=POSSIBLE,
         restore=(f"{PYTHON}/linecache.py", f"{PYTHON}/traceback.py", *ZOPE),
         outlook=Outlook.CLEAN,
+        depth=WalkDepth.POSSIBLE,
     ),
     "the metadata gone that a console script looks itself up in": Breakage(
         source=f"{SLIM}/143",
@@ -1128,7 +1130,7 @@ def well_slimmed(row: Breakage) -> ImageBuilder:
 def compared(one: ImageBuilder, other: ImageBuilder, row: Breakage, folder: Path) -> Report:
     told = folder / "include"
     told.write_text("".join(f"{path}\n" for path in row.told))
-    with compare(one.image(), other.image(), include_file=told if row.told else None) as comparison:
+    with compare(one.image(), other.image(), include_file=told if row.told else None, depth=row.depth) as comparison:
         return comparison.report
 
 

@@ -14,7 +14,8 @@ import xraydiff
 DEMO = Path(__file__).resolve().parents[2] / "fixtures" / "demo"
 PROMISED = {
     "Certainty", "CompareOptions", "Comparison", "Finding", "Image", "Inspection", "Limits", "Outlook", "Policy",
-    "Report", "Severity", "Suggestion", "Suggestions", "Verdict", "ImageClosedError", "ImageError", "IntegrityError",
+    "Report", "Severity", "Suggestion", "Suggestions", "Verdict", "WalkDepth",
+    "ImageClosedError", "ImageError", "IntegrityError",
     "LimitExceeded",
     "PluginError", "PolicyError", "ReportError", "UnsupportedImage", "UsageError", "XraydiffError", "compare",
     "dump_inspection", "dump_report", "evaluate", "graph", "inspect", "load_inspection", "load_policy", "load_report",

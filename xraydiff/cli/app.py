@@ -254,7 +254,7 @@ def suggest(
     chosen = choose(report, certainty=Certainty[certainty.name], budget=budget)
     lines, notes = (chosen.paths(), ()) if output_format is SuggestFormat.PATHS else (chosen.flags(), chosen.notes())
     write("".join(f"{line}\n" for line in lines), output, inputs=inputs)
-    for line in notes:
+    for line in (*notes, *([chosen.lacking] if chosen.lacking and not asked.quiet else [])):
         note(line)
     if chosen.left_out and not asked.quiet:
         note(f"{len(chosen.left_out)} paths as certain are left out by the budget")
@@ -325,6 +325,8 @@ def gate(
         option = asked.evidence()[0]
         raise UsageError(f"a stored report is judged as it is: give {option} to the comparison that makes it")
     judged, inputs = (_stored(Path(first)), (first,)) if slim is None else _compared(first, slim, asked)
+    if asked.depth is not None and judged.depth < asked.depth:
+        raise UsageError(f"this report was made at depth {judged.depth}: give --depth to the comparison that makes it")
     verdict = evaluate(judged, chosen, today=dt.datetime.now(tz=dt.UTC).date(), baseline=accepted)
     render = render_verdict if output_format is GateFormat.TEXT else render_gate_markdown
     write(render(judged, verdict), output, inputs=[*inputs, *map(str, filter(None, (policy, baseline)))])

@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from xraydiff.facts import WalkDepth
 from xraydiff.options import CompareOptions
 
 __all__ = ["Comparing", "Incomplete", "Original", "Output", "Platform", "Quiet", "Rootfs", "Slim", "comparing"]
@@ -30,7 +31,9 @@ Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", envvar="XRAYDIFF_OUTPUT", help="Write to this file, whole or not at all."),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", envvar="XRAYDIFF_QUIET", help="No progress bar, no notes.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", envvar="XRAYDIFF_QUIET", show_envvar=False, help="No progress bar, no notes.")
+]
 Incomplete = Annotated[
     bool,
     typer.Option(
@@ -71,6 +74,15 @@ class Comparing:
             help="Paths that the minifier was told to keep.",
         ),
     ] = None
+    depth: Annotated[
+        WalkDepth | None,
+        typer.Option(
+            "--depth",
+            envvar="XRAYDIFF_DEPTH",
+            show_envvar=False,
+            help="What is followed to its end.",
+        ),
+    ] = None
     quiet: Quiet = False
 
     def options(self, *, file_kinds: bool = False) -> CompareOptions:
@@ -81,6 +93,7 @@ class Comparing:
             knowledge=tuple(self.knowledge or ()),
             creport=self.creport,
             include_file=self.include_file,
+            depth=self.depth or WalkDepth.LIKELY,
         )
 
     def evidence(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from xraydiff.facts import Certainty, Edge, Evidence, FileType, Node, Owner, When
+from xraydiff.facts import Certainty, Edge, Evidence, FileType, Node, Owner, WalkDepth, When
 from xraydiff.paths import ImagePath
 
 __all__ = ["Followed", "Missing", "Reach", "ReaderCount", "Trail", "Unfollowed", "Unread"]
@@ -125,3 +125,4 @@ class Reach:
     """Files whose bytes the walk looked at."""
     files_parsed: int
     """Files among them that a parser of a language read."""
+    depth: WalkDepth = WalkDepth.POSSIBLE

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import islice
 
 from xraydiff.budget import BYTES_PARSED, BYTES_SEARCHED
+from xraydiff.conventions import ELF_MAGIC
 from xraydiff.errors import ImageError, PluginError, XraydiffError
 from xraydiff.facts import Edge, FileType, Firing, ImageConfig, Node, NodeKind
 from xraydiff.paths import ImagePath, escaped
@@ -62,8 +63,11 @@ class Reading:
 
     def loads(self, node: Node, path: ImagePath) -> tuple[Edge, ...]:
         """Only what the kernel and the loader follow from a program or library, for files far from any reference."""
-        file = self._context.original.files.get(path)
-        if file is None or not (file.mode & 0o111 or ".so" in path) or file.type is not FileType.FILE:
+        original = self._context.original
+        file = original.files.get(path)
+        if file is None or file.type is not FileType.FILE:
+            return ()
+        if not original.read_at(path, 0, len(ELF_MAGIC)).startswith((ELF_MAGIC, b"#!")):
             return ()
         subject = self._subject(node, path, full=True)
         readers = [reader for reader in self._readers if reader.depth == Depth.LOADER] if subject is not None else []

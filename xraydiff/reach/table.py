@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from xraydiff.facts import Certainty, Edge, EdgeKind, Firing, Origin
+from xraydiff.facts import Certainty, Edge, EdgeKind, Firing, Origin, WalkDepth
 
 
 class Standing(StrEnum):
@@ -123,6 +123,9 @@ ROOT: Final = _PROVEN
 """Configs and kept files: the walk begins there."""
 UNREACHED: Final = _NONE
 """What the walk did not come to."""
+
+TO_THE_END: Final[Mapping[WalkDepth, Certainty]] = {WalkDepth.LIKELY: _LIKELY, WalkDepth.POSSIBLE: _POSSIBLE}
+"""The least certainty of what is missing and followed to its end, by the depth of a walk."""
 
 PACKAGE_ROWS: Final = frozenset({Standing.ACTIVE_PACKAGE, Standing.KEPT_PACKAGE})
 LOADER_KINDS: Final = frozenset({EdgeKind.NEEDS, EdgeKind.INTERPRETS, EdgeKind.LINKS})

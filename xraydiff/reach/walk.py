@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from xraydiff.conventions import engine_provides
-from xraydiff.facts import Certainty, Edge, EdgeKind, FileType, ImageConfig, Node, NodeKind, Package
+from xraydiff.facts import Certainty, Edge, EdgeKind, FileType, ImageConfig, Node, NodeKind, Package, WalkDepth
 from xraydiff.minifier.run import NOTHING, Run
 from xraydiff.owners import Owners
 from xraydiff.paths import ImagePath, encoded
@@ -18,7 +18,7 @@ from xraydiff.reach.places import Places, user_of
 from xraydiff.reach.presence import Presence, Target
 from xraydiff.reach.reading import Reading
 from xraydiff.reach.roots import CONFIGS, Roots, find_roots, path_of
-from xraydiff.reach.table import PACKAGE_ROWS, ROOT, UNREACHED, Standing, certainty_of, content_of
+from xraydiff.reach.table import PACKAGE_ROWS, ROOT, TO_THE_END, UNREACHED, Standing, certainty_of, content_of
 from xraydiff.reach.told import Told
 from xraydiff.reach.unread import Reached, real_targets, unread
 from xraydiff.references import Context, Reader
@@ -40,11 +40,13 @@ def walk(
     context: Context,
     packages: Sequence[Package] = (),
     run: Run = NOTHING,
+    depth: WalkDepth = WalkDepth.LIKELY,
 ) -> Reach:
     """Walk from the configs and every file of slim; pure, deterministic, reads only what it reaches.
 
     What the minifier's `run` used, or was told to keep, and slim lacks is looked at when all references that are LIKELY
-    are followed. Last comes what is left of `packages`, the original's, for those that were kept in part.
+    are followed. Last comes what is left of `packages`, the original's, for those that were kept in part. `depth` says
+    how far what is missed only POSSIBLY is followed: one such script may lead to hundreds that nobody asked about.
     """
     presence = Presence(original, slim)
     reading = Reading(readers, context, slim, {"original": configs[0], "slim": configs[1]})
@@ -52,7 +54,7 @@ def walk(
     roots = find_roots(slim, owners=owners, presence=presence, reading=reading, context=context, used=told.used)
     places = Places(original, owners, presence, user=user_of(context), budget=context.budget)
     parts = Parts(original, presence, packages)
-    one = _Walk(context, slim, roots=roots, presence=presence, reading=reading, places=places, told=told)
+    one = _Walk(context, slim, roots=roots, presence=presence, reading=reading, places=places, told=told, depth=depth)
     return one.run(parts.edges(roots.started), owners)
 
 
@@ -67,6 +69,7 @@ class _Walk:
         reading: Reading,
         places: Places,
         told: Told,
+        depth: WalkDepth,
     ) -> None:
         self._context = context
         self._slim = slim
@@ -75,6 +78,7 @@ class _Walk:
         self._reading = reading
         self._places = places
         self._told = told
+        self._depth = depth
         self._best: dict[Node, Step] = {}
         self._heap: list[tuple[int, int, bytes, int, Node]] = []
         self._count = 0
@@ -139,11 +143,11 @@ class _Walk:
     def _edges(self, node: Node, standing: Standing) -> Iterator[Edge]:
         """The references of a node, and what lies near it.
 
-        Of the rest of a package only what the loader does is followed: what such a file may do when somebody runs it is
-        too far off.
+        Of the rest of a package, and of what is missed too unsurely, only what the loader does is followed: what such a
+        file may do when somebody runs it is too far off.
         """
         path = path_of(node)
-        if standing is Standing.PART:
+        if standing is Standing.PART or self._is_far(node):
             yield from self._reading.loads(node, path)
             return
         yield from self._reading.edges(node, path, full=standing not in PACKAGE_ROWS)
@@ -152,6 +156,10 @@ class _Walk:
             yield from self._places.programs(node, path)
         if node == CONFIGS[0]:
             yield from self._places.commands(node, self._context.path)
+
+    def _is_far(self, node: Node) -> bool:
+        """Whether a node is missed too unsurely to be followed to its end; what is kept is always read."""
+        return node.path in self._gone and self._best[node].certainty < TO_THE_END[self._depth]
 
     def _follow_told(self) -> None:
         """What the run used, or was told to keep: after all references that are as certain and say more."""
@@ -280,6 +288,7 @@ class _Walk:
             coverage=self._reading.coverage(),
             files_read=len(self._reading.files_read),
             files_parsed=len(self._reading.files_parsed),
+            depth=self._depth,
         )
 
     def _reached(self) -> Reached:

@@ -19,6 +19,7 @@ from xraydiff.facts import (
     Problem,
     Severity,
     Suggestion,
+    WalkDepth,
 )
 from xraydiff.image.config import canonical
 from xraydiff.inventory.classes import classify
@@ -75,6 +76,7 @@ def assemble(
         findings=tuple(findings),
         suggestions=tuple(suggestions),
         file_kinds=file_kinds,
+        depth=case.reach.depth if case.reach else WalkDepth.POSSIBLE,
     )
 
 

@@ -113,7 +113,7 @@ def _in_memory() -> Iterator[None]:
 @cache
 def _report() -> _Record:
     bulk = [*_CHANGES, *(f"{image}_inventory" for image in _IMAGES)]
-    return _Record(Report, apart=("coverage", "summary", *bulk), later=("file_kinds",))
+    return _Record(Report, apart=("coverage", "summary", *bulk), later=("file_kinds", "depth"))
 
 
 @cache

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xraydiff.errors import UsageError
-from xraydiff.facts import ElfDetails, FileKind, Finding, Inventory, Outlook, Problem, Suggestion
+from xraydiff.facts import ElfDetails, FileKind, Finding, Inventory, Outlook, Problem, Suggestion, WalkDepth
 
 if TYPE_CHECKING:
     from xraydiff.graphs.build import Graph
@@ -122,6 +122,8 @@ class Report:
     schema_version: int = SCHEMA_VERSION
     file_kinds: tuple[FileKind, ...] = ()
     """Of the files that findings name, by path; empty unless they were asked for."""
+    depth: WalkDepth = WalkDepth.POSSIBLE
+    """How far what is missed only possibly was followed; a report that does not say so followed it to the end."""
 
     def graph(self, fingerprint: str | None = None) -> Graph:
         """The chains of one finding, or of all, as a `networkx.MultiDiGraph`; a stored report has them too.

@@ -340,6 +340,24 @@ def test_a_stored_report_takes_nothing_of_the_minifier(
     assert f"give {option} to the comparison" in output(capsysbinary)[1]
 
 
+def test_how_deep_a_comparison_goes(tmp_path: Path, capsysbinary: Capture) -> None:
+    report = tmp_path / "report.json"
+    suggest = ["suggest", *PAIR, "--certainty", "possible"]
+    for depth, lacks in (((), True), (("--depth", "likely"), True), (("--depth", "possible"), False)):
+        assert run([*suggest, *depth]) == Exit.OK
+        assert ("--depth possible" in output(capsysbinary)[1]) is lacks
+        assert run(["suggest", *PAIR, *depth]) == Exit.OK
+        assert output(capsysbinary)[1] == ""
+        assert run(["compare", *PAIR, *depth, "--format", "json", "-o", str(report)]) == Exit.OK
+        assert str(load_report(report.read_text()).depth) == ("likely" if lacks else "possible")
+        code = Exit.USAGE if lacks else Exit.BLOCKED
+        assert run(["gate", str(report), "--depth", "possible"]) == code
+        assert ("made at depth likely" in output(capsysbinary)[1]) is lacks
+    assert run([*suggest, "--quiet"]) == Exit.OK
+    assert output(capsysbinary)[1] == ""
+    assert run([*suggest, "--depth", "proven"]) == Exit.USAGE
+
+
 def test_a_stored_report_takes_no_companions(stored: str, tmp_path: Path, capsysbinary: Capture) -> None:
     (tmp_path / "own.toml").write_text(COMPANIONS)
     assert run(["gate", stored, "--companions", str(tmp_path / "own.toml")]) == Exit.USAGE
