@@ -5,16 +5,19 @@ Values follow the program: a name has the value that the steps before gave it, s
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from xraydiff.commands.argv import Argument
 from xraydiff.facts import Edge, FileType, Firing, NodeKind
 from xraydiff.paths import parent
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.references import Command, Context, Gap, Subject
 from xraydiff.references.kit.expressions import UNKNOWN, Expression, Expressions, Value
 from xraydiff.references.kit.lookup import Exhausted
-from xraydiff.references.kit.recorder import Lost, Sightings
+from xraydiff.references.kit.programs import Programs
+from xraydiff.references.kit.recorder import Lost, Sightings, weakened
 
 __all__ = ["Program", "Resolution", "Step", "location"]
 
@@ -49,12 +52,17 @@ class Program:
 class Resolution(ABC):
     """Goes through the steps of one program; a language says what each kind of them refers to."""
 
-    def __init__(self, program: Program, values: Expressions, seen: Sightings) -> None:
+    needs_shell: re.Pattern[str]
+    """What in a command line makes the language hand it to a shell."""
+
+    def __init__(self, program: Program, values: Expressions, subject: Subject, reader: str) -> None:
+        """`reader` is the name of the reader, for the edges."""
         self._program = program
         self._values = values
-        self._seen = seen
         self._lookups = values.lookups
         self._cwd = values.lookups.context.cwd
+        self._seen = Sightings(subject.node, reader, values.lookups.context.limits)
+        self._started = Programs(subject.node, self._seen, self._lookups)
         self._handlers = self._handled()
 
     @abstractmethod
@@ -65,8 +73,8 @@ class Resolution(ABC):
         """When a step runs, as far as values decide that; None where it never does."""
         return step.firing
 
-    def run(self) -> Iterator[Edge | Gap]:
-        """Edges in the order of the file, then gaps."""
+    def run(self) -> Iterator[Edge | Gap | Command]:
+        """Edges in the order of the file, then gaps, then commands."""
         try:
             self._lookups.context.budget.spend(self._program.nodes)
             for step in self._program.steps:
@@ -78,6 +86,7 @@ class Resolution(ABC):
             self._seen.gap("too-large", "more steps than the limit for one program")
         self._seen.lost(self._program.lost)
         yield from self._seen.all()
+        yield from self._seen.commands()
 
     # --- what texts name ----------------------------------------------------------------------------------------------
 
@@ -110,6 +119,32 @@ class Resolution(ABC):
             found = self._lookups.named(folder, self._cwd)
             if found is not None and found[1] is FileType.DIRECTORY and found[0].count("/") >= 2:
                 self._seen.named(*found, text.replace(UNKNOWN, "..."))
+
+    # --- what is started ----------------------------------------------------------------------------------------------
+
+    def _command_lines(self, step: Step, firing: Firing) -> None:
+        """Texts that are run as backticks run them."""
+        for text in self._values.texts(step.arguments):
+            self._command_line(text, firing)
+
+    def _command_line(self, text: str, firing: Firing) -> None:
+        """A line for a shell, or for a program alone where no sign in it needs a shell."""
+        if UNKNOWN in text or self.needs_shell.search(text) or not text.strip():
+            self._started.shell(text, firing, text.replace(UNKNOWN, "..."))
+        else:
+            self._started.start(tuple(Argument(word, word) for word in text.split()), firing)
+
+    def _arguments(self, values: Sequence[Value], firing: Firing) -> None:
+        """A program and its arguments; each word may be one of several texts, or each of them in turn."""
+        first, *rest = values
+        others = tuple(Argument(value.texts[0], _shown(value.texts[0]), value.texts[1:]) for value in rest)
+        for text in first.texts:
+            head = Argument(text, _shown(text))
+            self._started.start((head, *others), firing if first.certain else weakened(firing))
+
+
+def _shown(text: str) -> str:
+    return text.replace(UNKNOWN, "...")
 
 
 def location(subject: Subject, context: Context) -> tuple[str, str]:

@@ -37,7 +37,7 @@ MODULES = (
 def installed(files: Mapping[str, str], env: Sequence[str] = (), cmd: Sequence[str] | None = None) -> Context:
     builder = ImageBuilder().config(env=["PATH=/usr/bin:/bin", *env], workdir="/srv", cmd=cmd)
     builder.file("/usr/bin/perl", b"\x7fELF" + COMPILED.encode(), mode=0o755)
-    for program in ("/bin/sh", "/bin/date", "/usr/bin/convert"):
+    for program in ("/bin/sh", "/bin/date", "/usr/bin/convert", "/usr/bin/env"):
         builder.file(program, elf(executable=True), mode=0o755)
     builder.file("/usr/lib/x86_64-linux-gnu/libcrypto.so.3", b'\x7fELF OPENSSLDIR: "/usr/lib/ssl"\0')
     builder.symlink("/usr/lib/ssl/certs", "/etc/ssl/certs").file("/etc/ssl/certs/a.pem", b"")
@@ -247,8 +247,11 @@ def test_folders_of_a_framework() -> None:
         ("system('date > x');", {"/bin/sh", "date > x"}),
         ("system 'date', '+%Y';", {"/bin/date"}),
         ("my @c = ('convert', 'a'); exec(@c);", {"/usr/bin/convert"}),
-        ('print `date "$x"`;', {"/bin/sh", 'date "$UNKNOWN"'}),
+        ("print `date $x`;", {"/bin/sh", 'date "$UNKNOWN"'}),
         ("my $d = qx{date};", {"/bin/date"}),
+        ("my @c; @c = ('convert', 'a') if $x; @c = ('date'); exec(@c);", {"/usr/bin/convert", "/bin/date"}),
+        ("for my $c (qw(convert date)) { system($c); }", {"/usr/bin/convert", "/bin/date"}),
+        ("for my $c (qw(convert date)) { system($c, 'x'); }", {"/usr/bin/convert", "/bin/date"}),
         ("open(my $p, '-|', 'convert', 'a');", {"/usr/bin/convert"}),
         ("open(P, 'date|');", {"/bin/date"}),
         ("open P, '| date; convert';", {"/bin/sh", " date; convert"}),
@@ -260,6 +263,11 @@ def test_folders_of_a_framework() -> None:
 )
 def test_commands(source: str, wanted: set[str]) -> None:
     assert {text.lstrip("\n") for text in seen(source)} == wanted
+
+
+def test_a_program_behind_another_one() -> None:
+    found = seen("system('env', '-i', 'convert', 'x'); system($^X, '-w', 'x.pl');", {"/srv/x.pl": "1"})
+    assert {"/usr/bin/env", "/usr/bin/convert", "/srv/x.pl"} <= set(found)
 
 
 def test_a_program_in_a_string_is_one_of_its_own() -> None:

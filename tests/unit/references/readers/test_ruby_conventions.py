@@ -248,7 +248,7 @@ def test_encodings_that_ruby_holds_itself_ask_for_nothing() -> None:
         ("IO.popen(['convert', 'a', 'b'])", {"/usr/bin/convert"}),
         ("Open3.capture2e('sh', '-c', 'date; convert')", {"/bin/sh", "date; convert"}),
         ("exec(<<~LINE)\n  date | convert\nLINE\n", {"/bin/sh", "  date | convert\n"}),
-        ('%x(date "#{day}")', {"/bin/sh", 'date "$UNKNOWN"'}),
+        ("%x(date #{day})", {"/bin/sh", 'date "$UNKNOWN"'}),
         ("open('|date')", {"/bin/date"}),
         ("other.system('date')", set()),
     ],

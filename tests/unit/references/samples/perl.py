@@ -25,9 +25,9 @@ __END__
 SAMPLES = (
     ("", PROGRAM),
     ("", b"use A;\n}}}(\nuse B;\n"),
-    ("", b"$x = " + b"(" * 2_000 + b")" * 2_000 + b";\nuse Deep;\n"),
-    ("", b"use A;\n" + b"$x = q(\n" * 60_000),
-    ("", b"$a = " + b"'x' . " * 3_000 + b"'y';\nrequire $a;\n"),
+    ("", b"$x = " + b"(" * 300 + b")" * 300 + b";\nuse Deep;\n"),
+    ("", b"use A;\n" + b"$x = q(\n" * 1_700),
+    ("", b"$a = " + b"'x' . " * 300 + b"'y';\nrequire $a;\n"),
     ("", "use A;\n".encode("utf-16")),
     ("", b""),
 )

@@ -29,9 +29,9 @@ SAMPLES = (
     ("erb", b"<% require 'time' %>\n<p><%= render 'nav' -%></p><%# no %>\n"),
     ("", b"\x7fELF\x02\x01\0rb_require\0digest/sha2\0openssl\0\0Init_openssl\0"),
     ("", b"require 'a'\n}}}(\nrequire 'b'\n"),
-    ("", b"x = [" + b"[" * 2_000 + b"]" * 2_000 + b"]\nrequire 'deep'\n"),
-    ("", b"require 'a'\n" + b"x = %w[\n" * 60_000),
-    ("", b"a = " + b"'x' + " * 5_000 + b"'y'\nrequire a\n"),
+    ("", b"x = [" + b"[" * 300 + b"]" * 300 + b"]\nrequire 'deep'\n"),
+    ("", b"require 'a'\n" + b"x = %w[\n" * 1_700),
+    ("", b"a = " + b"'x' + " * 300 + b"'y'\nrequire a\n"),
     ("", "require 'a'\n".encode("utf-16")),
     ("", b""),
 )

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from xraydiff.conventions import ELF_MAGIC, SCRIPT_LINE
 from xraydiff.facts import Edge, FileType, NodeKind
 from xraydiff.limits import Limits
-from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references import Command, Context, Depth, Gap, Subject
 from xraydiff.references.kit.grammars import GrammarReader
 from xraydiff.references.kit.recorder import Lost
 from xraydiff.references.kit.steps import Program
@@ -54,7 +54,7 @@ class PerlReader(GrammarReader[Program]):
 
         return Script(data, limits).program()
 
-    def resolve(self, parsed: Program, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+    def resolve(self, parsed: Program, subject: Subject, context: Context) -> Iterable[Edge | Gap | Command]:
         """Edges in the order of the file, then gaps."""
         from xraydiff.references.readers.perl.resolve import resolve
 

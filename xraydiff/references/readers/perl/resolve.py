@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from xraydiff.facts import Edge, Firing
-from xraydiff.references import Context, Gap, Subject
-from xraydiff.references.kit.expressions import UNKNOWN, Value
+from xraydiff.references import Command, Context, Gap, Subject
+from xraydiff.references.kit.expressions import UNKNOWN, Shape, Value
 from xraydiff.references.kit.lookup import Lookups
-from xraydiff.references.kit.recorder import Sightings, weakened
+from xraydiff.references.kit.recorder import weakened
 from xraydiff.references.kit.steps import Program, Resolution, Step, location
-from xraydiff.references.readers.perl.commands import Commands
 from xraydiff.references.readers.perl.interpreter import find_interpreter
 from xraydiff.references.readers.perl.modules import Modules
 from xraydiff.references.readers.perl.native import Native
 from xraydiff.references.readers.perl.values import Scope, Values
-from xraydiff.references.readers.perl.vocabulary import Kind
+from xraydiff.references.readers.perl.vocabulary import NEEDS_SHELL, Kind
 
 __all__ = ["resolve"]
 
@@ -26,12 +25,12 @@ _REFERS: Final = re.compile(r"\b(?:use|require|do|no|system|exec|open)\b|`")
 _NAME: Final = re.compile(r"[A-Za-z_]\w*(?:::\w+)*\Z")
 
 
-def resolve(program: Program, subject: Subject, context: Context) -> Iterator[Edge | Gap]:
+def resolve(program: Program, subject: Subject, context: Context) -> Iterator[Edge | Gap | Command]:
     """The references of a program."""
     path, directory = location(subject, context)
     lookups = Lookups(context)
     values = Values(program.expressions, Scope(path=path, directory=directory, values={}), lookups)
-    yield from _Resolution(program, values, Sightings(subject.node, "perl", context.limits)).run()
+    yield from _Resolution(program, values, subject).run()
 
 
 def compiled(firing: Firing) -> Firing:
@@ -42,14 +41,15 @@ def compiled(firing: Firing) -> Firing:
 class _Resolution(Resolution):
     """Goes through the steps of one program."""
 
-    def __init__(self, program: Program, values: Values, seen: Sightings) -> None:
-        super().__init__(program, values, seen)
-        lookups = values.lookups
+    needs_shell = NEEDS_SHELL
+
+    def __init__(self, program: Program, values: Values, subject: Subject) -> None:
+        super().__init__(program, values, subject, "perl")
+        seen, lookups = self._seen, values.lookups
         perl = find_interpreter(lookups.context, lookups)
         self._scope: Scope = values.scope
         self._version = perl.version
         self._modules = Modules(values.scope, seen, lookups, perl)
-        self._commands = Commands(seen, lookups)
         self._native = Native(seen, lookups, perl, self._modules.load)
         self._regions: list[tuple[bool, bool]] = []
         """Of what stands around a step: whether it never runs here, and whether it is a loop over an unknown list."""
@@ -73,9 +73,8 @@ class _Resolution(Resolution):
             Kind.NAMES: self._names,
             Kind.PATHS: self._paths,
             Kind.OPEN: self._open,
-            Kind.COMMAND_LINE: lambda step, firing: self._texts(step, firing, self._commands.line),
-            Kind.COMMAND: lambda step, firing: self._commands.run([*map(self._values.of, step.arguments)], firing),
-            Kind.SCRIPT: lambda step, firing: self._commands.script(self._values.texts(step.arguments), firing),
+            Kind.COMMAND_LINE: self._command_lines,
+            Kind.COMMAND: lambda step, firing: self._command(step.arguments, firing),
             Kind.CONFIG: lambda step, firing: self._texts(step, firing, self._modules.configured),
             Kind.LAYERS: lambda step, firing: self._texts(step, firing, self._native.layers),
             Kind.ENCODING: self._encoding,
@@ -191,8 +190,26 @@ class _Resolution(Resolution):
             self._native.layers(text, firing)
         for text in map(str.strip, modes[:4]):
             if rest and text in ("-|", "|-"):
-                self._commands.run([*map(self._values.of, rest)], firing)
+                self._command(rest, firing)
             elif not rest and text.endswith("|"):
-                self._commands.line(text[:-1], firing)
+                self._command_line(text[:-1], firing)
             elif not rest and text.startswith("|"):
-                self._commands.line(text[1:], firing)
+                self._command_line(text[1:], firing)
+
+    def _command(self, arguments: Sequence[int], firing: Firing) -> None:
+        """`system LIST`: a program and its arguments, or a command line where there is one word that is no list."""
+        values = [self._values.of(argument) for argument in arguments]
+        lists = [value.is_sequence and self._is_list(one) for one, value in zip(arguments, values, strict=True)]
+        if len(values) == 1 and not (lists[0] and len(values[0].texts) > 1):
+            for text in values[0].texts:
+                self._command_line(text, firing)
+            return
+        words: list[Value] = []
+        for value, is_list in zip(values, lists, strict=True):
+            words.extend([Value(texts=(text,)) for text in value.texts] if is_list else [value])
+        self._arguments(words, firing)
+
+    def _is_list(self, argument: int) -> bool:
+        """Whether an expression gives several words: not the variable of a loop, which gives one after the other."""
+        expression = self._program.expressions[argument]
+        return expression.shape in (Shape.LIST, Shape.CALL) or expression.text.startswith("@")

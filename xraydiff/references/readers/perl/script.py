@@ -288,10 +288,10 @@ class Script(Statements):
         if len(nodes) == 1 and nodes[0].type == "anonymous_array_expression":
             inner = nodes[0].named_children
             nodes = inner[0].named_children if len(inner) == 1 and inner[0].type == "list_expression" else inner
-        if len(nodes) > 1 and self._text(nodes[0]) in _PERL:
-            self._add(Kind.SCRIPT, firing, self.lowering.all(nodes[1:8]))
-        elif nodes:
-            self._add(Kind.COMMAND, firing, self.lowering.all(nodes[:_ITEMS]))
+        own = len(nodes) > 1 and self._text(nodes[0]) in _PERL
+        program = (self.lowering.literal("perl"),) if own else self.lowering.all(nodes[:1])
+        if nodes:
+            self._add(Kind.COMMAND, firing, (*program, *self.lowering.all(nodes[1:_ITEMS])))
 
     def _other(self, short: str, nodes: list[Syntax], firing: Firing) -> None:
         if short in READS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Final
 
@@ -10,6 +11,7 @@ __all__ = [
     "HANDLE_METHODS",
     "LEAVES",
     "LOADERS",
+    "NEEDS_SHELL",
     "OPENS",
     "PATH_CALLS",
     "PATH_KEYS",
@@ -58,8 +60,6 @@ class Kind(StrEnum):
     COMMAND_LINE = "command line"
     COMMAND = "command"
     """A program and its arguments, or a command line."""
-    SCRIPT = "script"
-    """Arguments of the perl that runs."""
     CONFIG = "config"
     """`$Config{KEY}`."""
     LAYERS = "layers"
@@ -123,6 +123,8 @@ ENCODES: Final = frozenset(
 )
 OPENS: Final = {"open2": 2, "open3": 3, "run": 0, "harness": 0, "start": 0, "capture": 0, "capturex": 0, "systemx": 0}
 """Functions of IPC::Open2, Open3, Run and System::Simple, with the handles before the command."""
+NEEDS_SHELL: Final = re.compile(r"[$&*(){}\[\]'\";\\|?<>~`\n]|\A\s*(?:\w+=|exec\s|\.\s)")
+"""doio.c, Perl_do_exec3: without one of these a command line is split at blanks and no shell is started."""
 LEAVES: Final = frozenset(
     """
     comment pod bareword number string_content escape_sequence function method package autoquoted_bareword

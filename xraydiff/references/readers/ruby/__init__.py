@@ -13,7 +13,7 @@ from xraydiff.conventions import ELF_MAGIC, SCRIPT_LINE
 from xraydiff.facts import Edge, FileType, NodeKind
 from xraydiff.limits import Limits
 from xraydiff.paths import basename
-from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references import Command, Context, Depth, Gap, Subject
 from xraydiff.references.kit.grammars import GrammarReader
 from xraydiff.references.kit.recorder import Lost
 from xraydiff.references.kit.steps import Program
@@ -66,7 +66,7 @@ class RubyReader(GrammarReader[Program]):
         code = code_of_template(data) if form == "erb" else data
         return Script(code.removeprefix(b"\xef\xbb\xbf"), limits).program()
 
-    def resolve(self, parsed: Program, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+    def resolve(self, parsed: Program, subject: Subject, context: Context) -> Iterable[Edge | Gap | Command]:
         """Edges in the order of the file, then gaps."""
         from xraydiff.references.readers.ruby.resolve import resolve
 

@@ -5,44 +5,44 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from xraydiff.facts import Edge, Firing
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.references import Command, Context, Gap, Subject
 from xraydiff.references.kit.expressions import UNKNOWN, Scope, Value
 from xraydiff.references.kit.lookup import Lookups
-from xraydiff.references.kit.recorder import Sightings, weakened
+from xraydiff.references.kit.recorder import weakened
 from xraydiff.references.kit.steps import Program, Resolution, Step, location
-from xraydiff.references.readers.ruby.commands import Commands
 from xraydiff.references.readers.ruby.features import Features
+from xraydiff.references.readers.ruby.gem_programs import GemPrograms
 from xraydiff.references.readers.ruby.interpreter import find_interpreter
 from xraydiff.references.readers.ruby.native import Native
-from xraydiff.references.readers.ruby.programs import Programs
 from xraydiff.references.readers.ruby.templates import Templates
 from xraydiff.references.readers.ruby.values import Values
-from xraydiff.references.readers.ruby.vocabulary import Kind
+from xraydiff.references.readers.ruby.vocabulary import NEEDS_SHELL, Kind
 
 __all__ = ["resolve"]
 
 
-def resolve(program: Program, subject: Subject, context: Context) -> Iterator[Edge | Gap]:
+def resolve(program: Program, subject: Subject, context: Context) -> Iterator[Edge | Gap | Command]:
     """The references of a program."""
     path, directory = location(subject, context)
     lookups = Lookups(context)
     values = Values(program.expressions, Scope(path=path, directory=directory, values={}), lookups)
-    yield from _Resolution(program, values, Sightings(subject.node, "ruby", context.limits)).run()
+    yield from _Resolution(program, values, subject).run()
 
 
 class _Resolution(Resolution):
     """Goes through the steps of one program."""
 
-    def __init__(self, program: Program, values: Values, seen: Sightings) -> None:
-        super().__init__(program, values, seen)
-        lookups, scope = values.lookups, values.scope
+    needs_shell = NEEDS_SHELL
+
+    def __init__(self, program: Program, values: Values, subject: Subject) -> None:
+        super().__init__(program, values, subject, "ruby")
+        seen, lookups, scope = self._seen, values.lookups, values.scope
         ruby = find_interpreter(lookups.context, lookups)
         self._scope = scope
         self._features = Features(scope, seen, lookups, ruby)
-        self._commands = Commands(seen, lookups)
         self._templates = Templates(scope, seen, lookups, self._features.feature)
         self._native = Native(seen, lookups, ruby, self._features.feature)
-        self._programs = Programs(seen, lookups, ruby)
+        self._programs = GemPrograms(seen, lookups, ruby)
 
     def _handled(self) -> Mapping[str, Callable[[Step, Firing], object]]:
         return {
@@ -61,9 +61,8 @@ class _Resolution(Resolution):
             Kind.NAMES: self._names,
             Kind.PATHS: self._paths,
             Kind.OPEN: self._open,
-            Kind.COMMAND_LINE: lambda step, firing: self._texts(step, firing, self._commands.line),
-            Kind.COMMAND: lambda step, firing: self._commands.words([*map(self._values.of, step.arguments)], firing),
-            Kind.SCRIPT: lambda step, firing: self._commands.script(self._values.texts(step.arguments), firing),
+            Kind.COMMAND_LINE: self._command_lines,
+            Kind.COMMAND: lambda step, firing: self._arguments([*map(self._values.of, step.arguments)], firing),
             Kind.ENCODING: lambda step, firing: self._texts(step, firing, self._native.encoding),
             Kind.MODE: lambda step, firing: self._texts(step, firing, self._native.mode),
             Kind.DIGEST: lambda step, firing: self._texts(step, firing, self._native.digest),
@@ -120,7 +119,7 @@ class _Resolution(Resolution):
     def _open(self, step: Step, firing: Firing) -> None:
         for text in self._values.texts(step.arguments):
             if text.startswith("|"):
-                self._commands.line(text[1:], firing)
+                self._command_line(text[1:], firing)
             else:
                 self._named(text)
 

@@ -281,10 +281,10 @@ class Script(Statements):
         elif len(words) == 1 and words[0].type != "splat_argument":
             self._add(Kind.COMMAND_LINE, firing, (self.lowering.of(words[0]),))
             return
-        if words and self._text(words[0], _OWNER) in _RUBIES:
-            self._add(Kind.SCRIPT, firing, self.lowering.all(words[1:2]))
-        elif words:
-            self._add(Kind.COMMAND, firing, self.lowering.all(words[:_WORDS]))
+        own = bool(words) and self._text(words[0], _OWNER) in _RUBIES
+        program = self._literals("ruby") if own else self.lowering.all(words[:1])
+        if words:
+            self._add(Kind.COMMAND, firing, (*program, *self.lowering.all(words[1:_WORDS])))
 
     def _other(self, node: Syntax, owner: str, name: str, arguments: Sequence[Syntax], firing: Firing) -> None:
         if owner in LOAD_PATHS and name in _ADDS:

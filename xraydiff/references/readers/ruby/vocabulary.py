@@ -17,6 +17,7 @@ __all__ = [
     "LOAD_PATHS",
     "METHODS_THAT_READ",
     "MODE",
+    "NEEDS_SHELL",
     "READS",
     "RENDERS",
     "RUNS_NOW",
@@ -55,8 +56,6 @@ class Kind(StrEnum):
     COMMAND_LINE = "command line"
     COMMAND = "command"
     """A program and its arguments."""
-    SCRIPT = "script"
-    """Arguments of the Ruby that runs."""
     ENCODING = "encoding"
     MODE = "mode"
     """Modes of files, which may name encodings."""
@@ -119,6 +118,12 @@ STARTS: Final = {
     "PTY": frozenset({"spawn", "getpty"}),
     "Open3": frozenset({"capture2", "capture2e", "capture3", "popen2", "popen2e", "popen3"}),
 }
+NEEDS_SHELL: Final = re.compile(
+    r"[*?{}\[\]<>()~&|\\$;'`\"\n#]|\A[ \t]*[^ \t/=]{0,255}="
+    r"|\A\s*(?:\.|:|break|case|continue|do|done|elif|else|esac|eval|exec|exit|export"
+    r"|fi|for|if|in|readonly|return|set|shift|then|times|trap|unset|until|while)(?:\s|\Z)"
+)
+"""process.c, rb_exec_fillarg: a sign, an assignment before the command, or a word of the shell's own."""
 LEAVES: Final = frozenset(
     """
     comment identifier instance_variable class_variable global_variable simple_symbol string_content

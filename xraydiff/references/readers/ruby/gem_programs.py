@@ -10,7 +10,7 @@ from xraydiff.references.kit.lookup import Lookups
 from xraydiff.references.kit.recorder import Sightings, weakened
 from xraydiff.references.readers.ruby.interpreter import Gem, Interpreter
 
-__all__ = ["Programs"]
+__all__ = ["GemPrograms"]
 
 _SERVERS: Final = {
     "rackup": ("config.ru",),
@@ -30,7 +30,7 @@ _RESOLVER: Final = ("rubygems/request_set", "rubygems/resolver", "rubygems/sourc
 _BUNDLERS: Final = frozenset({"bundle", "bundler"})
 
 
-class Programs:
+class GemPrograms:
     """Edges of wrappers that RubyGems writes."""
 
     def __init__(self, seen: Sightings, lookups: Lookups, ruby: Interpreter) -> None:
