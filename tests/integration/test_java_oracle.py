@@ -141,8 +141,8 @@ def foreseen(builder: ImageBuilder, classes: Path) -> set[str]:
     items = [item for subject in (of_class, of_start) for item in JavaReader().read(subject, context)]
     machine = next(path for path in tree.files if path.endswith("/libjvm.so"))
     of_machine = Subject(node=Node(path=machine), path=machine, file=tree.files[machine], tree=tree, data=b"")
-    items += CompanionsReader().read(of_machine, context)
-    return set(_real(tree, [item for item in items if isinstance(item, Edge)]))
+    said = [*items, *CompanionsReader().read(of_machine, context)]
+    return set(_real(tree, [item for item in said if isinstance(item, Edge)]))
 
 
 def _real(tree: Tree, edges: list[Edge]) -> Iterator[str]:

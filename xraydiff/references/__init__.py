@@ -34,6 +34,7 @@ __all__ = [
     "ParsedReader",
     "Reader",
     "Subject",
+    "Unparsed",
 ]
 
 T = TypeVar("T")
@@ -201,6 +202,11 @@ class Launcher(Protocol):
 
     def launched(self, command: Command, context: Context) -> Iterable[Edge | Gap]:
         """The references of a command of one of these programs, each from the source of the command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unparsed:
+    """What is parsed of a file whose name alone says what it refers to, and of a config, which has no bytes."""
 
 
 class ParsedReader(ABC, Generic[P]):

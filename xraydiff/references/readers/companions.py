@@ -7,15 +7,17 @@ of knowledge/companions.toml say which; whoever knows more programs adds rows of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from xraydiff.commands.start import find_executable, health_command, start_command
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Certainty, Edge, EdgeKind, FileType, Node, NodeKind, Origin
 from xraydiff.knowledge import OURS, Companion, Knowledge
+from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, basename, decoded, image_path
-from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references import Context, Depth, Gap, ParsedReader, Subject
 from xraydiff.tree import glob
 
 __all__ = ["CompanionsReader"]
@@ -24,11 +26,18 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_.+@:~-]{1,255}\Z")
 """What may be put into a pattern for a placeholder: no slash and nothing that a pattern gives a meaning."""
 
 
-class CompanionsReader:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mentions:
+    """What a file says for the rows that know it by its name."""
+
+    by_row: tuple[tuple[Mapping[str, str], ...], ...] = ()
+    """For each of these rows its distinct mentions as placeholders and their values; none where it looks for none."""
+
+
+class CompanionsReader(ParsedReader[Mentions]):
     """Reads every kept or restored file by its name, few of them by content, and the program that a config starts."""
 
     name = "companions"
-    language = ""
     depth = Depth.HEADERS
 
     def __init__(self, knowledge: Knowledge = OURS) -> None:
@@ -42,16 +51,27 @@ class CompanionsReader:
             return subject.config is not None
         return subject.node.kind is NodeKind.FILE and any(True for _ in self._rows().of(subject.path))
 
-    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+    def form(self, subject: Subject) -> str:
+        """The path, by which rows know a file."""
+        return subject.path if subject.config is None else ""
+
+    def parse(self, data: bytes, form: str, limits: Limits) -> Mentions:
+        """What the file says that a row looks for; few rows do."""
+        del limits
+        rows = self._rows().of(form)
+        return Mentions(by_row=tuple(tuple(_said(row.mentions, data)) if row.mentions else () for row, _ in rows))
+
+    def resolve(self, parsed: Mentions, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """Edges to what goes with a file, or with the program that the image starts, row by row."""
         seen: dict[str, bool] = {}
-        for path, row, places in self._sightings(subject, context):
+        for path, row, places, said in self._matching(parsed, subject, context):
             if not _is_given(row, places, context):
                 continue
-            for target in _targets(row, places, subject.data, context):
+            choices = [{**places, **one} for one in said] if row.mentions is not None else [places]
+            for target in _targets(row, choices, context):
                 weak = row.certainty is Certainty.POSSIBLE
-                said = target.path in seen and (weak or not seen[target.path])
-                if not said and target.path not in (subject.path, path):
+                known = target.path in seen and (weak or not seen[target.path])
+                if not known and target.path not in (subject.path, path):
                     seen[target.path] = weak
                     yield Edge(
                         source=subject.node,
@@ -65,11 +85,13 @@ class CompanionsReader:
                         group=row.reason.partition(": ")[0],
                     )
 
-    def _sightings(self, subject: Subject, context: Context) -> Iterator[tuple[str, Companion, Mapping[str, str]]]:
-        """Paths with the rows that match them. What a config starts asks for what it cannot do without."""
+    def _matching(
+        self, parsed: Mentions, subject: Subject, context: Context
+    ) -> Iterator[tuple[str, Companion, Mapping[str, str], tuple[Mapping[str, str], ...]]]:
+        """Paths with the rows that match them and what these look for. What a config starts needs its companions."""
         if subject.config is None:
-            for row, places in self._rows().of(subject.path):
-                yield subject.path, row, places
+            for (row, places), said in zip(self._rows().of(subject.path), parsed.by_row, strict=True):
+                yield subject.path, row, places, said
             return
         words = (*start_command(subject.config), *health_command(subject.config))
         for word in words[: context.limits.command_words]:
@@ -77,7 +99,7 @@ class CompanionsReader:
             real = context.original.resolve(program).path if program is not None else None
             for row, places in self._rows().of(real) if real is not None else ():
                 if row.certainty > Certainty.POSSIBLE and row.mentions is None:
-                    yield real or "", row, places
+                    yield real or "", row, places, ()
 
     def _rows(self) -> _Table:
         if self._table is None:
@@ -115,12 +137,8 @@ class _Table:
 _NAMED_GROUP: Final = re.compile(r"\(\?P<[a-z_]{1,30}>")
 
 
-def _targets(row: Companion, places: Mapping[str, str], data: bytes, context: Context) -> Iterator[Node]:
-    """What the original has of a row's `then`."""
-    if row.mentions is None:
-        choices: list[Mapping[str, str]] = [places]
-    else:
-        choices = [{**places, **said} for said in _said(row.mentions, data)]
+def _targets(row: Companion, choices: Sequence[Mapping[str, str]], context: Context) -> Iterator[Node]:
+    """What the original has of a row's `then`, by the values that its placeholders may have."""
     for choice in choices:
         if all(_is_plain(name, value) for name, value in choice.items()):
             for pattern in row.then:

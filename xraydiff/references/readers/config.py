@@ -19,8 +19,9 @@ from xraydiff.commands.table import interpreter, wrapper
 from xraydiff.conventions import ELF_MAGIC
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import ConfigField, Edge, EdgeKind, FileType, Firing, ImageConfig, Node, NodeKind
+from xraydiff.limits import Limits
 from xraydiff.paths import ROOT, ImagePath, image_path, join
-from xraydiff.references import Command, Context, Depth, Gap, Subject
+from xraydiff.references import Command, Context, Depth, Gap, ParsedReader, Subject, Unparsed
 from xraydiff.references.kit.lookup import Exhausted, Lookups
 from xraydiff.references.kit.programs import Programs, Start
 from xraydiff.references.kit.recorder import Sightings, weakened
@@ -38,7 +39,7 @@ _SOURCED = frozenset({"BASH_ENV"})
 """Env names of a file that every script of bash reads before its first line (bash(1), INVOCATION)."""
 
 
-class ConfigReader:
+class ConfigReader(ParsedReader[Unparsed]):
     """Reads image configs.
 
     `detail` of an edge is the name of its field, or of the variable of Env. SHELL counts where it acts at run time, as
@@ -46,15 +47,20 @@ class ConfigReader:
     """
 
     name = "config"
-    language = ""
     depth = Depth.HEADERS
 
     def accepts(self, subject: Subject) -> bool:
         """Whether the node is an image config."""
         return subject.node.kind is NodeKind.CONFIG and subject.config is not None
 
-    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap | Command]:
+    def parse(self, data: bytes, form: str, limits: Limits) -> Unparsed:
+        """Nothing: a config has no bytes."""
+        del data, form, limits
+        return Unparsed()
+
+    def resolve(self, parsed: Unparsed, subject: Subject, context: Context) -> Iterable[Edge | Gap | Command]:
         """Edges of the start command first, then of the health check, the user, directories and Env."""
+        del parsed
         if subject.config is None:
             return
         try:

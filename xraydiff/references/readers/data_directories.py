@@ -10,17 +10,17 @@ from collections.abc import Iterable
 
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, NodeKind
 from xraydiff.knowledge import OURS, DataDirectory, Knowledge
+from xraydiff.limits import Limits
 from xraydiff.paths import basename, join, parent
-from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references import Context, Depth, Gap, ParsedReader, Subject, Unparsed
 
 __all__ = ["DataDirectoriesReader"]
 
 
-class DataDirectoriesReader:
+class DataDirectoriesReader(ParsedReader[Unparsed]):
     """Reads the file that marks a data directory."""
 
     name = "data-directories"
-    language = ""
     depth = Depth.FULL
 
     def __init__(self, knowledge: Knowledge = OURS) -> None:
@@ -32,8 +32,14 @@ class DataDirectoriesReader:
         name = basename(subject.path)
         return subject.file is not None and any(row.mark == name for row in self._knowledge.rows(DataDirectory))
 
-    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+    def parse(self, data: bytes, form: str, limits: Limits) -> Unparsed:
+        """Nothing: the mark is a name."""
+        del data, form, limits
+        return Unparsed()
+
+    def resolve(self, parsed: Unparsed, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """The directories that must be there."""
+        del parsed
         directory = parent(subject.path)
         for row in self._knowledge.rows(DataDirectory):
             beside = context.original.files.get(join(directory, row.beside))

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from xraydiff.conventions import ELF_MAGIC
 from xraydiff.facts import Edge, NodeKind
+from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
-from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references import Context, Depth, Gap, ParsedReader, Subject
 from xraydiff.tree import FileTree
 
 __all__ = ["HEAD", "PackedReader", "packed", "packed_program"]
@@ -78,11 +80,17 @@ def packed_program(tree: FileTree, path: ImagePath) -> str:
     return packed(head, tree.read_at(path, start, file.size - start))
 
 
-class PackedReader:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packed:
+    """What a person would call the packed program; empty for what is a source by its name and no text."""
+
+    language: str
+
+
+class PackedReader(ParsedReader[Packed]):
     """Reads nothing: says of packed programs that an interpreter is given, or that start themselves, what they are."""
 
     name = "packed"
-    language = ""
     depth = Depth.FULL
 
     def accepts(self, subject: Subject) -> bool:
@@ -97,12 +105,16 @@ class PackedReader:
             return True
         return node.language != "java" and subject.path.endswith(_SOURCES) and _is_no_text(subject.data)
 
-    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+    def parse(self, data: bytes, form: str, limits: Limits) -> Packed:
+        """By the first and last bytes."""
+        del form, limits
+        return Packed(language=packed(data[:HEAD], data[-_TAIL:]))
+
+    def resolve(self, parsed: Packed, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """One gap."""
         del context
-        what = packed(subject.data[:HEAD], subject.data[-_TAIL:])
-        if what:
-            yield Gap(node=subject.node, reason="no-reader", detail=what)
+        if parsed.language:
+            yield Gap(node=subject.node, reason="no-reader", detail=parsed.language)
         else:
             yield Gap(node=subject.node, reason="not-text", detail="a source that holds bytes of no text")
 

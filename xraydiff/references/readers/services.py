@@ -16,14 +16,15 @@ from itertools import islice, pairwise, takewhile
 from typing import Final
 
 from xraydiff.conventions import ELF_MAGIC
-from xraydiff.facts import Edge, EdgeKind, FileType, Firing, NodeKind
+from xraydiff.facts import Edge, EdgeKind, Firing, NodeKind
+from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, basename, decoded, join, parent
-from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references import Context, Depth, Gap, ParsedReader, Subject
 from xraydiff.references.kit.lookup import Exhausted, Lookups
 from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.kit.shebang import programs
 
-__all__ = ["ServicesReader"]
+__all__ = ["ServicesReader", "Settings"]
 
 _SETTINGS: Final = re.compile(
     r"\.(?:conf|cfg|cnf|ini|ya?ml|toml|properties|service|socket|container|monit|vcl)$|/(?:monitrc|aliases|\.forward|php\.ini.*)$"
@@ -86,7 +87,7 @@ _STEPS: Final = frozenset({"up", "down", "finish"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Script:
+class Script:
     """One command, or one text of a language that settings hold."""
 
     text: str
@@ -98,82 +99,158 @@ class _Script:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _File:
-    """A file that settings name, and what runs it."""
+class Included:
+    """Further settings, as an absolute pattern."""
 
-    path: ImagePath
+    pattern: str
     at: int
     detail: str
-    language: str = ""
-    kind: EdgeKind = EdgeKind.EXECUTES
 
 
-class ServicesReader:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    """A module of Python, by its absolute path without an ending."""
+
+    stem: str
+    at: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """A script of pm2, by its name and by the paths where it may be."""
+
+    name: str
+    paths: tuple[str, ...]
+    runner: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """Words of a script of execline, any of which may be a program that is given those behind it."""
+
+    words: tuple[str, ...]
+    at: int = 0
+
+
+Item = Script | Included | Module | Application | Chain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a file of settings holds, format by format."""
+
+    found: tuple[tuple[int, Item], ...]
+    """With the lines that they stand in."""
+    too_many: bool
+    """Whether some format holds more than is looked at."""
+
+
+class ServicesReader(ParsedReader[Settings]):
     """Reads crontabs, units, supervisors' and servers' settings, as far as they hold commands or programs."""
 
     name = "services"
-    language = ""
     depth = Depth.FULL
 
     def accepts(self, subject: Subject) -> bool:
         """By the path, of a plain name by the first line: a schedule, or an interpreter that chains programs."""
         if subject.node.kind is not NodeKind.FILE or subject.node.language or b"\0" in subject.data:
             return False
-        return any(format_.accepts(subject) for format_ in _FORMATS)
+        return any(format_.accepts(subject.path, subject.data) for format_ in _FORMATS)
 
-    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+    def form(self, subject: Subject) -> str:
+        """The path: formats are told by it, and names count from its directory."""
+        return subject.path
+
+    def parse(self, data: bytes, form: str, limits: Limits) -> Settings:
+        """What each format finds, up to a number that no real file comes near."""
+        text, most = decoded(data), limits.inline_scripts
+        formats = [format_ for format_ in _FORMATS if format_.accepts(form, data)]
+        found = [list(islice(format_.found(text, form), most + 1)) for format_ in formats]
+        lined = tuple(one for items in found for one in _with_lines(items[:most], text))
+        return Settings(found=lined, too_many=any(len(items) > most for items in found))
+
+    def resolve(self, parsed: Settings, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """Edges in the order of the file, then gaps."""
         seen = Sightings(subject.node, self.name, context.limits)
-        text = decoded(subject.data)
-        most = context.limits.inline_scripts
+        lookups = Lookups(context)
         try:
-            for format_ in _FORMATS:
-                if format_.accepts(subject):
-                    _note_all(islice(format_.found(text, subject, context), most + 1), text, most, seen)
+            for seen.line, one in parsed.found:
+                _note(one, seen, lookups)
         except Exhausted:
             seen.gap("too-large", "more names than are looked up")
+        if parsed.too_many:
+            seen.gap("too-many-references", f"more than {context.limits.inline_scripts} commands")
         return seen.all()
 
 
-def _note_all(found: Iterable[_Script | _File], text: str, most: int, seen: Sightings) -> None:
-    """Note what one format holds, with the lines that it stands in."""
+def _with_lines(items: Iterable[Item], text: str) -> Iterator[tuple[int, Item]]:
+    """What one format holds, with the lines that it stands in."""
     line, counted = 1, 0
-    for number, one in enumerate(found):
-        if number >= most:
-            seen.gap("too-many-references", f"more than {most} commands")
-            return
+    for one in items:
         if one.at < counted:
             line, counted = 1, 0
         line, counted = line + text.count("\n", counted, one.at), one.at
-        seen.line = line
-        _note(one, seen)
+        yield line, one
 
 
-def _note(script: _Script | _File, seen: Sightings) -> None:
-    if isinstance(script, _File):
-        firing = Firing.NAMED if script.kind is EdgeKind.NAMES else Firing.LOAD
-        seen.file(script.path, script.kind, firing, script.detail, language=script.language)
-        return
+def _note(one: Item, seen: Sightings, lookups: Lookups) -> None:
+    """Note what the original has of it."""
+    match one:
+        case Script():
+            _note_script(one, seen)
+        case Included():
+            for path in lookups.glob(one.pattern):
+                if lookups.is_file(path):
+                    seen.file(path, EdgeKind.NAMES, Firing.NAMED, one.detail)
+        case Module():
+            for name in (f"{one.stem}.py", f"{one.stem}/__init__.py"):
+                if lookups.is_file(name):
+                    seen.file(ImagePath(name), EdgeKind.IMPORTS, Firing.LOAD, one.detail, language="python")
+        case Application():
+            _note_application(one, seen, lookups)
+        case Chain():
+            for at, word in enumerate(one.words):
+                if word not in "{}" and lookups.executable(word) is not None:
+                    rest = takewhile(lambda one: one not in ("{", "}"), islice(one.words, at, at + _ARGUMENTS))
+                    _note_script(Script(text=shlex.join(rest), at=0), seen)
+
+
+def _note_script(script: Script, seen: Sightings) -> None:
     said = script.text.strip()
     if script.folder and script.language == "shell":
         said = f"cd {shlex.quote(script.folder)}\n{said}"
     seen.inline(script.language, said, Firing.GUARDED, script.text.strip().partition("\n")[0])
 
 
+def _note_application(one: Application, seen: Sightings, lookups: Lookups) -> None:
+    path = next((path for path in one.paths if lookups.is_file(path)), None)
+    if path is None:
+        _note_script(Script(text=one.name, at=one.at), seen)
+    elif one.runner and one.runner != "none":
+        _note_script(Script(text=f"{one.runner} {shlex.quote(path)}", at=one.at), seen)
+    else:
+        language = _language(path, lookups.context)
+        seen.file(ImagePath(path), EdgeKind.EXECUTES, Firing.LOAD, f"script: {one.name}", language=language)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Format:
-    accepts: Callable[[Subject], bool]
-    found: Callable[[str, Subject, Context], Iterator[_Script | _File]]
+    accepts: Callable[[str, bytes], bool]
+    """By path and content."""
+    found: Callable[[str, str], Iterator[Item]]
+    """In a text with this path."""
 
 
-def _at(pattern: re.Pattern[str]) -> Callable[[Subject], bool]:
-    return lambda subject: pattern.search(subject.path) is not None
+def _at(pattern: re.Pattern[str]) -> Callable[[str, bytes], bool]:
+    return lambda path, _: pattern.search(path) is not None
 
 
 # --- keys of settings -----------------------------------------------------------------------------------------------
 
 
-def _settings(text: str, subject: Subject, _context: Context) -> Iterator[_Script]:
+def _settings(text: str, path: str) -> Iterator[Script]:
     """The values of keys that name commands, and what stands behind a pipe in quotes (Apache's logs, mail aliases)."""
     starts = [0, *(match.start() for match in _SECTION.finditer(text)), len(text)]
     for start, end in pairwise(starts):
@@ -181,42 +258,31 @@ def _settings(text: str, subject: Subject, _context: Context) -> Iterator[_Scrip
         for match in _LINE.finditer(text, start, end):
             inner = _LINE.finditer(match[3]) if "\n" in match[3] else ()
             for key, value in ((match[2], match[3]), *((one[2], one[3]) for one in inner)):
-                for command in _commands(key, value, subject.path):
-                    yield _Script(text=command, at=match.start(2), folder=folder[1] if folder else "")
+                for command in _commands(key, value, path):
+                    yield Script(text=command, at=match.start(2), folder=folder[1] if folder else "")
     for match in _PIPED.finditer(text):
-        yield _Script(text=match[1], at=match.start())
+        yield Script(text=match[1], at=match.start())
 
 
-def _includes(text: str, subject: Subject, context: Context) -> Iterator[_File]:
+def _includes(text: str, path: str) -> Iterator[Included]:
     """Further settings, by patterns that count from the folder of these, or are absolute."""
-    lookups = Lookups(context)
     for match in _INCLUDE.finditer(text):
         for pattern in match[1].strip("\"';").split():
-            for path in lookups.glob(join(parent(subject.path), pattern)):
-                if _is_file(path, context):
-                    yield _File(path=path, at=match.start(), detail=match[0].strip(), kind=EdgeKind.NAMES)
+            yield Included(pattern=join(parent(ImagePath(path)), pattern), at=match.start(), detail=match[0].strip())
 
 
-def _modules(text: str, subject: Subject, context: Context) -> Iterator[_File]:
+def _modules(text: str, path: str) -> Iterator[Module]:
     """The modules of Python that uWSGI imports, from `chdir` or beside the settings."""
     chdir = _FOLDER.search(text)
     for match in _MODULE.finditer(text) if "[uwsgi]" in text else ():
-        stem = join(chdir[1] if chdir else parent(subject.path), match[1].replace(".", "/"))
-        for path in (f"{stem}.py", f"{stem}/__init__.py"):
-            if _is_file(ImagePath(path), context):
-                yield _File(
-                    path=ImagePath(path),
-                    at=match.start(),
-                    detail=match[0].strip(),
-                    language="python",
-                    kind=EdgeKind.IMPORTS,
-                )
+        stem = join(chdir[1] if chdir else parent(ImagePath(path)), match[1].replace(".", "/"))
+        yield Module(stem=stem, at=match.start(), detail=match[0].strip())
 
 
-def _commands(key: str, value: str, path: ImagePath) -> Iterator[str]:
+def _commands(key: str, value: str, path: str) -> Iterator[str]:
     """The command of a value: a list of words, a text in quotes, or the rest of the line and what goes on from it."""
     value = _SCALAR.sub("\n", value.strip() + "\n", count=1).strip().rstrip(",")
-    value = _SUPERVISOR.sub(lambda m: f"${{{m[1]}}}" if m[1] else parent(path) if m[2] else "${1}", value)
+    value = _SUPERVISOR.sub(lambda m: f"${{{m[1]}}}" if m[1] else parent(ImagePath(path)) if m[2] else "${1}", value)
     if value.startswith("["):
         words = _listed(value)
         yield shlex.join(words)
@@ -259,89 +325,84 @@ def _plain(value: str) -> str:
 # --- lines ----------------------------------------------------------------------------------------------------------
 
 
-def _is_crontab(subject: Subject) -> bool:
+def _is_crontab(path: str, data: bytes) -> bool:
     """A crontab by its place or name; anything with a plain name whose first line of its own is a schedule."""
-    if subject.data.startswith((b"#!", ELF_MAGIC)):
+    if data.startswith((b"#!", ELF_MAGIC)):
         return False
-    if _CRONTABS.search(subject.path):
+    if _CRONTABS.search(path):
         return True
-    if not _PLAIN.search(subject.path):
+    if not _PLAIN.search(path):
         return False
-    for line in subject.data[:4096].split(b"\n"):
+    for line in data[:4096].split(b"\n"):
         stripped = decoded(line).strip()
         if stripped and not stripped.startswith("#") and not _ASSIGNMENT.match(stripped):
             return _SCHEDULE.match(stripped) is not None
     return False
 
 
-def _crontab(text: str, subject: Subject, _context: Context) -> Iterator[_Script]:
+def _crontab(text: str, path: str) -> Iterator[Script]:
     """crontab(5): five fields or a word, in the system's tables a user, then a line for the shell up to a plain `%`."""
     at, settings = 0, ""
     for line in text.split("\n"):
         match = _SCHEDULE.match(line)
         if match is not None:
             command = line[match.end() :]
-            if _WITH_USER.match(subject.path):
+            if _WITH_USER.match(path):
                 command = command.partition(" ")[2] if " " in command else command.partition("\t")[2]
             command = re.split(r"(?<!\\)%", command, maxsplit=1)[0].replace("\\%", "%")
-            yield _Script(text=settings + command, at=at)
+            yield Script(text=settings + command, at=at)
         elif line.startswith("PATH="):
             settings = f"PATH={shlex.quote(_plain(line[5:]))}\n"
         at += len(line) + 1
 
 
-def _procfile(text: str, subject: Subject, _context: Context) -> Iterator[_Script]:
+def _procfile(text: str, path: str) -> Iterator[Script]:
     """`web: command`, run by a shell in the folder of the file (foreman, honcho, overmind, hivemind)."""
     for match in _PROCESS.finditer(text):
-        yield _Script(text=match[2], at=match.start(), folder=parent(subject.path))
+        yield Script(text=match[2], at=match.start(), folder=parent(ImagePath(path)))
 
 
-def _inittab(text: str, _subject: Subject, _context: Context) -> Iterator[_Script]:
+def _inittab(text: str, _path: str) -> Iterator[Script]:
     """inittab(5): `id:runlevels:action:process`."""
     at = 0
     for line in text.split("\n"):
         fields = line.split(":", 3)
         if len(fields) > 3 and not line.startswith("#"):
-            yield _Script(text=fields[3].lstrip("-"), at=at)
+            yield Script(text=fields[3].lstrip("-"), at=at)
         at += len(line) + 1
 
 
-def _inetd(text: str, _subject: Subject, _context: Context) -> Iterator[_Script]:
+def _inetd(text: str, _path: str) -> Iterator[Script]:
     """inetd.conf(5): service, type, protocol, wait, user, program, its argument zero, arguments."""
     at = 0
     for line in text.split("\n"):
         words = line.split()
         if len(words) > 5 and not line.startswith("#"):
-            yield _Script(text=" ".join([words[5], *words[7:]]), at=at)
+            yield Script(text=" ".join([words[5], *words[7:]]), at=at)
         at += len(line) + 1
 
 
 # --- programs -------------------------------------------------------------------------------------------------------
 
 
-def _is_execline(subject: Subject) -> bool:
+def _is_execline(path: str, data: bytes) -> bool:
     """A script of execline by its `#!` line, or a step of a service of s6-rc, which has none (s6-rc-compile(8))."""
-    if subject.data.startswith(b"#!"):
-        return not _EXECLINE.isdisjoint(programs(subject.data))
-    return basename(subject.path) in _STEPS and b"\n" in subject.data and "/s6-rc.d/" in subject.path
+    if data.startswith(b"#!"):
+        return not _EXECLINE.isdisjoint(programs(data))
+    return basename(ImagePath(path)) in _STEPS and b"\n" in data and "/s6-rc.d/" in path
 
 
-def _execline(text: str, _subject: Subject, context: Context) -> Iterator[_Script]:
+def _execline(text: str, _path: str) -> Iterator[Item]:
     """Programs that replace each other, each with the rest of the line as arguments: any word may be the next one."""
     words = shlex.shlex(text, posix=True, punctuation_chars="{}")
     words.whitespace_split = True
-    lookups = Lookups(context)
     try:
-        found = list(words)
-        for at, word in enumerate(found):
-            if word not in "{}" and lookups.executable(word) is not None:
-                rest = takewhile(lambda one: one not in ("{", "}"), islice(found, at, at + _ARGUMENTS))
-                yield _Script(text=shlex.join(rest), at=0)
+        yield Chain(words=tuple(words))
     except ValueError:
-        yield _Script(text=re.sub("[{}]", ";", text), at=0)
+        yield Script(text=re.sub("[{}]", ";", text), at=0)
 
 
-def _embedded(text: str, _subject: Subject, _context: Context) -> Iterator[_Script]:
+def _embedded(text: str, _path: str) -> Iterator[Script]:
     """Programs in the settings of nginx and Apache: Lua in blocks or quotes, Perl."""
     for match in _EMBEDDED.finditer(text):
         begin = match[0].lower()
@@ -349,7 +410,7 @@ def _embedded(text: str, _subject: Subject, _context: Context) -> Iterator[_Scri
         start = match.end() if not begin.endswith("sub") else match.end() - 3
         stop = _block_end(text, start) if end == "}" else text.find(end, start)
         program = text[start : stop if stop >= 0 else len(text)]
-        yield _Script(text=program, at=match.start(), language="lua" if "lua" in begin else "perl")
+        yield Script(text=program, at=match.start(), language="lua" if "lua" in begin else "perl")
 
 
 def _block_end(text: str, start: int) -> int:
@@ -362,28 +423,18 @@ def _block_end(text: str, start: int) -> int:
     return end
 
 
-def _ecosystem(text: str, subject: Subject, context: Context) -> Iterator[_Script | _File]:
+def _ecosystem(text: str, path: str) -> Iterator[Application]:
     """Applications of pm2: `script` is a file beside the settings, or below `cwd`, that its ending tells how to run."""
     found = [(match[1], match[2], match.start()) for match in _PM2.finditer(text)]
-    folders = [join(parent(subject.path), value) for key, value, _ in found if key == "cwd"]
+    here = parent(ImagePath(path))
+    folders = [*(join(here, value) for key, value, _ in found if key == "cwd"), here]
     runner = next((value for key, value, _ in found if key.endswith("interpreter")), "")
     for value, at in ((value, at) for key, value, at in found if key == "script"):
-        paths = [join(folder, value) for folder in dict.fromkeys((*folders, parent(subject.path)))]
-        files = [path for path in paths if _is_file(path, context)]
-        if not files:
-            yield _Script(text=value, at=at)
-        elif runner and runner != "none":
-            yield _Script(text=f"{runner} {shlex.quote(files[0])}", at=at)
-        else:
-            yield _File(path=files[0], at=at, detail=f"script: {value}", language=_language(files[0], context))
+        paths = tuple(join(folder, value) for folder in dict.fromkeys(folders))
+        yield Application(name=value, paths=paths, runner=runner, at=at)
 
 
-def _is_file(path: ImagePath, context: Context) -> bool:
-    file = context.original.resolve(path).file
-    return file is not None and file.type is FileType.FILE
-
-
-def _language(path: ImagePath, context: Context) -> str:
+def _language(path: str, context: Context) -> str:
     """Of a script by its ending, else JavaScript; none of what starts itself."""
     real = context.original.resolve(path).path
     if real is not None and context.original.read_at(real, 0, 4).startswith((ELF_MAGIC, b"#!")):

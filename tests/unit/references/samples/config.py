@@ -1,0 +1,3 @@
+"""A config has no bytes."""
+
+SAMPLES = (("", b""),)

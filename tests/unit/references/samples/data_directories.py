@@ -1,0 +1,3 @@
+"""The mark of a data directory is known by its name."""
+
+SAMPLES = (("", b"15"),)
