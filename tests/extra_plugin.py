@@ -92,8 +92,8 @@ class Menus:
 @rule("MNU001", "menu-broken", Severity.HIGH)
 def menu_broken(case: Case) -> Iterator[Finding]:
     """What a menu loads is gone."""
-    for cause in case.causes:
-        if cause.source.endswith(".menu") and cause.need is Need.APPLICATION:
+    for cause in case.causes_of(Need.APPLICATION):
+        if cause.source.endswith(".menu"):
             message = f"{escaped(cause.source)} loads {targets(cause)}, which is gone"
             yield missed(cause, severity=Severity.HIGH, message=message)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Self
@@ -128,6 +128,10 @@ class Case:
         sides = (("original", self.original), ("slim", self.slim))
         read = (replace(problem, image=name) for name, side in sides for problem in side.problems)
         return (*read, *self.unfinished)
+
+    def causes_of(self, need: Need) -> Iterator[Cause]:
+        """The causes that one family of rules takes."""
+        return (cause for cause in self.causes if cause.need is need)
 
     @property
     def referenced(self) -> frozenset[ImagePath]:

@@ -30,8 +30,9 @@ whichever reader met them: a config, a script of a shell, a call of another lang
   `Privilege` (`PrivilegeKind`) and `Runtime`;
 - the difference: `ImageDiff`, of `Change` (`ChangeKind`, `Aspect`) and `ConfigChange`;
 - whose files they are: `Owners` gives an `Owner` (`OwnerKind`) for each path;
-- what is missed: a `Cause` (`Need`) groups what one source asks for; `missed` makes the finding of one, with its
-  chain (`Evidence`) and what to put back (`Closure`); `targets` and `listed` name what is missing in a sentence;
+- what is missing: a `Cause` groups what one source refers to, `case.causes_of` gives those of a `Need`; `missed` makes
+  the finding of one, with its chain (`Evidence`) and what to put back (`Closure`); `targets` and `listed` name what is
+  missing in a sentence;
 - the walk's whole answer, and how far it went (`WalkDepth`): `Reach`, of `Missing` (with its `Trail`), `Followed`,
   `Unfollowed`, `Unread` and `ReaderCount`;
 - what is known of the minifier's `Run`, and of what it was `Asked` to keep.

@@ -13,11 +13,10 @@ from xraydiff.rules import listed, missed, rule, targets
 @rule("CRT001", "certificates-missing", Severity.CRITICAL)
 def certificates_missing(case: Case) -> Iterator[Finding]:
     """Something that stays, or comes back, asks for certificate authorities that are gone."""
-    for cause in case.causes:
-        if cause.need is Need.CERTIFICATE:
-            severity = Severity.CRITICAL if cause.certainty > Certainty.POSSIBLE else Severity.HIGH
-            message = f"{cause.source} asks for the certificate authorities in {targets(cause)}, which are gone"
-            yield missed(cause, severity=severity, grave=True, message=message)
+    for cause in case.causes_of(Need.CERTIFICATE):
+        severity = Severity.CRITICAL if cause.certainty > Certainty.POSSIBLE else Severity.HIGH
+        message = f"{cause.source} asks for the certificate authorities in {targets(cause)}, which are gone"
+        yield missed(cause, severity=severity, grave=True, message=message)
 
 
 @rule("CRT002", "certificates-gone", Severity.MEDIUM)
@@ -30,7 +29,7 @@ def certificates_gone(case: Case) -> Iterator[Finding]:
         for store in case.original.inventory.trust_stores
         if store.count and store.kind != "link" and store.path not in kept and store.path not in referenced
     ]
-    if not bundles or any(cause.need is Need.CERTIFICATE for cause in case.causes):
+    if not bundles or any(case.causes_of(Need.CERTIFICATE)):
         return
     left = sum(store.count for store in case.slim.inventory.trust_stores if store.count > 0)
     names = tuple(sorted(store.path for store in bundles))

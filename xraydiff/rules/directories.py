@@ -14,13 +14,12 @@ _DOCUMENTED = ("/tmp", "/var/tmp", "/run", "/var/run", "/run/lock", "/var/lock")
 @rule("DIR001", "directory-missing", Severity.HIGH)
 def directory_missing(case: Case) -> Iterator[Finding]:
     """A directory is gone that a config or program works in; made anew, it would belong to root."""
-    for cause in case.causes:
-        if cause.need is Need.DIRECTORY:
-            file = case.original.tree.files.get(cause.first.cause)
-            owner = f" (owner {file.uid}:{file.gid}, mode {file.mode:04o})" if file is not None else ""
-            message = f"{cause.source} works in {targets(cause)}{owner}, which is gone"
-            severity = Severity.CRITICAL if cause.stops_start else Severity.HIGH
-            yield missed(cause, severity=severity, message=message)
+    for cause in case.causes_of(Need.DIRECTORY):
+        file = case.original.tree.files.get(cause.first.cause)
+        owner = f" (owner {file.uid}:{file.gid}, mode {file.mode:04o})" if file is not None else ""
+        message = f"{cause.source} works in {targets(cause)}{owner}, which is gone"
+        severity = Severity.CRITICAL if cause.stops_start else Severity.HIGH
+        yield missed(cause, severity=severity, message=message)
 
 
 @rule("DIR002", "temporary-directory-gone", Severity.LOW)

@@ -17,8 +17,8 @@ _TLS = re.compile(r"^lib(?:ssl|crypto)[.-]")
 @rule("ELF001", "missing-library", Severity.HIGH)
 def missing_library(case: Case) -> Iterator[Finding]:
     """A program or library that stays, or comes back, needs a shared library that is gone."""
-    for cause in case.causes:
-        if cause.need is Need.LIBRARY and cause.first.cause_edge.kind in (EdgeKind.NEEDS, EdgeKind.INTERPRETS):
+    for cause in case.causes_of(Need.LIBRARY):
+        if cause.first.cause_edge.kind in (EdgeKind.NEEDS, EdgeKind.INTERPRETS):
             severity = Severity.CRITICAL if cause.stops_start else Severity.HIGH
             message = f"{cause.source} needs {targets(cause)}, which is gone"
             yield missed(cause, severity=severity, message=message)
@@ -27,8 +27,8 @@ def missing_library(case: Case) -> Iterator[Finding]:
 @rule("ELF002", "missing-plugin", Severity.HIGH)
 def missing_plugin(case: Case) -> Iterator[Finding]:
     """A library that is loaded by name at run time is gone."""
-    for cause in case.causes:
-        if cause.need is Need.LIBRARY and cause.first.cause_edge.kind not in (EdgeKind.NEEDS, EdgeKind.INTERPRETS):
+    for cause in case.causes_of(Need.LIBRARY):
+        if cause.first.cause_edge.kind not in (EdgeKind.NEEDS, EdgeKind.INTERPRETS):
             message = f"{cause.source} loads {targets(cause)} by name, which is gone"
             yield missed(cause, severity=Severity.HIGH, message=message)
 

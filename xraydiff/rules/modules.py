@@ -12,7 +12,6 @@ from xraydiff.rules import missed, rule, targets
 @rule("MOD001", "module-missing", Severity.HIGH)
 def module_missing(case: Case) -> Iterator[Finding]:
     """A program imports a module that is gone."""
-    for cause in case.causes:
-        if cause.need is Need.MODULE:
-            severity = Severity.CRITICAL if cause.stops_start else Severity.HIGH
-            yield missed(cause, severity=severity, message=f"{cause.source} imports {targets(cause)}, gone")
+    for cause in case.causes_of(Need.MODULE):
+        severity = Severity.CRITICAL if cause.stops_start else Severity.HIGH
+        yield missed(cause, severity=severity, message=f"{cause.source} imports {targets(cause)}, gone")

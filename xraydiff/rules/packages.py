@@ -30,9 +30,7 @@ def package_database_gone(case: Case) -> Iterator[Finding]:
 @rule("PKG002", "package-kept-in-part", Severity.LOW)
 def package_kept_in_part(case: Case) -> Iterator[Finding]:
     """Programs or run-time files of a package that was used are gone, and nothing that was read asks for them."""
-    for cause in case.causes:
-        if cause.need is not Need.PACKAGE:
-            continue
+    for cause in case.causes_of(Need.PACKAGE):
         package = cause.first.cause_edge.group
         tools = [one for one in cause.direct if one.cause_edge.kind is EdgeKind.EXECUTES]
         others = len(cause.direct) - len(tools)

@@ -12,8 +12,7 @@ from xraydiff.rules import missed, rule, targets
 @rule("SCR001", "command-missing", Severity.HIGH)
 def command_missing(case: Case) -> Iterator[Finding]:
     """A script, config or program that stays, or comes back, runs a command that is gone."""
-    for cause in case.causes:
-        if cause.need is Need.COMMAND:
-            severity = Severity.CRITICAL if cause.stops_start else Severity.HIGH
-            message = f"{cause.source} runs {targets(cause)}, gone"
-            yield missed(cause, severity=severity, message=message)
+    for cause in case.causes_of(Need.COMMAND):
+        severity = Severity.CRITICAL if cause.stops_start else Severity.HIGH
+        message = f"{cause.source} runs {targets(cause)}, gone"
+        yield missed(cause, severity=severity, message=message)

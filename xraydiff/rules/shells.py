@@ -13,10 +13,9 @@ from xraydiff.rules import listed, missed, rule, targets
 @rule("SHL001", "shell-missing", Severity.HIGH)
 def shell_missing(case: Case) -> Iterator[Finding]:
     """A script or command string that stays, or comes back, needs a shell that is gone."""
-    for cause in case.causes:
-        if cause.need is Need.SHELL:
-            severity = Severity.CRITICAL if cause.stops_start else Severity.HIGH
-            yield missed(cause, severity=severity, message=f"{cause.source} runs {targets(cause)}, gone")
+    for cause in case.causes_of(Need.SHELL):
+        severity = Severity.CRITICAL if cause.stops_start else Severity.HIGH
+        yield missed(cause, severity=severity, message=f"{cause.source} runs {targets(cause)}, gone")
 
 
 @rule("SHL002", "shells-gone", Severity.INFO)

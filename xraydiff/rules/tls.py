@@ -16,16 +16,15 @@ _LIBRARY = re.compile(r"^lib(?:ssl|crypto)(?:[.-]|$)")
 @rule("TLS001", "tls-missing", Severity.CRITICAL)
 def tls_missing(case: Case) -> Iterator[Finding]:
     """Something that stays, or comes back, asks for a TLS library, provider or engine that is gone."""
-    for cause in case.causes:
-        if cause.need is Need.TLS:
-            grave = any(_LIBRARY.match(basename(one.cause)) for one in cause.direct)
-            severity = Severity.CRITICAL if grave and cause.certainty > Certainty.POSSIBLE else Severity.HIGH
-            yield missed(
-                cause,
-                severity=severity,
-                grave=True,
-                message=f"{cause.source} asks for {targets(cause)}, gone",
-            )
+    for cause in case.causes_of(Need.TLS):
+        grave = any(_LIBRARY.match(basename(one.cause)) for one in cause.direct)
+        severity = Severity.CRITICAL if grave and cause.certainty > Certainty.POSSIBLE else Severity.HIGH
+        yield missed(
+            cause,
+            severity=severity,
+            grave=True,
+            message=f"{cause.source} asks for {targets(cause)}, gone",
+        )
 
 
 @rule("TLS002", "tls-gone", Severity.INFO)

@@ -14,11 +14,10 @@ _NOBODY = 65534
 @rule("USR001", "identity-missing", Severity.HIGH)
 def identity_missing(case: Case) -> Iterator[Finding]:
     """Something names a user or group, and the file that defines it is gone."""
-    for cause in case.causes:
-        if cause.need is Need.IDENTITY:
-            severity = Severity.CRITICAL if cause.stops_start else Severity.HIGH
-            message = f"{cause.source} names a user or group, and {targets(cause)} is gone"
-            yield missed(cause, severity=severity, message=message)
+    for cause in case.causes_of(Need.IDENTITY):
+        severity = Severity.CRITICAL if cause.stops_start else Severity.HIGH
+        message = f"{cause.source} names a user or group, and {targets(cause)} is gone"
+        yield missed(cause, severity=severity, message=message)
 
 
 @rule("USR002", "start-user-unknown", Severity.CRITICAL)
