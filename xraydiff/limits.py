@@ -175,6 +175,8 @@ class Limits:
     literals: int = 16 * MIB
     """A kept package file's bytes that are searched for literals: they are POSSIBLE at most, and memory must not grow
     with a runtime image of 130 MB."""
+    literal_names: int = 1_000_000
+    """Distinct texts of one file that look like paths, at 200 bytes each: 500 MB of noise have half as many."""
     script: int = 2 * MIB
     """A script that is parsed, its comments left out: larger ones are data or minified bundles."""
     script_scan: int = 16 * MIB

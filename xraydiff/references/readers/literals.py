@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, NodeKind
-from xraydiff.paths import ROOT, ImagePath, components, decoded, encoded, is_below, parent
-from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.limits import Limits
+from xraydiff.paths import ROOT, ImagePath, components, decoded, is_below, parent
+from xraydiff.references import Context, Depth, Gap, ParsedReader, Subject
 from xraydiff.references.kit.shebang import is_shell_script
 from xraydiff.tree import FileTree
 from xraydiff.tree.glob import begun_with
 
 _BEFORE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./~$}-")
 """A slash after one of these goes on with a word: a URL, a relative name, a variable."""
+_ABSOLUTE = re.compile(rb"/(?<![A-Za-z0-9_./~$}-]/)[A-Za-z0-9_.+@~:,=-][A-Za-z0-9_.+@~:,=/-]*")
+"""What may be absolute paths, joined or not; the first sign comes first so that it is searched for fast."""
 _JOINED = re.compile(r"[:,=](?=/)")
 """What joins absolute paths to a list or a pair: a class path, a mount."""
 _RELATIVE = re.compile(
@@ -49,17 +53,42 @@ _INVENTORY = re.compile(
 _CHECKSUMS = re.compile(rb"(?:[0-9a-f]{32,128} [ *][^\n]*\n)+")
 """What sha256sum(1) and its like write, and nothing else in the file."""
 _SNIFF = 8192
+_CONFIG = "config"
+"""The form of settings."""
 _JOINTS = ("-", "_", ".")
 """What a text that is only the beginning of a name ends with: `errors/status-`, to which a program adds a code."""
 _GLANCES = 8
 """Names of a directory that are compared with those of a config, for which one step counts."""
 
 
-class LiteralsReader:
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A text that looks like a name, and the line where it stands first; 0 in what has no lines."""
+
+    text: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Literals:
+    """Every distinct text of a file that looks like a name, in the order of the file."""
+
+    absolute: tuple[Literal, ...]
+    relative: tuple[Literal, ...]
+    """Of a config names that may count from a directory."""
+    services: tuple[tuple[str, Literal], ...]
+    """Names of services in URLs, and the URL up to there."""
+    is_text: bool
+    lists_files: bool
+    """Whether the file declares by its format that it lists files."""
+    too_many: bool
+    """Whether there are more than are kept."""
+
+
+class LiteralsReader(ParsedReader[Literals]):
     """Absolute paths of texts and binaries, and in configs names relative to a directory that the config names."""
 
     name = "literals"
-    language = ""
     depth = Depth.HEADERS
 
     def accepts(self, subject: Subject) -> bool:
@@ -73,36 +102,58 @@ class LiteralsReader:
             return False
         return not data.startswith(_PACKED) and not is_shell_script(data)
 
-    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+    def form(self, subject: Subject) -> str:
+        """`config` for settings, in which names may be relative."""
+        is_config = is_below(subject.path, "/etc") or _CONFIG_SUFFIX.search(subject.path) is not None
+        return _CONFIG if is_config else ""
+
+    def parse(self, data: bytes, form: str, limits: Limits) -> Literals:
+        """Texts that look like names, whether an image has them or not."""
+        lists_files = _lists_files(data)
+        is_text = b"\0" not in data[:_SNIFF]
+        if is_text:
+            data = _COMMENT.sub(_blank, data)
+        most = limits.literal_names
+        absolute = tuple(islice(_distinct(data, _ABSOLUTE, is_text=is_text), most + 1))
+        relative = (
+            tuple(islice(_distinct(data, _RELATIVE, is_text=True), most + 1)) if is_text and form == _CONFIG else ()
+        )
+        return Literals(
+            absolute=absolute[:most],
+            relative=relative[:most],
+            services=tuple(_services(data, is_text=is_text)),
+            is_text=is_text,
+            lists_files=lists_files,
+            too_many=len(absolute) > most or len(relative) > most,
+        )
+
+    def resolve(self, parsed: Literals, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """An edge for each distinct literal that the original resolves, in the order of the file.
 
         What merely lists files says so itself; how many names a file has says nothing of any one of them.
         """
-        found = self._found(subject, context)
-        if not _lists_files(subject.data):
-            yield from found
-            return
-        for item in found:
-            yield replace(item, weak=True) if isinstance(item, Edge) else item
+        for item in self._found(parsed, subject, context):
+            yield replace(item, weak=True) if parsed.lists_files and isinstance(item, Edge) else item
+        if parsed.too_many:
+            yield Gap(node=subject.node, reason="too-large", detail="more names than are looked up")
 
-    def _found(self, subject: Subject, context: Context) -> Iterator[Edge | Gap]:
-        data = subject.data
-        text = b"\0" not in data[:_SNIFF]
-        if text:
-            data = _COMMENT.sub(_blank, data)
-        lines = _Lines(data if text else None)
+    def _found(self, parsed: Literals, subject: Subject, context: Context) -> Iterator[Edge | Gap]:
         named: list[ImagePath] = []
         begun: set[str] = set()
-        for literal, start in _each(_distinct(data, context.once(_absolute)), text=text):
-            edge = self._edge(subject, context, literal, lines.at(start))
-            if edge is None and text:
-                yield from self._begun(subject, context, literal, lines.at(start), begun)
+        for literal in _each(_known(parsed.absolute, context.once(_absolute)), is_text=parsed.is_text):
+            edge = self._edge(subject, context, literal.text, literal.line)
+            if edge is None and parsed.is_text:
+                yield from self._begun(subject, context, literal.text, literal.line, begun)
             if edge is not None:
                 yield edge
                 named.append(ImagePath(edge.target.path))
-        if text and self._is_config(subject):
-            yield from self._relative(subject, context, data, named)
-        yield from self._services(subject, context, data, text=text)
+        if parsed.relative:
+            yield from self._relative(subject, context, parsed.relative, named)
+        services = context.once(_service_names)
+        for service, url in parsed.services:
+            if service in services:
+                yield _names(subject, Node(path="/etc/services"), url.text, url.line)
+                return
 
     def _edge(self, subject: Subject, context: Context, literal: str, line: int) -> Edge | None:
         parts = components(literal)
@@ -133,40 +184,27 @@ class LiteralsReader:
             if not _is_directory(context, path):
                 yield _names(subject, Node(path=path), literal, line)
 
-    def _services(self, subject: Subject, context: Context, data: bytes, *, text: bool) -> Iterator[Edge]:
-        """`http://host:service` is looked up in services(5)."""
-        services = context.once(_service_names)
-        for match in _SERVICE.finditer(data):
-            if match[1] in services:
-                line = data.count(b"\n", 0, match.start()) + 1 if text else 0
-                yield _names(subject, Node(path="/etc/services"), decoded(match[0]), line)
-                return
-
-    def _is_config(self, subject: Subject) -> bool:
-        return is_below(subject.path, "/etc") or _CONFIG_SUFFIX.search(subject.path) is not None
-
     def _relative(
-        self, subject: Subject, context: Context, data: bytes, named: list[ImagePath]
+        self, subject: Subject, context: Context, literals: Sequence[Literal], named: list[ImagePath]
     ) -> Iterator[Edge | Gap]:
         """`root /srv/www;` and `error_page 404 /404.html;` together name /srv/www/404.html."""
-        tree, lines, left = context.original, _Lines(data), context.limits.relative_names
+        tree, left = context.original, context.limits.relative_names
         roots = [path for path in named if _is_directory(context, path) and path.count("/") >= 2]
         roots.append(parent(subject.path))
-        literals = list(_distinct(data, _RELATIVE))
-        holders, steps = _holders(tree, roots, {_first(literal) for literal, _ in literals}, most=left)
+        holders, steps = _holders(tree, roots, {_first(literal.text) for literal in literals}, most=left)
         context.budget.spend(steps)
         left -= steps
-        for literal, start in literals:
-            inside = holders.get(_first(literal), ())
+        for literal in literals:
+            inside = holders.get(_first(literal.text), ())
             left -= len(inside)
             if left < 0:
                 yield Gap(node=subject.node, reason="too-large", detail="names below the directories that it names")
                 return
             for root in inside:
-                path = ImagePath(f"{root}/{literal.lstrip('/')}")
+                path = ImagePath(f"{root}/{literal.text.lstrip('/')}")
                 found = tree.resolve(path)
                 if found.file is not None and found.file.type is FileType.FILE and found.path != subject.path:
-                    yield _names(subject, Node(path=path), literal, lines.at(start))
+                    yield _names(subject, Node(path=path), literal.text, literal.line)
 
 
 class _Lines:
@@ -228,29 +266,49 @@ def _names(subject: Subject, target: Node, literal: str, line: int) -> Edge:
     return Edge(source=subject.node, target=target, kind=kind, firing=firing, detail=literal, line=line, by="literals")
 
 
-def _distinct(data: bytes, pattern: re.Pattern[bytes]) -> Iterator[tuple[str, int]]:
+def _distinct(data: bytes, pattern: re.Pattern[bytes], *, is_text: bool) -> Iterator[Literal]:
+    lines = _Lines(data if is_text else None)
     seen: set[bytes] = set()
     for match in pattern.finditer(data):
         start = match.start()
         if match[0] not in seen and not (start and data[start - 1] in _BEFORE):
             seen.add(match[0])
-            yield decoded(match[0]), start
+            yield Literal(decoded(match[0]), lines.at(start))
 
 
-def _each(literals: Iterable[tuple[str, int]], *, text: bool) -> Iterator[tuple[str, int]]:
+def _services(data: bytes, *, is_text: bool) -> Iterator[tuple[str, Literal]]:
+    """`http://host:service`, which is looked up in services(5); each service once."""
+    lines = _Lines(data if is_text else None)
+    seen: set[bytes] = set()
+    for match in _SERVICE.finditer(data):
+        if match[1] not in seen:
+            seen.add(match[1])
+            yield decoded(match[1]), Literal(decoded(match[0]), lines.at(match.start()))
+
+
+def _known(literals: Iterable[Literal], pattern: re.Pattern[str]) -> Iterator[Literal]:
+    """The parts of literals that begin with a name of the root directory, each once."""
+    seen: set[str] = set()
+    for literal in literals:
+        for match in pattern.finditer(literal.text):
+            start = match.start()
+            if match[0] not in seen and not (start and ord(literal.text[start - 1]) in _BEFORE):
+                seen.add(match[0])
+                yield Literal(match[0], literal.line)
+
+
+def _each(literals: Iterable[Literal], *, is_text: bool) -> Iterator[Literal]:
     """Literals, and of `/a:/b,/c` and `/a=/b` in texts also what stands behind each joint, once.
 
     In programs they are the PATH that holds where none is set.
     """
     seen: set[str] = set()
-    for literal, start in literals:
-        yield literal, start
-        at = start
-        for piece in _JOINED.split(literal) if text else ():
-            if at > start and piece not in seen:
+    for literal in literals:
+        yield literal
+        for piece in _JOINED.split(literal.text)[1:] if is_text else ():
+            if piece not in seen:
                 seen.add(piece)
-                yield piece, at
-            at += len(encoded(piece)) + 1
+                yield Literal(piece, literal.line)
 
 
 def _existing(path: ImagePath, context: Context) -> ImagePath | None:
@@ -280,20 +338,20 @@ def _is_directory(context: Context, path: ImagePath) -> bool:
     return file is not None and file.type is FileType.DIRECTORY
 
 
-def _absolute(context: Context) -> re.Pattern[bytes]:
+def _absolute(context: Context) -> re.Pattern[str]:
     """Absolute paths that start with a name of the root directory: others are made up, or a URL's."""
-    tops = b"|".join(re.escape(encoded(name)) for name in context.original.children(ImagePath("/"))) or b"(?!)"
-    return re.compile(rb"/(?:" + tops + rb")(?:/+[A-Za-z0-9_.+@~:,=-]{1,255})*(?![A-Za-z0-9_.+@~-])/?")
+    tops = "|".join(map(re.escape, context.original.children(ImagePath("/")))) or "(?!)"
+    return re.compile(rf"/(?:{tops})(?:/+[A-Za-z0-9_.+@~:,=-]{{1,255}})*(?![A-Za-z0-9_.+@~-])/?")
 
 
-def _service_names(context: Context) -> frozenset[bytes]:
+def _service_names(context: Context) -> frozenset[str]:
     found = context.original.resolve("/etc/services")
     size = found.file.size if found.file is not None and found.file.type is FileType.FILE else 0
     data = b""
     if found.path is not None and 0 < size <= context.limits.passwd:
         data = context.original.content(found.path)
     rows = (line.partition(b"#")[0].split() for line in data.splitlines())
-    return frozenset(name for row in rows for name in row if b"/" not in name)
+    return frozenset(decoded(name) for row in rows for name in row if b"/" not in name)
 
 
 def _blank(match: re.Match[bytes]) -> bytes:
