@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from xraydiff.facts import ConfigField, Edge, EdgeKind, FileType, Firing, Node, NodeKind
+from xraydiff.facts import ConfigField, Edge, EdgeKind, FileType, Firing, Node, NodeKind, Origin, When
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
 from xraydiff.references import Command, Gap
@@ -34,8 +34,19 @@ class Lost:
 class Sightings:
     """Edges and gaps of one node, made by the reader of this name."""
 
-    def __init__(self, source: Node, reader: str, limits: Limits) -> None:
-        self._source = source
+    def __init__(
+        self,
+        source: Node,
+        reader: str,
+        limits: Limits,
+        *,
+        origin: Origin = Origin.FILE,
+        stops: bool | None = None,
+    ) -> None:
+        """`stops` is that of the edges which do not say it."""
+        self.source = source
+        self._origin = origin
+        self._stops = stops
         self._reader = reader
         self._limits = limits
         self._edges: dict[tuple[Node, EdgeKind, Firing], Edge] = {}
@@ -46,6 +57,10 @@ class Sightings:
         """Line that the next edges stand in, 0 for unknown."""
         self.field: ConfigField | None = None
         """Field of the image config that the next edges stand in."""
+        self.when: When | None = None
+        """Moment of what the next edges refer to, where it is not that of the source."""
+        self.quiet = False
+        """Whether nothing is noted: while another file is read for what it sets."""
         self.optional = False
         """Whether what the next edges are followed for depends on who calls a library, and with which arguments."""
 
@@ -69,7 +84,8 @@ class Sightings:
     def gap(self, reason: str, detail: str = "") -> None:
         """Note something that could not be followed. Of very many the details are left out, but never that one was."""
         detail = detail[:_DETAIL] if len(self._gaps) < self._limits.inline_scripts else ""
-        self._gaps.setdefault((reason, detail), Gap(node=self._source, reason=reason, detail=detail))
+        if not self.quiet:
+            self._gaps.setdefault((reason, detail), Gap(node=self.source, reason=reason, detail=detail))
 
     def lost(self, losses: Iterable[Lost]) -> None:
         """Note what was not parsed."""
@@ -86,22 +102,22 @@ class Sightings:
         stops: bool | None = None,
         group: str = "",
     ) -> None:
-        """Note a reference; the first of several equal ones stays."""
-        if target == self._source or (target.path == self._source.path and target.kind is NodeKind.FILE):
+        """Note a reference; the first of several equal ones stays, and stops its source if one of them does."""
+        if self.quiet or target == self.source or (target.path == self.source.path and target.kind is NodeKind.FILE):
             return
         key = (target, kind, firing)
         weak = self.optional and firing is Firing.DEFERRED
         known = self._edges.get(key)
         if known is not None:
-            if known.weak and not weak:
-                self._edges[key] = replace(known, weak=False)
+            if (known.weak and not weak) or (stops and not known.stops):
+                self._edges[key] = replace(known, weak=known.weak and weak, stops=stops or known.stops)
             return
         if len(self._edges) >= self._limits.edges_per_file:
             self.gap("too-many-references")
             return
         detail = " ".join(detail.split())[:_DETAIL]
         self._edges[key] = Edge(
-            source=self._source,
+            source=self.source,
             target=target,
             kind=kind,
             firing=firing,
@@ -111,21 +127,33 @@ class Sightings:
             field=self.field,
             weak=weak,
             group=group,
-            stops=stops,
+            stops=self._stops if stops is None else stops,
+            when=self.when,
+            origin=self._origin,
         )
 
     def command(self, command: Command) -> None:
         """Note a program with its arguments, as whoever knows the program is to see them."""
+        if self.quiet:
+            return
         if len(self._commands) < self._limits.edges_per_file:
             self._commands.setdefault((command.words, command.cwd, command.firing), command)
         else:
             self.gap("too-many-references")
 
     def file(
-        self, path: ImagePath, kind: EdgeKind, firing: Firing, detail: str, *, language: str = "", group: str = ""
+        self,
+        path: ImagePath,
+        kind: EdgeKind,
+        firing: Firing,
+        detail: str,
+        *,
+        language: str = "",
+        group: str = "",
+        stops: bool | None = None,
     ) -> None:
         """Note a file that is read, loaded or run."""
-        self.edge(Node(path=path, language=language), kind, firing, detail, group=group)
+        self.edge(Node(path=path, language=language), kind, firing, detail, group=group, stops=stops)
 
     def named(self, path: ImagePath, type_: FileType, detail: str, firing: Firing = Firing.NAMED) -> None:
         """Note a path that a text names."""
@@ -133,13 +161,13 @@ class Sightings:
         node = Node(kind=NodeKind.DIRECTORY if directory else NodeKind.FILE, path=path)
         self.edge(node, EdgeKind.NAMES, firing, detail)
 
-    def inline(self, language: str, text: str, firing: Firing, detail: str) -> None:
+    def inline(self, language: str, text: str, firing: Firing, detail: str, *, stops: bool | None = None) -> None:
         """Note a script that stands in a text."""
-        if not text.strip():
+        if self.quiet or not text.strip():
             return
         self._inline += 1
         if len(text) > self._limits.script or self._inline > self._limits.inline_scripts:
             self.gap("too-large", f"inline script: {detail}")
             return
-        script = Node(kind=NodeKind.SCRIPT, path=self._source.path, language=language, text=text)
-        self.edge(script, EdgeKind.CONTAINS, firing, detail)
+        script = Node(kind=NodeKind.SCRIPT, path=self.source.path, language=language, text=text)
+        self.edge(script, EdgeKind.CONTAINS, firing, detail, stops=stops)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xraydiff.facts import EdgeKind, Firing, Node, NodeKind
+from xraydiff.facts import EdgeKind, Firing, Node, NodeKind, Origin, When
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
 from xraydiff.references import Gap
@@ -66,3 +66,17 @@ def test_very_many_gaps_hide_none_of_another_reason() -> None:
     reasons = [gap.reason for gap in seen.gaps()]
     assert "too-large" in reasons
     assert len(reasons) <= Limits().inline_scripts + 2
+
+
+def test_nothing_is_noted_while_it_is_quiet_and_the_stronger_of_equal_edges_counts() -> None:
+    seen = Sightings(Node(path="/a"), "shell", Limits(), origin=Origin.SHELL, stops=False)
+    seen.quiet = True
+    seen.file(ImagePath("/b"), EdgeKind.EXECUTES, Firing.LOAD, "b")
+    seen.inline("shell", "ls", Firing.LOAD, "ls")
+    seen.gap("computed-name")
+    assert list(seen.all()) == []
+    seen.quiet, seen.when = False, When.OPERATE
+    seen.file(ImagePath("/b"), EdgeKind.EXECUTES, Firing.LOAD, "b")
+    seen.file(ImagePath("/b"), EdgeKind.EXECUTES, Firing.LOAD, "again", stops=True)
+    (edge,) = seen.edges()
+    assert (edge.detail, edge.stops, edge.when, edge.origin) == ("b", True, When.OPERATE, Origin.SHELL)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from xraydiff.commands.argv import Interpreted, Unwrapped, behind_options, interpret, split_line, unwrap
 from xraydiff.commands.table import called, interpreter, unversioned, wrapper
-from xraydiff.facts import EdgeKind, FileType, Firing, Node, When
+from xraydiff.facts import EdgeKind, FileType, Firing, Node, NodeKind, When
 from xraydiff.knowledge.commands import Interpreter
 from xraydiff.paths import ImagePath, basename, image_path, join, parent
 from xraydiff.references import UNKNOWN_PART, Command
-from xraydiff.references.readers.shell.findings import Findings, weakened
+from xraydiff.references.kit.recorder import Sightings, weakened
 from xraydiff.references.readers.shell.lookups import Lookups
 from xraydiff.references.readers.shell.syntax import Syntax
 from xraydiff.references.readers.shell.variables import (
@@ -81,11 +81,11 @@ Take = Callable[[ImagePath], None]
 class Commands:
     """Follows simple commands of one script."""
 
-    def __init__(self, words: Words, findings: Findings, enter: Enter, enter_like: EnterLike, take: Take) -> None:
+    def __init__(self, words: Words, seen: Sightings, enter: Enter, enter_like: EnterLike, take: Take) -> None:
         self._words = words
         self._variables: Variables = words.variables
         self._lookups: Lookups = words.lookups
-        self._findings = findings
+        self._seen = seen
         self._enter = enter
         self._enter_like = enter_like
         self._take = take
@@ -114,13 +114,13 @@ class Commands:
             self._elsewhere = call.directory
             self._lookups.spend(1 + len(words))
             while len(words) > 1 and words[0].optional:
-                self._findings.gap("computed-name", self._source(words[0]))
+                self._seen.gap("computed-name", self._source(words[0]))
                 words, call = words[1:], self._weaker(call)
             if words:
                 todo.extend(self._one(words, call))
         self._elsewhere = ""
         if todo:
-            self._findings.gap("too-deep", "wrappers")
+            self._seen.gap("too-deep", "wrappers")
 
     def _one(self, words: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
         head = words[0].value
@@ -165,7 +165,7 @@ class Commands:
         if len(paths) > 1:
             firing, stops = weakened(firing), False
         for path in paths:
-            self._findings.executes(path, firing, name, stops=stops)
+            self._seen.file(path, EdgeKind.EXECUTES, firing, name, stops=stops)
         return paths
 
     def _wild(self, text: str, words: list[Word], call: Call) -> None:
@@ -174,11 +174,11 @@ class Commands:
         found = self._candidates(text)
         self.ran(text, [])
         for path in found:
-            self._findings.executes(path, weakened(firing), self._source(word))
+            self._seen.file(path, EdgeKind.EXECUTES, weakened(firing), self._source(word))
         if found and UNKNOWN not in basename(text):
             self._hand_on(basename(text), [Word(Value((text,)), word.node), *words[1:]], self._weaker(call))
         if not found and not self._enter_like(text, weakened(firing)):
-            self._findings.gap("computed-name", self._source(word))
+            self._seen.gap("computed-name", self._source(word))
 
     def _candidates(self, text: str) -> list[ImagePath]:
         last = basename(text)
@@ -199,18 +199,18 @@ class Commands:
         texts = tuple(plain(word.text).replace(UNKNOWN, UNKNOWN_PART).replace(REST, UNKNOWN_PART) for word in words)
         detail = " ".join(self._source(word) for word in words[:_SHOWN])
         command = Command(
-            source=self._findings.source,
+            source=self._seen.source,
             program=unversioned(name),
             words=texts,
             cwd=image_path(self._directory),
             env=dict(call.env),
             firing=call.firing,
             stops=call.stops,
-            when=self._findings.when,
+            when=self._seen.when,
             detail=detail[:_LONGEST],
-            line=self._findings.line,
+            line=self._seen.line,
         )
-        self._findings.command(command)
+        self._seen.command(command)
 
     # --- programs that start others ---------------------------------------------------------------------------------
 
@@ -274,7 +274,7 @@ class Commands:
         user = plain(found.account.text) if found.account is not None else "root"
         shell = plain(found.shell.text) if found.shell is not None else ""
         for path in self._lookups.executables(shell or self._lookups.shell_of(user), "/"):
-            self._findings.executes(path, call.firing, shell or f"shell of {user}", stops=call.stops)
+            self._seen.file(path, EdgeKind.EXECUTES, call.firing, shell or f"shell of {user}", stops=call.stops)
         if not found.lines and call.stdin is not None:
             self._fed("shell", call)
 
@@ -287,7 +287,7 @@ class Commands:
             for text in word.value.texts:
                 if UNKNOWN not in text:
                     for path in self._lookups.run_parts(join(self._directory, plain(text))):
-                        self._findings.executes(path, firing, f"run-parts {plain(text)}")
+                        self._seen.file(path, EdgeKind.EXECUTES, firing, f"run-parts {plain(text)}")
 
     # --- interpreters -----------------------------------------------------------------------------------------------
 
@@ -297,7 +297,7 @@ class Commands:
         module = found.module
         if module is not None and row.language == "python" and _MODULE.match(module.text):
             text = f"import {module.text}\n"
-            self._findings.contains("python", text, call.firing, f"-m {module.text}", stops=call.stops)
+            self._seen.inline("python", text, call.firing, f"-m {module.text}", stops=call.stops)
         for word in found.scripts:
             if word.text != REST:
                 self._script(row, word, call)
@@ -310,7 +310,7 @@ class Commands:
         shell = bool(row.flags)
         for text in word.value.texts:
             for candidate in self._candidates(text):
-                self._findings.executes(candidate, weakened(call.firing), self._source(word))
+                self._seen.file(candidate, EdgeKind.EXECUTES, weakened(call.firing), self._source(word))
             if UNKNOWN in text:
                 continue
             found = self._lookups.named(join(self._directory, plain(text)))
@@ -320,11 +320,13 @@ class Commands:
             if found is None:
                 continue
             if found[1] is FileType.DIRECTORY:
-                self._findings.names(*found, plain(text))
+                self._seen.named(*found, plain(text))
                 continue
             firing = call.firing if word.value.sure else weakened(call.firing)
             stops = call.stops and firing is Firing.LOAD
-            self._findings.executes(found[0], firing, plain(text), language="shell" if shell else "", stops=stops)
+            self._seen.file(
+                found[0], EdgeKind.EXECUTES, firing, plain(text), language="shell" if shell else "", stops=stops
+            )
 
     def _code(self, language: str, word: Word, call: Call) -> None:
         """A command string."""
@@ -334,15 +336,15 @@ class Commands:
         if not text and UNKNOWN not in word.text:
             text = plain(word.text)
         if text:
-            self._findings.contains(language, text, call.firing, text.strip().partition("\n")[0], stops=call.stops)
+            self._seen.inline(language, text, call.firing, text.strip().partition("\n")[0], stops=call.stops)
         else:
-            self._findings.gap("computed-name", self._source(word))
+            self._seen.gap("computed-name", self._source(word))
 
     def _fed(self, language: str, call: Call) -> None:
         """An interpreter without a script reads what is fed to it."""
         if call.stdin is not None:
             text = self._words.as_written(call.stdin)
-            self._findings.contains(language, text, call.firing, text.strip().partition("\n")[0])
+            self._seen.inline(language, text, call.firing, text.strip().partition("\n")[0])
 
     # --- builtins that count ----------------------------------------------------------------------------------------
 
@@ -418,7 +420,7 @@ class Commands:
                 for path in found:
                     self._source_edge(path, weakened(firing), self._source(word))
                 if not found:
-                    self._findings.gap("computed-name", self._source(word))
+                    self._seen.gap("computed-name", self._source(word))
                 continue
             stops = (call.stops or self.posix) and firing is Firing.LOAD
             for path in self._sourced_paths(plain(text)):
@@ -438,7 +440,7 @@ class Commands:
         return []
 
     def _source_edge(self, path: ImagePath, firing: Firing, detail: str, *, stops: bool = False) -> None:
-        self._findings.edge(Node(path=path, language="shell"), EdgeKind.SOURCES, firing, detail, stops=stops)
+        self._seen.file(path, EdgeKind.SOURCES, firing, detail, language="shell", stops=stops)
         self._take(path)
 
     def _eval(self, words: list[Word], call: Call) -> None:
@@ -451,9 +453,9 @@ class Commands:
         pieces = [self._piece(word) for word in words]
         text = " ".join(piece for piece in pieces if piece)
         if pieces[0] and not pieces[0].startswith(("$", '"$', "`")):
-            self._findings.contains("shell", text, call.firing, text, stops=call.stops)
+            self._seen.inline("shell", text, call.firing, text, stops=call.stops)
         else:
-            self._findings.gap("computed-name", text)
+            self._seen.gap("computed-name", text)
 
     def _piece(self, word: Word) -> str:
         if word.text == REST:
@@ -465,9 +467,9 @@ class Commands:
         if words and _NAME.match(words[0].text) and self._enter(words[0].text, [], Firing.DEFERRED):
             return
         if words:
-            self._findings.when = When.OPERATE
+            self._seen.when = When.OPERATE
             self._code("shell", words[0], Call(firing=Firing.DEFERRED))
-            self._findings.when = None
+            self._seen.when = None
 
     def _changed_directory(self, words: list[Word]) -> None:
         rest = behind_options(words)
@@ -555,12 +557,12 @@ class Commands:
                 return
         for one in path.split(":") if ":" in path else [path]:
             if one.startswith("/") and (found := self._lookups.named(one)):
-                self._findings.names(*found, text)
+                self._seen.named(*found, text)
 
     def _relative(self, text: str) -> None:
         found = self._lookups.named(join(self._directory, text))
         if found is not None and (found[1] is FileType.FILE or "/" in text):
-            self._findings.names(*found, text)
+            self._seen.named(*found, text)
 
     def written(self, word: Word) -> None:
         """A file that is written to: its directory must be there, the file need not."""
@@ -569,7 +571,9 @@ class Commands:
             if text.startswith("/") and UNKNOWN not in text:
                 found = self._lookups.named(parent(join("/", plain(text))))
                 if found is not None and found[1] is FileType.DIRECTORY:
-                    self._findings.works_in(found[0], plain(text))
+                    self._seen.edge(
+                        Node(kind=NodeKind.DIRECTORY, path=found[0]), EdgeKind.WORKS_IN, Firing.NAMED, plain(text)
+                    )
 
     def account(self, word: Word, firing: Firing = Firing.NAMED) -> None:
         """A user or group by name: the C library looks it up in the account database."""
@@ -579,4 +583,6 @@ class Commands:
         for path in ("/etc/passwd", "/etc/group"):
             if found := self._lookups.named(path):
                 by_group = path == "/etc/group" and ":" not in name
-                self._findings.runs_as(found[0], name.replace(UNKNOWN, "?"), Firing.NAMED if by_group else firing)
+                self._seen.file(
+                    found[0], EdgeKind.RUNS_AS, Firing.NAMED if by_group else firing, name.replace(UNKNOWN, "?")
+                )

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from xraydiff.errors import ImageError
-from xraydiff.facts import Edge, Firing, NodeKind
+from xraydiff.facts import Edge, Firing, NodeKind, Origin
 from xraydiff.paths import ImagePath
 from xraydiff.references import Command, Context, Gap, Subject
 from xraydiff.references.kit.lookup import Exhausted
+from xraydiff.references.kit.recorder import Sightings, weakened
 from xraydiff.references.readers.shell.commands import Call, Commands
 from xraydiff.references.readers.shell.conditions import (
     Conditions,
@@ -21,7 +22,6 @@ from xraydiff.references.readers.shell.conditions import (
     mark_fatal,
     operators,
 )
-from xraydiff.references.readers.shell.findings import Findings, weakened
 from xraydiff.references.readers.shell.lookups import Lookups
 from xraydiff.references.readers.shell.parsed import ParsedScript, parse_script
 from xraydiff.references.readers.shell.syntax import Syntax
@@ -69,22 +69,24 @@ class Function:
 
 def resolve(parsed: ParsedScript, subject: Subject, context: Context) -> Iterator[Edge | Gap | Command]:
     """The references of a parsed script."""
-    findings = Findings(subject.node, context.limits)
+    seen = Sightings(subject.node, "shell", context.limits, origin=Origin.SHELL, stops=False)
     if parsed.reason:
-        findings.gap(parsed.reason, parsed.detail)
+        seen.gap(parsed.reason, parsed.detail)
     else:
         # Functions that call each other multiply the steps; each statement for itself does not.
-        walks = (_Script(parsed, subject, context, findings, once=once).run() for once in (False, True))
+        walks = (_Script(parsed, subject, context, seen, once=once).run() for once in (False, True))
         if not any(walks):
-            findings.gap("too-large", "more steps than the limit for one script")
-    yield from findings.all()
+            seen.gap("too-large", "more steps than the limit for one script")
+    yield from seen.edges()
+    yield from seen.commands()
+    yield from seen.gaps()
 
 
 class _Script:
     """One script, the variables and functions that it has so far, and what is still to be walked."""
 
     def __init__(
-        self, parsed: ParsedScript, subject: Subject, context: Context, findings: Findings, *, once: bool
+        self, parsed: ParsedScript, subject: Subject, context: Context, seen: Sightings, *, once: bool
     ) -> None:
         """`once` goes through each statement once: functions are no more than what stands in them."""
         if once:
@@ -93,7 +95,7 @@ class _Script:
         self._parsed = parsed
         self._context = context
         self._once = once
-        self._findings = findings
+        self._seen = seen
         self._variables = Variables(context.env, _CANDIDATES)
         self._variables.set("PATH", Value((":".join(context.path),)))
         self._variables.set(DIRECTORY, Value((context.cwd,)))
@@ -102,7 +104,7 @@ class _Script:
         inline = subject.node.kind is NodeKind.SCRIPT
         source = Source(parsed.text, own=True, path=subject.path, named=not inline)
         self._words = Words(self._variables, source, self._lookups)
-        self._commands = Commands(self._words, findings, self._call, self._call_like, self._take)
+        self._commands = Commands(self._words, seen, self._call, self._call_like, self._take)
         self._conditions = Conditions(self._words, context)
         self._commands.ran = self._conditions.ran
         self._commands.touched = self._conditions.touched
@@ -142,10 +144,10 @@ class _Script:
             self._uncalled()
             self._drain()
         except Exhausted:
-            self._findings.quiet = False
+            self._seen.quiet = False
             return False
         for what in self._lookups.too_many:
-            self._findings.gap("too-large", what)
+            self._seen.gap("too-large", what)
         return True
 
     def _drain(self) -> None:
@@ -163,7 +165,7 @@ class _Script:
         if tree.error >= 0:
             self._broken(parsed, source)
         if tree.stopped:
-            self._findings.gap(tree.stopped, "nesting" if tree.stopped == "too-deep" else "statements")
+            self._seen.gap(tree.stopped, "nesting" if tree.stopped == "too-deep" else "statements")
         self._words.source = source
         root = tree.root()
         mark_failures(root, main=source.own)
@@ -173,16 +175,16 @@ class _Script:
         """What stands behind an error is read line by line too: a shell that refuses it has run what stood before."""
         line = f"line {source.line(parsed.tree.error)}"
         if parsed.behind is None:
-            self._findings.gap("malformed", line)
+            self._seen.gap("malformed", line)
             return
-        self._findings.gap("not-loadable", line)
+        self._seen.gap("not-loadable", line)
         lines = Source(parsed.behind_text, own=source.own, path=source.path, named=source.named)
         if parsed.behind.stopped:
-            self._findings.gap(parsed.behind.stopped, f"behind {line}")
+            self._seen.gap(parsed.behind.stopped, f"behind {line}")
         self._push(self._behind, lines, source, parsed.behind.root())
 
     def _behind(self, lines: Source, source: Source, root: Syntax) -> None:
-        self._push(self._taken, source, self._findings.quiet, self._variables.get(ENDED))
+        self._push(self._taken, source, self._seen.quiet, self._variables.get(ENDED))
         self._words.source = lines
         self._push(self._visit, root, Firing.DEFERRED)
 
@@ -420,7 +422,7 @@ class _Script:
         if len(known) < _CALLS:
             known.append(function)
         else:
-            self._findings.gap("too-large", f"definitions of {node.word}")
+            self._seen.gap("too-large", f"definitions of {node.word}")
 
     # --- functions and sourced files --------------------------------------------------------------------------------
 
@@ -435,7 +437,7 @@ class _Script:
             firing = weakened(firing)
         arguments = SEPARATOR.join(plain(text) for word in words for text in word.value.texts[:_CANDIDATES])
         # What was defined anew since an equal call, perhaps by that call itself, is gone through by this one.
-        seen = self._called.setdefault((name, len(self._definitions[name]), firing, self._findings.quiet), set())
+        seen = self._called.setdefault((name, len(self._definitions[name]), firing, self._seen.quiet), set())
         if arguments in seen or len(seen) >= _CALLS:
             return True
         seen.add(arguments)
@@ -472,7 +474,7 @@ class _Script:
         self._exempt = exempt
         self._depth += 1
         if self._depth > _CALLS * _CALLS:
-            self._findings.gap("too-deep", name)
+            self._seen.gap("too-deep", name)
             return
         self._words.source = function.source
         self._variables.set(ARGUMENTS, Value(arguments, sure=arguments != (REST,)))
@@ -507,13 +509,13 @@ class _Script:
             return
         if parsed.reason:
             return
-        self._push(self._taken, self._words.source, self._findings.quiet, self._variables.get(ENDED))
-        self._findings.quiet = True
+        self._push(self._taken, self._words.source, self._seen.quiet, self._variables.get(ENDED))
+        self._seen.quiet = True
         self._enter_script(parsed, Source(parsed.text, own=False, path=found[0]))
 
     def _taken(self, source: Source, quiet: bool, ended: Value | None) -> None:  # noqa: FBT001  called off the stack
         self._words.source = source
-        self._findings.quiet = quiet
+        self._seen.quiet = quiet
         self._variables.set(ENDED, ended)
 
     # --- commands and what stands in them ---------------------------------------------------------------------------
@@ -587,7 +589,7 @@ class _Script:
     def _at(self, node: Syntax) -> None:
         """Where edges come from: in this script's own text, so calls into another's count where they are made."""
         if self._words.source.own:
-            self._findings.line = self._words.source.line(node.start)
+            self._seen.line = self._words.source.line(node.start)
 
     def _assignment(self, node: Syntax, firing: Firing) -> None:
         self._assign(node, firing, prefix=False)
