@@ -7,8 +7,9 @@ PAIRS holds the recorded truths (`NAME/needed.txt`, `NAME/checks.json`, `score.p
 
 With `--leave-one-out` it prints instead, for each cell of the certainty table and each row of knowledge, on which pairs
 it counts: how many removed files it brings on the best chains of what is missed as likely or more, how many of these
-were needed. What an unneeded file asks for in turn is not counted. A row or cell that counts on one pair alone, or is
-right in one of three only thanks to one pair, is marked: it was fitted, and a pair of another kind must confirm it.
+were needed. What an unneeded file asks for in turn is not counted. `noise` is right in fewer than one of three, and not
+by chance: it goes to possible. `too few` is below one in three and may be so by chance. `one pair` counts on one pair
+alone, or is right in one of three only thanks to one: it was fitted, and a pair of another kind must confirm it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import comb
 from pathlib import Path
 from types import ModuleType
 
@@ -160,6 +162,9 @@ def count(reach: Reach, needed: Needed, cells: dict[tuple[str, str], Counter[str
 THIRD = 1 / 3
 """What counts as likely must be right so often (docs/adr/0004-certainty-table.md)."""
 
+CHANCE = 0.05
+"""What is less probable than this is no chance."""
+
 
 @dataclass(kw_only=True)
 class Fit:
@@ -184,10 +189,16 @@ class Fit:
         return self.right(without) / self.all(without) if self.all(without) else 0.0
 
     @property
+    def chance(self) -> float:
+        """How probable it is that something which is right in one of three is right as seldom as this."""
+        right, every = self.right(), self.all()
+        return sum(comb(every, k) * THIRD**k * (1 - THIRD) ** (every - k) for k in range(right + 1))
+
+    @property
     def verdict(self) -> str:
-        """`noise` below one in three, `one pair` where that is not so only thanks to one pair, else `holds`."""
+        """`noise`, `too few`, `one pair` or `holds`, as the top of this file says."""
         if self.share() < THIRD:
-            return "noise"
+            return "noise" if self.chance < CHANCE else "too few"
         return "holds" if all(self.share(pair) >= THIRD for pair in self.targets) else "one pair"
 
     def by_pair(self) -> dict[str, str]:

@@ -17,11 +17,13 @@ def made(**pairs: str) -> Fit:
 
 
 def test_a_row_is_noise_below_one_in_three_and_may_rest_on_one_pair() -> None:
-    assert made(a="ynn", b="nn").verdict == "noise"
+    assert made(a="ynn", b="nn").verdict == "too few"
+    assert made(a="ynnnnnnnnn", b="nnnn").verdict == "noise"
+    assert made(a="n" * 7).verdict == "too few"
+    assert made(a="n" * 8).verdict == "noise"
     assert made(a="yyyy", b="nnn").verdict == "one pair"
     assert made(a="yyyy").verdict == "one pair"
     assert made(a="y", b="yn").verdict == "holds"
-    assert made().verdict == "noise"
     assert made(a="yn", b="n").as_dict() == {
         "right": 1,
         "all": 3,
