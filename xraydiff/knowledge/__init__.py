@@ -21,6 +21,7 @@ from xraydiff.knowledge.companions import Companion
 from xraydiff.knowledge.java import Facility
 from xraydiff.knowledge.programs import DataDirectory, Tools
 from xraydiff.knowledge.rows import NamedRow, Row
+from xraydiff.knowledge.searches import Search
 from xraydiff.knowledge.text import read_rows
 from xraydiff.limits import DEFAULT, Limits
 
@@ -34,6 +35,7 @@ __all__ = [
     "Knowledge",
     "NamedRow",
     "Row",
+    "Search",
     "Tools",
     "load",
     "read",
@@ -42,7 +44,7 @@ __all__ = [
 R = TypeVar("R", bound=Row)
 N = TypeVar("N", bound=NamedRow)
 
-TABLES: Final[tuple[type[Row], ...]] = (Companion, DataDirectory, Facility, Tools, Wrapper, Interpreter)
+TABLES: Final[tuple[type[Row], ...]] = (Companion, DataDirectory, Facility, Search, Tools, Wrapper, Interpreter)
 """The types of all rows: each knows the name of its table and the file of ours that holds it."""
 FOR_USERS: Final[tuple[type[Row], ...]] = (Companion, DataDirectory, Wrapper, Interpreter)
 """What a user's file may hold."""

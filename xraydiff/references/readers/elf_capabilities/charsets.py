@@ -11,7 +11,6 @@ from xraydiff.paths import ImagePath, basename, parent
 from xraydiff.references import Context
 from xraydiff.references.readers.elf_capabilities.program import Program
 
-_BUILT_IN = frozenset({"UTF-8", "UTF8", "UCS-4", "UCS-2", "ASCII", "US-ASCII", "ANSI_X3.4-1968", "WCHAR_T", "INTERNAL"})
 _CHARSET = re.compile(r"^[A-Za-z][A-Za-z0-9_.:()+-]{1,40}$")
 
 
@@ -27,12 +26,12 @@ class Gconv:
 
 def edges(program: Program) -> Iterator[Edge]:
     """The module of each character set that a string names, and the configuration that leads to it."""
-    if not program.imports("iconv_open", "libiconv_open", "g_iconv_open", "g_convert"):
+    if not program.asks("charsets"):
         return
     for gconv in _directories(program):
         named = False
         for string in sorted(program.strings):
-            module = _module(gconv, string)
+            module = _module(gconv, string, program.search("charsets").words)
             path = program.exists(f"{gconv.folder}/{module}.so") if module else None
             if path is not None:
                 named = True
@@ -53,15 +52,15 @@ def _configuration(program: Program, gconv: Gconv) -> Iterator[Edge]:
             yield program.edge(path, EdgeKind.LOADS, "iconv_open")
 
 
-def _module(gconv: Gconv, string: str) -> str | None:
+def _module(gconv: Gconv, string: str, built_in: frozenset[str]) -> str | None:
     name = string.partition("//")[0].upper()
-    if not _CHARSET.match(name) or name in _BUILT_IN:
+    if not _CHARSET.match(name) or name in built_in:
         return None
     for _ in range(8):  # aliases of aliases are rare and never deeper
         if name in gconv.modules or name not in gconv.alias:
             break
         name = gconv.alias[name]
-    return None if name in _BUILT_IN else gconv.modules.get(name)
+    return None if name in built_in else gconv.modules.get(name)
 
 
 def _directories(program: Program) -> tuple[Gconv, ...]:

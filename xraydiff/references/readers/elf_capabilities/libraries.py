@@ -13,7 +13,7 @@ _SONAME = re.compile(r"^[A-Za-z0-9_.+-]+\.so(?:\.[0-9]+)*$")
 
 def edges(program: Program) -> Iterator[Edge]:
     """Strings that are sonames or paths of libraries, where the program can load one."""
-    if not program.imports("dlopen", "dlmopen", "lt_dlopen", "lt_dlopenext", "g_module_open", "uv_dlopen"):
+    if not program.asks("libraries"):
         return
     for name in sorted(program.strings):
         if name.startswith("/") and re.search(r"\.so(?:\.[0-9]+)*$", name):

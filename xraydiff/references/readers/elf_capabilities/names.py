@@ -9,33 +9,23 @@ from xraydiff.facts import Edge, EdgeKind
 from xraydiff.paths import ImagePath, basename
 from xraydiff.references.readers.elf_capabilities.program import Program
 
-_USERS = ("getpwnam", "getpwuid", "getpwnam_r", "getpwuid_r", "initgroups", "getgrouplist")
-_GROUPS = ("getgrnam", "getgrgid", "getgrnam_r", "getgrgid_r", "initgroups", "getgrouplist")
-_HOSTS = ("getaddrinfo", "gethostbyname", "gethostbyname_r", "gethostbyname2", "getnameinfo")
-_SERVICES = ("getservbyname", "getservbyport", "getservbyname_r", "getservbyport_r")
-_PROTOCOLS = ("getprotobyname", "getprotobynumber", "getprotobyname_r")
-_DATABASES = (
-    (_USERS, "passwd", "/etc/passwd"),
-    (_GROUPS, "group", "/etc/group"),
-    (_HOSTS, "hosts", None),
-    (_SERVICES, "services", "/etc/services"),
-    (_PROTOCOLS, "protocols", "/etc/protocols"),
-)
+_DATABASES = ("passwd", "group", "hosts", "services", "protocols")
 _ACTION = re.compile(r"\[[^\]]*\]")
 
 
 def edges(program: Program) -> Iterator[Edge]:
     """The file behind each database that the program asks, nsswitch.conf, and modules that libc lacks."""
-    for functions, database, file in _DATABASES:
-        if program.imports(*functions):
-            call = next(name for name in functions if program.imports(name))
-            yield from _database(program, database, file, call)
-    if program.imports("pam_start"):
+    for database in _DATABASES:
+        call = program.asks(database)
+        if call:
+            yield from _database(program, database, call)
+    if program.asks("pam"):
         yield from _pam(program)
 
 
-def _database(program: Program, database: str, file: str | None, call: str) -> Iterator[Edge]:
-    if file is not None and program.exists(file):
+def _database(program: Program, database: str, call: str) -> Iterator[Edge]:
+    file = next(filter(program.exists, program.search(database).files), None)
+    if file is not None:
         yield program.edge(file, EdgeKind.RUNS_AS if database in ("passwd", "group") else EdgeKind.NAMES, call)
     if program.library("libc.so.6") is None or program.exists("/etc/nsswitch.conf") is None:
         return  # musl has no name service switch

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from xraydiff.facts import Edge, EdgeKind
 from xraydiff.references.readers.elf_capabilities.program import Program
 
-_CLOCKS = ("localtime", "localtime_r", "tzset", "mktime", "strftime", "ctime", "ctime_r")
-_ZONES = "/usr/share/zoneinfo"
 _ZONE = re.compile(r"^[A-Z][A-Za-z_]+(?:/[A-Z][A-Za-z_+-]+[0-9]*){1,2}$")
 _LOCALE = re.compile(r"^[a-z]{2,3}_[A-Z]{2}(?:\.[A-Za-z0-9-]+)?(?:@[a-z]+)?$")
 _LOCALES = ("LANG", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_MESSAGES", "LC_NUMERIC", "LC_TIME", "LC_MONETARY")
@@ -18,23 +16,24 @@ _LOCALES = ("LANG", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_MESSAGES", "LC_NUMER
 def edges(program: Program) -> Iterator[Edge]:
     """A zone file where its name is a string or TZ, /etc/localtime where it is not UTC, locales that are named."""
     yield from zones(program)
-    if program.imports("setlocale", "newlocale", "bindtextdomain"):
+    if program.asks("locales"):
         yield from _locales(program)
 
 
 def zones(program: Program) -> Iterator[Edge]:
     """Zone names are telling by themselves, so a string of their form counts without any imported function."""
+    (folder,) = program.search("zones").files
     for string in sorted(program.strings):
-        if _ZONE.match(string) and program.exists(f"{_ZONES}/{string}"):
-            yield program.edge(f"{_ZONES}/{string}", EdgeKind.NAMES, string)
-    if not program.imports(*_CLOCKS):
+        if _ZONE.match(string) and program.exists(f"{folder}/{string}"):
+            yield program.edge(f"{folder}/{string}", EdgeKind.NAMES, string)
+    if not program.asks("zones"):
         return
     zone = program.context.env.get("TZ", "").lstrip(":")
-    if program.imports("setenv", "putenv") and "TZ" in program.strings and program.exists(_ZONES):
+    if program.imports("setenv", "putenv") and "TZ" in program.strings and program.exists(folder):
         # A zone that the program computes: of the directory only what the application itself put there will count.
-        yield program.edge(_ZONES, EdgeKind.NAMES, "TZ")
-    if zone and program.exists(f"{_ZONES}/{zone}"):
-        yield program.edge(f"{_ZONES}/{zone}", EdgeKind.NAMES, f"TZ={zone}")
+        yield program.edge(folder, EdgeKind.NAMES, "TZ")
+    if zone and program.exists(f"{folder}/{zone}"):
+        yield program.edge(f"{folder}/{zone}", EdgeKind.NAMES, f"TZ={zone}")
     elif not zone and _is_elsewhere(program):
         yield program.edge("/etc/localtime", EdgeKind.NAMES, "localtime")
 
@@ -46,12 +45,13 @@ def _is_elsewhere(program: Program) -> bool:
 
 
 def _locales(program: Program) -> Iterator[Edge]:
+    search = program.search("locales")
     wanted = [program.context.env.get(name, "") for name in _LOCALES]
     wanted += [string for string in sorted(program.strings) if _LOCALE.match(string)]
     for locale in dict.fromkeys(wanted):
-        if locale in ("", "C", "POSIX"):
+        if not locale or locale in search.words:
             continue
-        for folder in ("/usr/lib/locale", "/usr/share/i18n/locales/musl"):
+        for folder in search.files:
             path = program.exists(f"{folder}/{_directory_of(locale)}") or program.exists(f"{folder}/{locale}")
             if path is not None:
                 yield program.edge(path, EdgeKind.NAMES, locale)

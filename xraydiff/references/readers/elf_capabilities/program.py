@@ -12,6 +12,7 @@ from xraydiff.elf.format import Elf, ElfError
 from xraydiff.elf.loader import Loader
 from xraydiff.elf.symbols import Symbols, read_symbols
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, NodeKind
+from xraydiff.knowledge import Search
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, basename, decoded, image_path
 from xraydiff.references import Context, Subject
@@ -111,6 +112,14 @@ class Program:
     def is_go(self) -> bool:
         """Whether Go's compiler made it."""
         return _GO in self.said.marks
+
+    def search(self, name: str) -> Search:
+        """What is known of a search, by its name."""
+        return self.context.knowledge.named(Search)[name]
+
+    def asks(self, name: str) -> str:
+        """The first function of a search that is imported; empty where none is."""
+        return next((one for one in self.search(name).functions if one in self.said.imports), "")
 
     def links(self, *functions: str) -> bool:
         """Whether all of these functions of Go's standard library are linked."""

@@ -6,22 +6,10 @@ from collections.abc import Iterator
 
 from xraydiff.conventions import OPENSSL_DIRECTORIES
 from xraydiff.facts import Edge, EdgeKind
+from xraydiff.knowledge import Search
 from xraydiff.paths import ImagePath, image_path
 from xraydiff.references import Context
 from xraydiff.references.readers.elf_capabilities.program import Program
-
-_DEFAULT_PATHS = (
-    "SSL_CTX_set_default_verify_paths",
-    "SSL_CTX_set_default_verify_file",
-    "SSL_CTX_set_default_verify_dir",
-    "SSL_CTX_set_default_verify_store",
-    "X509_STORE_set_default_paths",
-    "X509_STORE_set_default_paths_ex",
-    "X509_get_default_cert_file",
-    "X509_get_default_cert_dir",
-)
-_BUILT_IN = frozenset({"default", "base", "null", "fips"})
-_GNUTLS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
 def edges(program: Program) -> Iterator[Edge]:
@@ -29,19 +17,20 @@ def edges(program: Program) -> Iterator[Edge]:
 
     `SSL_CTX_new` says nothing: every server has it, and only a client needs authorities.
     """
-    if program.imports(*_DEFAULT_PATHS):
-        yield from _authorities(program)
-    if program.imports("gnutls_certificate_set_x509_system_trust"):
-        yield from _first(program, _GNUTLS, "gnutls_certificate_set_x509_system_trust")
-    if program.imports("OSSL_PROVIDER_load", "OSSL_PROVIDER_try_load", "OSSL_PROVIDER_load_ex"):
-        yield from _modules(program, "MODULESDIR", "OSSL_PROVIDER_load")
-    if program.imports("ENGINE_by_id"):
-        yield from _modules(program, "ENGINESDIR", "ENGINE_by_id")
+    call = program.asks("authorities-of-openssl")
+    if call:
+        yield from _authorities(program, call)
+    call = program.asks("authorities-of-gnutls")
+    if call:
+        yield from _first(program, program.search("authorities-of-gnutls").files, call)
+    if program.asks("providers"):
+        yield from _modules(program, "MODULESDIR", program.search("providers"))
+    if program.asks("engines"):
+        yield from _modules(program, "ENGINESDIR", program.search("engines"))
 
 
-def _authorities(program: Program) -> Iterator[Edge]:
+def _authorities(program: Program, call: str) -> Iterator[Edge]:
     """SSL_CERT_FILE and SSL_CERT_DIR of the environment stand before OPENSSLDIR (X509_get_default_cert_file_env)."""
-    call = next(name for name in _DEFAULT_PATHS if program.imports(name))
     home = _places(program).get("OPENSSLDIR")
     files = (program.context.env.get("SSL_CERT_FILE"), f"{home}/cert.pem" if home else None)
     folders = (program.context.env.get("SSL_CERT_DIR"), f"{home}/certs" if home else None)
@@ -58,7 +47,7 @@ def _first(program: Program, names: tuple[str, ...], detail: str) -> Iterator[Ed
         yield program.edge(path, EdgeKind.TRUSTS, detail)
 
 
-def _modules(program: Program, place: str, detail: str) -> Iterator[Edge]:
+def _modules(program: Program, place: str, search: Search) -> Iterator[Edge]:
     folder = program.context.env.get("OPENSSL_MODULES" if place == "MODULESDIR" else "OPENSSL_ENGINES")
     folder = folder or _places(program).get(place)
     real = program.context.original.resolve(folder).path if folder else None
@@ -66,8 +55,8 @@ def _modules(program: Program, place: str, detail: str) -> Iterator[Edge]:
         return
     for file in program.context.original.children(real):
         name = file.removesuffix(".so")
-        if name != file and name not in _BUILT_IN and program.names(name):
-            yield program.edge(image_path(f"{folder}/{file}"), EdgeKind.LOADS, f"{detail} {name}")
+        if name != file and name not in search.words and program.names(name):
+            yield program.edge(image_path(f"{folder}/{file}"), EdgeKind.LOADS, f"{search.functions[0]} {name}")
 
 
 def _places(program: Program) -> dict[str, str]:
