@@ -9,7 +9,7 @@ import pytest
 from xraydiff.facts import Edge, ImageConfig, Node, NodeKind
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, image_path
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.references import Command, Context, Gap, Subject
 from xraydiff.references.readers.php import PhpReader
 from xraydiff.testing import ImageBuilder
 from xraydiff.tree import FileTree
@@ -93,7 +93,7 @@ def _context(**changes: object) -> Context:
 
 def _read(subject: Subject, **changes: object) -> list[Edge | Gap]:
     assert PhpReader().accepts(subject)
-    return list(PhpReader().read(subject, _context(**changes)))
+    return [item for item in PhpReader().read(subject, _context(**changes)) if not isinstance(item, Command)]
 
 
 def _items(

@@ -7,14 +7,17 @@ from collections.abc import Iterable
 from xraydiff.commands.start import start_command
 from xraydiff.conventions import ELF_MAGIC
 from xraydiff.facts import Edge, NodeKind
+from xraydiff.limits import Limits
 from xraydiff.paths import basename
 from xraydiff.references import Context, Depth, Gap, Subject
-from xraydiff.references.readers.php.names import PROGRAM, SETTINGS, SHEBANG, SUFFIXES
+from xraydiff.references.kit.grammars import GrammarReader
+from xraydiff.references.readers.php.names import PROGRAM, SETTINGS, SHEBANG, SUFFIXES, is_map
+from xraydiff.references.readers.php.script import Form, Parsed
 
 __all__ = ["PhpReader"]
 
 
-class PhpReader:
+class PhpReader(GrammarReader[Parsed]):
     """Reads PHP scripts and templates, php.ini and its like, and the programs and configs that start PHP."""
 
     name = "php"
@@ -38,8 +41,31 @@ class PhpReader:
             return SETTINGS.search(subject.path) is not None
         return subject.path.endswith(SUFFIXES) or data.startswith(b"<?php") or SHEBANG.match(data, 0, 256) is not None
 
-    def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
-        """Edges by line, then gaps."""
-        from xraydiff.references.readers.php.reading import read
+    def form(self, subject: Subject) -> str:
+        """What the file is: the bytes are taken for that."""
+        path = subject.path
+        if subject.config is not None:
+            return Form.CONFIG
+        if subject.data.startswith(ELF_MAGIC):
+            return Form.PROGRAM
+        if path.endswith(".ini") and subject.node.kind is NodeKind.FILE:
+            return Form.SETTINGS
+        if subject.node.kind is NodeKind.SCRIPT:
+            return Form.INLINE
+        if path.endswith(".blade.php"):
+            return Form.BLADE
+        if is_map(path):
+            return Form.MAP
+        return Form.SCRIPT
 
-        return read(subject, context)
+    def parse(self, data: bytes, form: str, limits: Limits) -> Parsed:
+        """What the file says."""
+        from xraydiff.references.readers.php.parsing import parse_file
+
+        return parse_file(data, form, limits)
+
+    def resolve(self, parsed: Parsed, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+        """Edges by line, then gaps."""
+        from xraydiff.references.readers.php.resolving import resolve
+
+        return resolve(parsed, self.form(subject), subject, context)

@@ -4,59 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from xraydiff.commands.start import find_executable
 from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import ImagePath, ancestors, basename, image_path, is_below, join
 from xraydiff.references import Context
 from xraydiff.references.kit.evaluation import HOLE, Exhausted, Expander, is_vague, known, normal
-from xraydiff.references.kit.grammars import text_of
+from xraydiff.references.kit.plain import PlainNode
 from xraydiff.references.kit.recorder import Sightings, weakened
 from xraydiff.references.readers.php.composer import Autoload
-from xraydiff.references.readers.php.names import SUFFIXES
+from xraydiff.references.readers.php.literals import CLASS, HAS_SUFFIX, NAME, arguments
+from xraydiff.references.readers.php.names import COMMANDS, MADE, READS, RENDERS, SUFFIXES, TOUCHES, ZONES
 from xraydiff.references.readers.php.script import Script, Use
 from xraydiff.references.readers.php.settings import zones_of_the_system
-from xraydiff.references.readers.php.values import Place, Values, arguments, function_name
-
-if TYPE_CHECKING:
-    from tree_sitter import Node as Syntax
+from xraydiff.references.readers.php.values import Place, Values
 
 __all__ = ["Calls"]
-_COMMANDS: Final = frozenset({"shell_exec", "exec", "system", "passthru", "popen", "proc_open"})
-_READS: Final = frozenset(
-    {
-        "file_get_contents", "readfile", "fopen", "file", "parse_ini_file", "simplexml_load_file", "highlight_file",
-        "show_source", "php_strip_whitespace", "fpassthru", "imagecreatefrompng", "imagecreatefromjpeg",
-        "imagecreatefromgif", "imagettftext", "finfo_open", "gzopen", "readgzfile", "yaml_parse_file",
-    }
-)  # fmt: skip
-"""Functions whose first argument is a file that they need."""
-_TOUCHES: Final = frozenset(
-    {
-        "file_exists",
-        "is_file",
-        "is_dir",
-        "is_readable",
-        "scandir",
-        "opendir",
-        "glob",
-        "filemtime",
-        "filesize",
-        "copy",
-        "chdir",
-    }
-)
-_ZONES: Final = frozenset({"date_default_timezone_set", "timezone_open", "->settimezone"})
-_RENDERS: Final = frozenset(
-    {"view", "->render", "->renderview", "->display", "->fetch", "::make", "->make", "->view", "->load"}
-)
 _VIEWS: Final = ("templates", "views", "resources/views", "tpl", "app/views", "src/views", "src/templates")
 _VIEW_ENDS: Final = ("", ".php", ".twig", ".html.twig", ".blade.php", ".phtml", ".tpl", ".html", ".latte", ".mustache")
-_NAME = re.compile(r"[A-Za-z0-9_@.:/-]{1,255}\Z")
-_CLASS = re.compile(r"\\?[A-Za-z_][A-Za-z0-9_]{0,100}(?:\\[A-Za-z_][A-Za-z0-9_]{0,100}){1,12}\Z")
 _ZONE = re.compile(r"[A-Z][A-Za-z_]{1,30}(?:/[A-Za-z0-9_+-]{1,30}){0,2}\Z")
-_HAS_SUFFIX = re.compile(r"[^/]\.[A-Za-z0-9]{1,10}\Z")
+_SNIPPET: Final = 300
+"""Characters of an expression that a person needs to find it again."""
 _ABOVE: Final = 8
 """Directories above a script in which what only a constant of another file tells is looked for."""
 
@@ -65,73 +34,61 @@ class Calls:
     """Notes what one script asks for."""
 
     def __init__(
-        self, data: bytes, script: Script, place: Place, *, context: Context, autoload: Autoload | None, seen: Sightings
+        self, script: Script, place: Place, *, context: Context, autoload: Autoload | None, seen: Sightings
     ) -> None:
-        self._data = data
         self._script = script
         self._place = place
         self._context = context
         self._tree = context.original
         self._autoload = autoload
         self._seen = seen
-        self._values = Values(data, script, place)
+        self._values = Values(script, place)
         limits = context.limits
         self._lookups = Expander(context.original, steps=limits.script_steps, budget=context.budget)
         self._included: set[int] = set()
         """Expressions that are included, which therefore name nothing else."""
 
-    def read(self, *, is_map: bool) -> None:
-        """Note everything; of the autoloader's own maps only what they include."""
+    def read(self) -> None:
+        """Note everything."""
         try:
-            self._all(is_map=is_map)
+            self._all()
         except Exhausted:
             self._seen.gap("too-large", "more look-ups than the limit for one script")
         if self._values.exhausted:
             self._seen.gap("too-large", "more expressions than the limit for one script")
 
-    def _all(self, *, is_map: bool) -> None:
+    def _all(self) -> None:
         for use in self._script.includes:
-            self._at(use.node)
-            self._include(use)
-        if is_map:
-            return
+            self._include(self._at(use), use.firing)
         for one in self._script.classes:
-            self._at(one.node)
+            self._seen.line = one.line
             self._class(one.name, one.firing)
         for use in self._script.commands:
-            self._at(use.node)
-            self._command(self._values.texts(use.node), use.firing, use.node)
+            node = self._at(use)
+            self._command(self._values.texts(node), use.firing, node)
         for use in self._script.calls:
-            self._at(use.node)
-            self._call(use)
+            self._call(self._at(use), use.firing)
         for use in self._script.texts:
-            if use.node.id not in self._included:
-                self._at(use.node)
-                self._text(use.node)
+            node = self._at(use)
+            if node.index not in self._included:
+                self._text(node)
 
-    def _at(self, node: Syntax) -> None:
-        self._seen.line = node.start_point[0] + 1
-
-    def _snippet(self, node: Syntax) -> str:
-        return text_of(node, self._data, most=300)
+    def _at(self, use: Use) -> PlainNode:
+        self._seen.line = use.line
+        return self._values.node(use.expression)
 
     # --- includes ----------------------------------------------------------------------------------------------------
 
-    def _include(self, use: Use) -> None:
-        if not use.node.named_children:
-            return
-        argument = use.node.named_children[-1]
-        while argument.type == "parenthesized_expression" and argument.named_children:
-            argument = argument.named_children[0]
-        self._included.add(argument.id)
-        detail = self._snippet(argument)
+    def _include(self, argument: PlainNode, firing: Firing) -> None:
+        self._included.add(argument.index)
+        detail = _snippet(argument)
         for text in self._values.texts(argument):
             if HOLE not in text:
-                self._file(text, use.firing, detail)
+                self._file(text, firing, detail)
             elif text.startswith("/") or not text.startswith(HOLE):
                 self._pattern(text, detail, EdgeKind.CONTAINS)
             else:
-                self._below_unknown(text, use.firing, detail)
+                self._below_unknown(text, firing, detail)
 
     def _file(self, text: str, firing: Firing, detail: str) -> None:
         for candidate, sure in self._candidates(text):
@@ -162,7 +119,7 @@ class Calls:
     def _below_unknown(self, text: str, firing: Firing, detail: str) -> None:
         """`ABSPATH . 'inc/x.php'`: a constant of another file, and below it a name that tells enough."""
         rest = text.rpartition(HOLE)[2].lstrip("/")
-        if text.count(HOLE) == 1 and _HAS_SUFFIX.search(rest):
+        if text.count(HOLE) == 1 and HAS_SUFFIX.search(rest):
             for above in (self._place.directory, *ancestors(self._place.directory)):
                 path = join(above, rest)
                 if above != "/" and self._lookups.type_of(path) is FileType.FILE:
@@ -197,49 +154,35 @@ class Calls:
 
     # --- calls -------------------------------------------------------------------------------------------------------
 
-    def _call(self, use: Use) -> None:
-        given = arguments(use.node)
+    def _call(self, node: PlainNode, firing: Firing) -> None:
+        given, name = arguments(node), node.name
         if not given:
             return
-        if use.node.type == "object_creation_expression":
-            self._made(use, given[0])
-            return
-        name = function_name(use.node, self._data)
-        if name in _COMMANDS:
-            self._command(self._values.texts(given[0]), use.firing, given[0])
+        if name in COMMANDS:
+            self._command(self._values.texts(given[0]), firing, given[0])
         elif name == "pcntl_exec":
             for text in known(self._values.texts(given[0])):
-                self._executes(text, use.firing, given[0])
-        elif name in _READS or name in _TOUCHES:
-            self._read(given[0], use.firing if name in _READS else Firing.NAMED)
-        elif name in _ZONES:
-            self._zone(given[0], use.firing)
-        elif name in _RENDERS:
-            self._render(given[0], use.firing)
+                self._executes(text, firing, given[0])
+        elif name in READS or name in TOUCHES or name in MADE:
+            self._read(given[0], Firing.NAMED if name in TOUCHES else firing)
+        elif name in ZONES:
+            self._zone(given[0], firing)
+        elif name in RENDERS:
+            self._render(given[0], firing)
 
-    def _made(self, use: Use, argument: Syntax) -> None:
-        made = use.node.named_children[0]
-        name = (
-            text_of(made, self._data, most=200).rpartition("\\")[2] if made.type in ("name", "qualified_name") else ""
-        )
-        if name == "DateTimeZone":
-            self._zone(argument, use.firing)
-        elif name in ("SplFileObject", "SQLite3", "FilesystemLoader", "Engine", "Twig_Loader_Filesystem"):
-            self._read(argument, use.firing)
-
-    def _command(self, texts: Iterable[str], firing: Firing, node: Syntax) -> None:
+    def _command(self, texts: Iterable[str], firing: Firing, node: PlainNode) -> None:
         """A command line for `/bin/sh -c`; what it does not tell becomes a parameter that no shell knows either."""
         lines = [text for text in texts if text.strip(HOLE + " `")]
         self._executes("/bin/sh", firing, node)
         for line in lines:
-            self._seen.inline("shell", line.replace(HOLE, "${1}"), firing, self._snippet(node))
+            self._seen.inline("shell", line.replace(HOLE, "${1}"), firing, _snippet(node))
 
-    def _executes(self, command: str, firing: Firing, node: Syntax) -> None:
+    def _executes(self, command: str, firing: Firing, node: PlainNode) -> None:
         program = find_executable(command, self._tree, self._context.path, self._place.cwd)
         if program is not None:
-            self._seen.file(program, EdgeKind.EXECUTES, firing, self._snippet(node))
+            self._seen.file(program, EdgeKind.EXECUTES, firing, _snippet(node))
 
-    def _zone(self, argument: Syntax, firing: Firing) -> None:
+    def _zone(self, argument: PlainNode, firing: Firing) -> None:
         for text in known(self._values.texts(argument)):
             path = ImagePath(f"/usr/share/zoneinfo/{text}")
             if (
@@ -249,13 +192,13 @@ class Calls:
             ):
                 self._seen.named(path, FileType.FILE, text, firing)
 
-    def _render(self, argument: Syntax, firing: Firing) -> None:
+    def _render(self, argument: PlainNode, firing: Firing) -> None:
         """A view by its name: `view('shop.cart')`, `$twig->render('cart.html.twig')`."""
         for text in known(self._values.texts(argument))[:8]:
-            if not _NAME.match(text):
+            if not NAME.match(text):
                 continue
             plain = text.rpartition("::")[2].removeprefix("@")
-            names = [plain] if "/" in plain or _HAS_SUFFIX.search(plain) else []
+            names = [plain] if "/" in plain or HAS_SUFFIX.search(plain) else []
             names.append(plain.replace(".", "/"))
             for base in dict.fromkeys((self._place.directory, self._place.project, join(self._place.directory, ".."))):
                 for candidate in (
@@ -266,9 +209,9 @@ class Calls:
 
     # --- paths -------------------------------------------------------------------------------------------------------
 
-    def _read(self, argument: Syntax, firing: Firing) -> None:
-        self._included.add(argument.id)
-        detail = self._snippet(argument)
+    def _read(self, argument: PlainNode, firing: Firing) -> None:
+        self._included.add(argument.index)
+        detail = _snippet(argument)
         for text in self._values.texts(argument):
             if HOLE in text:
                 if not text.startswith(HOLE):
@@ -285,19 +228,19 @@ class Calls:
                     self._name(image_path(candidate), detail)
                     break
 
-    def _text(self, node: Syntax) -> None:
+    def _text(self, node: PlainNode) -> None:
         """A text that is a class, or the path of something that is there."""
-        literal = node.type in ("string", "encapsed_string")
-        detail = self._snippet(node)
+        literal = node.kind in ("string", "encapsed_string")
+        detail = _snippet(node)
         for text in self._values.texts(node):
             if HOLE in text:
                 if text.startswith("/") and not literal:
                     self._pattern(text, detail, EdgeKind.NAMES)
-            elif _CLASS.match(text):
+            elif CLASS.match(text):
                 self._class(text.lstrip("\\"), Firing.NAMED)
             elif not literal and text.startswith("/"):
                 self._name(image_path(text), detail)
-            elif _NAME.match(text) and not text.startswith("/") and (_HAS_SUFFIX.search(text) or "/" in text):
+            elif NAME.match(text) and not text.startswith("/") and (HAS_SUFFIX.search(text) or "/" in text):
                 for base in dict.fromkeys((self._place.directory, self._place.project, self._place.cwd)):
                     if self._lookups.type_of(join(base, text)) is FileType.FILE:
                         self._name(join(base, text), text)
@@ -314,6 +257,10 @@ class Calls:
             and not is_below(self._place.path, path)
         ):
             self._seen.named(path, type_, detail)
+
+
+def _snippet(node: PlainNode) -> str:
+    return node.text[:_SNIPPET]
 
 
 def _language(path: str) -> str:

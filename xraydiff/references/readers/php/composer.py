@@ -13,22 +13,16 @@ from xraydiff.paths import ImagePath, ancestors, decoded, image_path, parent
 from xraydiff.references import Context
 from xraydiff.tree import FileTree
 
-__all__ = ["Autoload", "autoload_of", "is_map"]
+__all__ = ["Autoload", "autoload_of"]
 
 _ENTRY = re.compile(rb"(?m)^[ \t]*'([^'\n]{0,1000})'[ \t]*=>[ \t]*([^\n]{1,4000})$")
 _PLACE = re.compile(rb"\$(vendorDir|baseDir)[ \t]*\.[ \t]*'([^'\n]{1,1000})'")
-_MAP = re.compile(r"/composer/(?:autoload_(?:classmap|psr4|namespaces|files|static)|installed)\.php\Z")
 _SEPARATOR = re.compile(r"[\\_]")
 _PLACES: Final = 64
 """Folders of one prefix."""
 _DEPTH: Final = 64
 """Parts of a class name; real ones have six."""
 _KNOWN: Final = 20_000
-
-
-def is_map(path: str) -> bool:
-    """Whether a file is one of the autoloader's own maps, which name every class and load none."""
-    return _MAP.search(path) is not None
 
 
 def autoload_of(path: ImagePath, context: Context) -> Autoload | None:

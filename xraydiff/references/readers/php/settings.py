@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from xraydiff.errors import ImageError
@@ -12,9 +12,10 @@ from xraydiff.paths import ImagePath, basename, decoded, image_path, join, paren
 from xraydiff.references import Context
 from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.readers.php.names import SETTINGS
+from xraydiff.references.readers.php.script import Setting
 from xraydiff.tree import glob
 
-__all__ = ["EXTENSION_FOLDERS", "read_program", "read_settings", "zones_of_the_system"]
+__all__ = ["EXTENSION_FOLDERS", "folders_of", "settings_of", "sight_program", "sight_settings", "zones_of_the_system"]
 
 EXTENSION_FOLDERS: Final = (
     "/usr/lib/php/[0-9]*", "/usr/local/lib/php/extensions/*", "/usr/lib/php*/modules", "/usr/lib64/php*/modules",
@@ -32,26 +33,34 @@ _PROGRAMS: Final = 16
 """Programs and libraries of PHP that are looked into; an image has three."""
 
 
-def read_settings(data: bytes, context: Context, seen: Sightings) -> None:
-    """Note what a settings file loads and names."""
-    text = data[: context.limits.script_scan]
-    if len(data) > len(text):
-        seen.gap("too-large", f"{len(data)} bytes")
-    found = [(match[1], decoded(match[2]).strip().strip("\"'"), match.start()) for match in _LINE.finditer(text)]
-    folders = [value for key, value, _ in found if key == b"extension_dir" and value.startswith("/")]
+def settings_of(text: bytes) -> Iterator[Setting]:
+    """What a settings file says that may name files."""
     line, before = 1, 0
-    for key, value, start in found:
-        line += text.count(b"\n", before, start)
-        before = start
-        seen.line = line
-        if key in (b"extension", b"zend_extension"):
-            _extension(value, folders or context.once(_folders), context, seen)
-        elif key == b"date.timezone":
-            path = ImagePath(f"{decoded(_ZONES)}/{value}")
+    for match in _LINE.finditer(text):
+        line += text.count(b"\n", before, match.start())
+        before = match.start()
+        yield Setting(match[1].decode("ascii"), decoded(match[2]).strip().strip("\"'"), line)
+
+
+def folders_of(data: bytes) -> tuple[str, ...]:
+    """Texts of a program that may be the folders of its settings: they are compiled into it."""
+    return tuple(dict.fromkeys(decoded(match[0]) for match in _PATH.finditer(data[:_PROGRAM])))
+
+
+def sight_settings(settings: Iterable[Setting], context: Context, seen: Sightings) -> None:
+    """Note what a settings file loads and names."""
+    found = tuple(settings)
+    folders = [one.value for one in found if one.key == "extension_dir" and one.value.startswith("/")]
+    for one in found:
+        seen.line = one.line
+        if one.key in ("extension", "zend_extension"):
+            _extension(one.value, folders or context.once(_folders), context, seen)
+        elif one.key == "date.timezone":
+            path = ImagePath(f"{decoded(_ZONES)}/{one.value}")
             if context.once(zones_of_the_system) and _is_file(context, path):
-                seen.named(path, FileType.FILE, value)
-        elif key != b"extension_dir":
-            _named(value.split(":"), context, seen)
+                seen.named(path, FileType.FILE, one.value)
+        elif one.key != "extension_dir":
+            _named(one.value.split(":"), context, seen)
 
 
 def _extension(value: str, folders: Iterable[str], context: Context, seen: Sightings) -> None:
@@ -69,9 +78,8 @@ def _named(values: Iterable[str], context: Context, seen: Sightings) -> None:
             seen.named(image_path(value), file.type, value)
 
 
-def read_program(data: bytes, path: ImagePath, context: Context, seen: Sightings, *, detail: str) -> None:
-    """Note the settings files that a program with these bytes reads: its own folders are compiled into it."""
-    folders = dict.fromkeys(decoded(match[0]) for match in _PATH.finditer(data[:_PROGRAM]))
+def sight_program(folders: Sequence[str], path: ImagePath, context: Context, seen: Sightings, *, detail: str) -> None:
+    """Note the settings files that a program reads which these folders are compiled into."""
     override = context.env.get("PHPRC", "")
     scans = context.env.get("PHP_INI_SCAN_DIR", "")
     sapi = basename(path).removeprefix("php").strip("-.0123456789") or "cli"
