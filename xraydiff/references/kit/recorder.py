@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Self
 
 from xraydiff.facts import ConfigField, Edge, EdgeKind, FileType, Firing, Node, NodeKind, Origin, When
 from xraydiff.limits import Limits
@@ -63,6 +63,13 @@ class Sightings:
         """Whether nothing is noted: while another file is read for what it sets."""
         self.optional = False
         """Whether what the next edges are followed for depends on who calls a library, and with which arguments."""
+
+    @classmethod
+    def launched(cls, command: Command, reader: str, limits: Limits) -> Self:
+        """For what the arguments of a command refer to, which its source refers to."""
+        seen = cls(command.source, reader, limits, stops=command.stops)
+        seen.line, seen.field, seen.when = command.line, command.field, command.when
+        return seen
 
     def edges(self) -> Iterator[Edge]:
         """Every edge, by line; those of one line as they were seen."""

@@ -10,8 +10,9 @@ from xraydiff.commands.start import environment, search_path
 from xraydiff.facts import Edge, Node, NodeKind
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.references import Command, Context, Gap, Subject
 from xraydiff.references.readers.python import PythonReader
+from xraydiff.references.readers.shell import ShellReader
 from xraydiff.testing import ImageBuilder, elf
 
 LIB = "/usr/local/lib/python3.11"
@@ -625,7 +626,6 @@ def test_variables_that_name_an_application() -> None:
 @pytest.mark.parametrize(
     ("path", "text", "firing"),
     [
-        ("/srv/start.sh", "#!/bin/sh\nexec gunicorn -b :80 pkg.alpha:app\n", "guarded"),
         ("/srv/Procfile", "web: gunicorn pkg.alpha:app\n", "guarded"),
         ("/etc/supervisor/conf.d/web.conf", "[program:web]\ncommand=uvicorn pkg.alpha:app --port 80\n", "guarded"),
     ],
@@ -635,13 +635,39 @@ def test_files_that_hold_start_commands(path: str, text: str, firing: str) -> No
     assert found["/srv/pkg/alpha.py"] == {firing}
 
 
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        ("exec gunicorn -b :80 pkg.alpha:app", {"/srv/pkg/alpha.py": "load"}),
+        ("APP=pkg.alpha\nA=1 exec celery -A $APP worker", {"/srv/pkg/alpha.py": "load"}),
+        ("test -f /x && flask --app pkg.beta run", {"/srv/pkg/beta.py": "guarded"}),
+        ("python3.11 -m gunicorn pkg.beta:app", {f"{SITE}/gunicorn/__main__.py": "load", "/srv/pkg/beta.py": "load"}),
+        ("gunicorn --bind $1 pkg.beta:app", {"/srv/pkg/beta.py": "load"}),
+        ("cd pkg\nexec uvicorn alpha:app", {"/srv/pkg/alpha.py": "load"}),
+        ("python -m $MODULE", {}),
+        ("exec gunicorn $APP", {}),
+        ("echo gunicorn pkg.alpha:app", {}),
+    ],
+)
+def test_commands_of_scripts(script: str, found: dict[str, str]) -> None:
+    builder = image(more={"/srv/start.sh": f"#!/bin/sh\n{script}\n"})
+    for name in ("celery", "flask", "uvicorn"):
+        builder.file(f"/usr/local/bin/{name}", "", mode=0o755)
+    context = context_of(builder)
+    given = list(ShellReader().read(subject_of(context, "/srv/start.sh"), context))
+    commands = [item for item in given if isinstance(item, Command) and item.program in PythonReader.claims]
+    edges = [item for one in commands for item in PythonReader().launched(one, context) if isinstance(item, Edge)]
+    assert all(edge.source.path == "/srv/start.sh" and edge.line for edge in edges)
+    own = {edge.target.path: edge.firing.value for edge in edges if edge.target.path.endswith(".py")}
+    assert own.items() >= found.items()
+    assert found or not own
+
+
 def test_inline_scripts() -> None:
     context = context_of(image())
     for language, text, target in (
-        ("shell", "exec celery -A pkg.alpha worker", "/srv/pkg/alpha.py"),
         ("python", "import csv", f"{LIB}/csv.py"),
         ("python", "import pkg.sub", "/srv/pkg/sub/__init__.py"),
-        ("python", "import flask", f"{SITE}/flask/__main__.py"),
     ):
         node = Node(kind=NodeKind.SCRIPT, path="original", language=language, text=text)
         subject = Subject(node=node, path=ImagePath("/"), file=None, tree=context.original, data=text.encode())
@@ -659,7 +685,7 @@ def test_inline_scripts() -> None:
         ("/srv/a.wsgi", b"", "", True),
         ("/srv/a", b"#!/usr/bin/env python3\n", "", True),
         ("/srv/a", b"#!/usr/bin/python3.11 -u\n", "", True),
-        ("/srv/a", b"#!/bin/sh\ngunicorn x:y\n", "", True),
+        ("/srv/a", b"#!/bin/sh\ngunicorn x:y\n", "", False),
         ("/srv/a", b"#!/bin/sh\nls\n", "", False),
         ("/srv/a", b"text", "", False),
         ("/srv/a", b"text", "python", True),

@@ -393,7 +393,6 @@ INLINE = [
     ("echo 'ls' | sh", ("shell", "ls", LOAD)),
     ("sh <<< 'ls'", ("shell", "ls", LOAD)),
     ("python3 -c 'import os'", ("python", "import os", LOAD)),
-    ("python3 -m http.server 80", ("python", "import http.server\n", LOAD)),
     ("python3 - x <<'END'\nimport os\nEND\n", ("python", "import os\n", LOAD)),
     ("perl -MJSON -lne 'print'", ("perl", "print", LOAD)),
     ("node -e 'x()'", ("node", "x()", LOAD)),

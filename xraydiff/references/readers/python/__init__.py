@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable
 
 from xraydiff.commands.start import environment, health_command, start_command
-from xraydiff.conventions import ELF_MAGIC, SHELL_SCRIPT
+from xraydiff.conventions import ELF_MAGIC, SCRIPT_LINE
 from xraydiff.facts import Edge, ImageConfig, NodeKind
 from xraydiff.limits import Limits
-from xraydiff.references import Context, Depth, Gap, ParsedReader, Subject
-from xraydiff.references.readers.python.names import COMMANDS, MODULE_VARIABLES, PROGRAMS, form, is_extension
+from xraydiff.references import Command, Context, Depth, Gap, ParsedReader, Subject
+from xraydiff.references.readers.python.names import CLAIMS, COMMANDS, MODULE_VARIABLES, PROGRAMS, form, is_extension
 from xraydiff.references.readers.python.script import Parsed
 
 __all__ = ["PythonReader"]
@@ -27,15 +27,16 @@ class PythonReader(ParsedReader[Parsed]):
 
     name = "python"
     language = "python"
+    claims = CLAIMS
     depth = Depth.FULL
 
     def accepts(self, subject: Subject) -> bool:
-        """By kind, name and first bytes; of shell texts those that name Python or one of its servers."""
+        """By kind, name and first bytes; of lists of commands those that name Python or one of its servers."""
         node, data = subject.node, subject.data
         if node.kind is NodeKind.CONFIG:
             return subject.config is not None and _starts(subject.config)
         if node.kind is NodeKind.SCRIPT:
-            return node.language == self.language or (node.language == "shell" and _has_program(data))
+            return node.language == self.language
         if node.kind is not NodeKind.FILE:
             return False
         if data.startswith(ELF_MAGIC):
@@ -43,9 +44,7 @@ class PythonReader(ParsedReader[Parsed]):
         if node.language == self.language or subject.path.endswith((".py", ".pyw", ".wsgi")):
             return True
         if data.startswith(b"#!"):
-            if _LINE.match(data, 0, 256):
-                return True
-            return SHELL_SCRIPT.match(data, 0, 256) is not None and _has_program(data)
+            return _LINE.match(data, 0, SCRIPT_LINE) is not None
         return form(subject) == COMMANDS and _has_program(data)
 
     def form(self, subject: Subject) -> str:
@@ -63,6 +62,12 @@ class PythonReader(ParsedReader[Parsed]):
         from xraydiff.references.readers.python.subjects import resolve
 
         return resolve(parsed, subject, context)
+
+    def launched(self, command: Command, context: Context) -> Iterable[Edge | Gap]:
+        """The modules that a command of a script names."""
+        from xraydiff.references.readers.python.subjects import launched
+
+        return launched(command, context)
 
 
 def _starts(config: ImageConfig) -> bool:

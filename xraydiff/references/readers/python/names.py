@@ -8,7 +8,7 @@ from typing import Final
 from xraydiff.facts import NodeKind
 from xraydiff.references import Subject
 
-__all__ = ["COMMANDS", "MODULE", "MODULE_VARIABLES", "PROGRAMS", "SERVERS", "form", "is_extension"]
+__all__ = ["CLAIMS", "COMMANDS", "MODULE", "MODULE_VARIABLES", "PROGRAMS", "SERVERS", "form", "is_extension"]
 
 COMMANDS: Final = "commands"
 MODULE: Final = "module"
@@ -18,6 +18,8 @@ SERVERS: Final = frozenset(
     "gunicorn uvicorn hypercorn daphne waitress-serve granian gunicorn3 uwsgi mod_wsgi-express bjoern celery flask"
     " fastapi django-admin dramatiq rq huey arq taskiq streamlit chainlit litestar quart aiohttp faust".split()
 )
+CLAIMS: Final = SERVERS | {"python", "pypy"}
+"""Programs whose arguments name modules."""
 PROGRAMS: Final = tuple(sorted(name.encode() for name in (*SERVERS, "python", "pypy")))
 """Words of which one stands in every text that starts a Python program."""
 MODULE_VARIABLES: Final = frozenset(
@@ -52,8 +54,6 @@ def is_extension(subject: Subject) -> bool:
 def form(subject: Subject) -> str:
     """Whether a text is a module or a list of commands, as far as its name and language tell."""
     node = subject.node
-    if node.kind is NodeKind.SCRIPT:
-        return COMMANDS if node.language == "shell" else MODULE
-    if node.language or subject.path.endswith(".py"):
+    if node.kind is NodeKind.SCRIPT or node.language or subject.path.endswith(".py"):
         return MODULE
     return COMMANDS if _LISTS.search(subject.path) else ""

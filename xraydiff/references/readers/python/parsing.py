@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from xraydiff.conventions import ELF_MAGIC, SHELL_SCRIPT
+from xraydiff.conventions import ELF_MAGIC
 from xraydiff.limits import Limits
 from xraydiff.paths import decoded
 from xraydiff.references.kit.outline import uncommented
-from xraydiff.references.readers.python.names import COMMANDS, MODULE, SERVERS
+from xraydiff.references.readers.python.names import COMMANDS, SERVERS
 from xraydiff.references.readers.python.native import words
 from xraydiff.references.readers.python.outline import outline
 from xraydiff.references.readers.python.script import Parsed, Script
@@ -41,8 +41,6 @@ def parse(data: bytes, form: str, limits: Limits) -> Parsed:
         return _commands(data, limits)
     if data.startswith(ELF_MAGIC):
         return Parsed(names=words(data))
-    if form != MODULE and SHELL_SCRIPT.match(data, 0, 256):
-        return _commands(data, limits)
     if not any(word in data for word in _SAYS_SOMETHING):
         return Parsed()
     if len(data) > limits.script_scan:
@@ -78,7 +76,7 @@ def _commands(data: bytes, limits: Limits) -> Parsed:
 
 
 def _command_lines(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The Python programs that a shell text starts."""
+    """The Python programs that a list of commands starts."""
     for match in islice(_COMMAND.finditer(text), _MOST):
         line = match[1].strip().rstrip("\"'")
         try:

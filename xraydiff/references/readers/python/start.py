@@ -1,4 +1,4 @@
-"""How a start command or a shell script starts a Python program: `-m`, gunicorn, uvicorn, celery, flask, manage.py."""
+"""How a command starts a Python program: `-m`, gunicorn, uvicorn, celery, flask, manage.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from xraydiff.commands.start import health_command
 from xraydiff.facts import ConfigField, EdgeKind, FileType, Firing, ImageConfig
 from xraydiff.paths import ImagePath, basename, image_path, join, parent
-from xraydiff.references import Context
+from xraydiff.references import UNKNOWN_PART, Context
 from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.readers.python.modules import Finder, Module
 from xraydiff.references.readers.python.names import MODULE_VARIABLES, SERVERS
@@ -37,10 +37,11 @@ class Launch:
     words: tuple[str, ...]
     detail: str
     firing: Firing
+    cwd: ImagePath
     field: ConfigField | None = None
 
 
-def commands_of(config: ImageConfig) -> Iterator[Launch]:
+def commands_of(config: ImageConfig, cwd: ImagePath) -> Iterator[Launch]:
     """The command lines of an image config, from the first word that starts Python on."""
     start = (
         *((word, ConfigField.ENTRYPOINT) for word in config.entrypoint or ()),
@@ -49,9 +50,8 @@ def commands_of(config: ImageConfig) -> Iterator[Launch]:
     for command in (start, tuple((word, ConfigField.HEALTHCHECK) for word in health_command(config))):
         for at, (word, field) in enumerate(command[:_MOST]):
             if basename(word) in SERVERS or _PYTHON.match(basename(word)):
-                yield Launch(
-                    words=tuple(one for one, _ in command[at:]), detail=field.value, field=field, firing=Firing.LOAD
-                )
+                words = tuple(one for one, _ in command[at:])
+                yield Launch(words=words, detail=field.value, field=field, firing=Firing.LOAD, cwd=cwd)
                 break
 
 
@@ -85,7 +85,7 @@ def launch_variables(context: Context, finder: Finder, seen: Sightings) -> None:
     """FLASK_APP and the like."""
     for name in sorted(MODULE_VARIABLES & context.env.keys()):
         seen.field = ConfigField.ENV
-        command = Launch(words=(), detail=name, firing=Firing.LOAD)
+        command = Launch(words=(), detail=name, firing=Firing.LOAD, cwd=context.cwd)
         _named(context.env[name], command, context, finder, seen, single=True)
 
 
@@ -112,8 +112,10 @@ def _named(
     word: str, command: Launch, context: Context, finder: Finder, seen: Sightings, *, single: bool = True
 ) -> None:
     """`pkg.mod:app`, `pkg.mod`, `app.py`."""
+    if UNKNOWN_PART in word:
+        return
     if word.partition(":")[0].endswith(".py"):
-        path = join(context.cwd, word.partition(":")[0])
+        path = join(command.cwd, word.partition(":")[0])
         file = context.original.resolve(path).file
         if file is not None and file.type is FileType.FILE:
             seen.file(path, EdgeKind.IMPORTS, command.firing, command.detail)
@@ -129,7 +131,7 @@ def _named(
 
 
 def _modules(name: str, command: Launch, finder: Finder, seen: Sightings) -> None:
-    chain, _ = finder.find(name)
+    chain, _ = finder.find(name) if UNKNOWN_PART not in name else ((), False)
     _chain(chain, command, finder, seen)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, Firing, NodeKind
 from xraydiff.paths import ImagePath, basename, is_below, parent
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.references import Command, Context, Gap, Subject
 from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.readers.python.conditions import Known
 from xraydiff.references.readers.python.data import template_roots
@@ -28,8 +27,6 @@ from xraydiff.references.readers.python.values import Scene, Values
 
 __all__ = ["resolve"]
 
-_RUN_MODULE = re.compile(rb"\s{0,9}import ([A-Za-z_][\w.]{0,200})\s{0,9}\Z")
-
 
 def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge | Gap]:
     """Edges by line, then gaps."""
@@ -44,7 +41,7 @@ def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge
 def _resolve(parsed: Parsed, subject: Subject, context: Context, seen: Sightings) -> None:
     if subject.config is not None:
         finder = _finder(context, context.once(Interpreters).default(), context.once(script_directories))
-        for command in commands_of(subject.config):
+        for command in commands_of(subject.config, context.cwd):
             launch(command, context, finder, seen)
         launch_variables(context, finder, seen)
     elif parsed.script is not None or parsed.plain:
@@ -52,7 +49,7 @@ def _resolve(parsed: Parsed, subject: Subject, context: Context, seen: Sightings
     elif parsed.names:
         _extension(parsed.names, subject, context, seen)
     else:
-        _commands(parsed, subject, context, seen)
+        _commands(parsed, context, seen)
 
 
 def _extension(names: tuple[str, ...], subject: Subject, context: Context, seen: Sightings) -> None:
@@ -64,14 +61,29 @@ def _extension(names: tuple[str, ...], subject: Subject, context: Context, seen:
                 seen.file(module.file, EdgeKind.IMPORTS, Firing.DEFERRED, name)
 
 
-def _commands(parsed: Parsed, subject: Subject, context: Context, seen: Sightings) -> None:
-    """What a config holds is run; of a script nobody knows which lines are."""
+def _commands(parsed: Parsed, context: Context, seen: Sightings) -> None:
+    """Of a list of commands nobody knows which are run."""
     if parsed.too_large:
         seen.gap("too-large", parsed.too_large)
-    firing = Firing.GUARDED if subject.node.path.startswith("/") else Firing.LOAD
     for line, words in parsed.commands:
         finder = _finder(context, context.once(Interpreters).default(), context.once(script_directories))
-        launch(Launch(words=words, detail=line, firing=firing), context, finder, seen)
+        launch(Launch(words=words, detail=line, firing=Firing.GUARDED, cwd=context.cwd), context, finder, seen)
+
+
+def launched(command: Command, context: Context) -> Iterator[Edge | Gap]:
+    """The modules that a command of a script names.
+
+    Of a config the reader looks at all words itself: what instruments a program (`ddtrace-run gunicorn`) stands before
+    it, and no table knows every such word.
+    """
+    if command.field is not None:
+        return
+    seen = Sightings.launched(command, "python", context.limits)
+    front = tuple(dict.fromkeys((*context.once(script_directories), command.cwd)))
+    finder = _finder(context, context.once(Interpreters).default(), front)
+    start = Launch(words=command.words, detail=command.detail, firing=command.firing, cwd=command.cwd)
+    launch(start, context, finder, seen)
+    yield from seen.all()
 
 
 def _finder(context: Context, interpreter: Interpreter | None, front: tuple[ImagePath, ...]) -> Finder:
@@ -96,10 +108,6 @@ def _module(parsed: Parsed, subject: Subject, context: Context, seen: Sightings)
             # Python itself takes 200 brackets and 100 blocks within each other (MAXLEVEL, MAXINDENT of its tokenizer).
             # What is broken was read all the same.
             seen.gap("not-loadable", "nesting" if script.too_deep else "")
-        if module.inline and (match := _RUN_MODULE.match(script.text)):
-            # How the reader of shell scripts hands on `python -m mod`.
-            name = match[1].decode()
-            module.program(script).module(f"{name}.__main__", Firing.LOAD, f"-m {name}")
         for part in filter(None, (script, parsed.behind)):
             read_script(module.program(part), Runs(part, module.known))
     if parsed.too_large:

@@ -35,7 +35,6 @@ from xraydiff.references.readers.shell.vocabulary import BUILTINS, NO_NAMES, USE
 from xraydiff.references.readers.shell.words import Word, Words
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
 _HEADS = 16
 """Candidates of a command word that are followed as wrappers and interpreters."""
 _WILD = 20
@@ -294,10 +293,6 @@ class Commands:
     def _interpreted(self, row: Interpreter, found: Interpreted[Word], call: Call) -> None:
         for word in found.inline:
             self._code(row.language, word, call)
-        module = found.module
-        if module is not None and row.language == "python" and _MODULE.match(module.text):
-            text = f"import {module.text}\n"
-            self._seen.inline("python", text, call.firing, f"-m {module.text}", stops=call.stops)
         for word in found.scripts:
             if word.text != REST:
                 self._script(row, word, call)
