@@ -156,7 +156,7 @@ class Commands:
         if not paths and not call.found:
             # The command never was in the image, so what it would start runs in some other case at best.
             call = self._weaker(call)
-        known = called(name, self._lookups.real(paths[0]) if paths else None, self._lookups.context.knowledge)
+        known = called(name, self._lookups.followed(paths[0]) if paths else None, self._lookups.context.knowledge)
         return self._arguments(known, [Word(Value((name,)), words[0].node), *words[1:]], call)
 
     def _program(self, name: str, firing: Firing, *, stops: bool = False) -> tuple[ImagePath, ...]:
@@ -429,8 +429,7 @@ class Commands:
             parts = held.texts[0].split(":") if held and held.texts else []
             places = [join(part, text) for part in parts if part.startswith("/") and UNKNOWN not in part] + places
         for place in places:
-            found = self._lookups.resolve(place)
-            if found is not None and found[1].type is FileType.FILE:
+            if self._lookups.is_file(place):
                 return [place]
         return []
 

@@ -1,17 +1,18 @@
-"""What a script's words mean in the original tree, and the bound on how much one script may ask."""
+"""What a script's words mean in the original tree: the kit's look-ups over a PATH that the script may change."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
+from xraydiff.commands.accounts import login_shell
 from xraydiff.commands.start import find_executable
 from xraydiff.conventions import engine_provides
 from xraydiff.errors import LimitExceeded
-from xraydiff.facts import File, FileType
-from xraydiff.paths import ImagePath, decoded, image_path
+from xraydiff.facts import FileType
+from xraydiff.paths import ImagePath, image_path
 from xraydiff.references import Context
-from xraydiff.references.kit.lookup import Exhausted
+from xraydiff.references.kit import lookup
 from xraydiff.references.readers.shell.variables import UNKNOWN, Variables
 from xraydiff.tree.glob import glob
 
@@ -19,44 +20,18 @@ _RUN_PARTS = re.compile(r"[A-Za-z0-9_-]+\Z")
 """Names that run-parts(8) of Debian takes when it is told nothing else."""
 
 
-class Lookups:
+class Lookups(lookup.Lookups):
     """Finds names of one script; remembers what it found."""
 
     def __init__(self, context: Context, variables: Variables) -> None:
-        self.context = context
-        self._tree = context.original
+        super().__init__(context)
         self._slim = context.slim
         self._limits = context.limits
-        self._budget = context.budget
         self._variables = variables
-        self._steps = context.limits.script_steps
         self._found: dict[tuple[str, str, tuple[str, ...]], tuple[ImagePath, ...]] = {}
         self._globs: dict[str, tuple[ImagePath, ...]] = {}
-        self._resolved: dict[str, tuple[ImagePath, File] | None] = {}
         self.too_many: list[str] = []
         """Patterns and directories that hold more files than the bound."""
-
-    def spend(self, steps: int = 1) -> None:
-        """Count work, of the script and of the comparison. Raises `Exhausted` where a script takes too much of it."""
-        self._steps -= steps
-        self._budget.spend(steps)
-        if self._steps < 0:
-            raise Exhausted
-
-    def resolve(self, path: str) -> tuple[ImagePath, File] | None:
-        """Real path and file of a path, or None where it is not in the original."""
-        try:
-            return self._resolved[path]
-        except KeyError:
-            self.spend()
-        try:
-            found = self._tree.resolve(path)
-        except LimitExceeded:
-            answer = None
-        else:
-            answer = None if found.path is None or found.file is None else (found.path, found.file)
-        self._resolved[path] = answer
-        return answer
 
     def kept(self, path: str) -> bool:
         """Whether slim resolves a path; true where there is no slim tree."""
@@ -66,20 +41,19 @@ class Lookups:
         except LimitExceeded:
             return False
 
-    def named(self, path: str) -> tuple[ImagePath, FileType] | None:
+    def named(self, text: str, directory: str = "/") -> tuple[ImagePath, FileType] | None:
         """The path and type of something that an argument names; None for what is absent or the engine's."""
-        if "\0" in path or engine_provides(path):
-            return None
-        found = self.resolve(path)
-        if found is None or found[1].type not in (FileType.FILE, FileType.DIRECTORY):
-            return None
+        if "/.." not in text:
+            return super().named(text, directory)
         # `a/../b` after a link is not what it looks like, so only then the real path is named.
-        at = found[0] if "/.." in path else image_path(path)
-        return None if at == "/" or engine_provides(at) else (at, found[1].type)
+        found = self.real(text) if "\0" not in text else None
+        if found is None or found[0] == "/" or found[1] not in (FileType.FILE, FileType.DIRECTORY):
+            return None
+        return None if engine_provides(text) or engine_provides(found[0]) else found
 
-    def real(self, path: str) -> str:
+    def followed(self, path: str) -> str:
         """The real path, or the path itself where it does not resolve."""
-        found = self.resolve(path)
+        found = self.real(path)
         return found[0] if found else path
 
     def executables(self, word: str, directory: str) -> tuple[ImagePath, ...]:
@@ -107,16 +81,11 @@ class Lookups:
             return None
 
     def shell_of(self, user: str) -> str:
-        """The login shell of a user of the original (passwd(5)), which su(1) starts."""
-        found = self.resolve("/etc/passwd")
-        if found is None or found[1].type is not FileType.FILE or found[1].size > self._limits.passwd:
-            return "/bin/sh"
-        self.spend(found[1].size >> 8)
-        for line in decoded(self._tree.content(found[0], limit=self._limits.passwd)).split("\n"):
-            fields = line.split(":")
-            if fields[0] == user and len(fields) == 7 and fields[6].startswith("/"):
-                return fields[6]
-        return "/bin/sh"
+        """The login shell of a user of the original."""
+        found = self.real("/etc/passwd")
+        if found is not None:
+            self.spend(min(self._tree.files[found[0]].size, self._limits.passwd) >> 8)
+        return login_shell(self._tree, user, limit=self._limits.passwd)
 
     def glob(self, pattern: str) -> tuple[ImagePath, ...]:
         """The files and directories that an absolute pattern matches, or nothing where they are too many."""
@@ -130,8 +99,8 @@ class Lookups:
 
     def below(self, directory: str) -> tuple[ImagePath, ...]:
         """The regular files below a directory, its links among them."""
-        found = self.resolve(directory)
-        if found is None or found[1].type is not FileType.DIRECTORY:
+        found = self.real(directory)
+        if found is None or found[1] is not FileType.DIRECTORY:
             return ()
         files: list[ImagePath] = []
         for path in self._tree.below(found[0]):
@@ -144,27 +113,15 @@ class Lookups:
 
     def run_parts(self, directory: str) -> Iterator[ImagePath]:
         """The programs of a directory that run-parts(8) starts."""
-        found = self.resolve(directory)
-        if found is None:
-            return
-        for name in self.bounded_children(found[0]):
-            path = image_path(f"{directory}/{name}")
-            target = self.resolve(path)
-            if _RUN_PARTS.match(name) and target and target[1].type is FileType.FILE and target[1].mode & 0o111:
-                yield path
-
-    def bounded_children(self, directory: ImagePath) -> tuple[str, ...]:
-        """The names in a real directory, or nothing where they are too many."""
-        names = self._tree.children(directory)
-        self.spend(len(names))
+        names = self.children(directory)
         if len(names) > self._limits.directory_targets:
-            self.too_many.append(directory)
-            return ()
-        return names
-
-    def content(self, path: ImagePath) -> bytes:
-        """The bytes of a script that is sourced."""
-        return self._tree.content(path, limit=self._limits.script)
+            self.too_many.append(self.followed(directory))
+            return
+        for name in names:
+            path = image_path(f"{directory}/{name}")
+            target = self.real(path) if _RUN_PARTS.match(name) else None
+            if target and target[1] is FileType.FILE and self._tree.files[target[0]].mode & 0o111:
+                yield path
 
     def _bounded(self, found: list[ImagePath], what: str) -> tuple[ImagePath, ...]:
         self.spend(len(found))

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from xraydiff.errors import ImageError
 from xraydiff.facts import Edge, Firing, NodeKind, Origin
 from xraydiff.paths import ImagePath
 from xraydiff.references import Command, Context, Gap, Subject
@@ -499,14 +498,12 @@ class _Script:
 
     def _take_now(self, path: ImagePath) -> None:
         """Go through a sourced file for its variables and functions. Its own references are its own reading's."""
-        found = self._lookups.resolve(path)
+        found = self._lookups.real(path)
         if found is None or self._once or found[0] in self._sourced or len(self._sourced) > _SOURCED:
             return
         self._sourced.add(found[0])
-        try:
-            parsed = parse_script(self._lookups.content(found[0]), self._context.limits)
-        except ImageError:
-            return
+        limits = self._context.limits
+        parsed = parse_script(self._lookups.content(found[0], limits.script), limits)
         if parsed.reason:
             return
         self._push(self._taken, self._words.source, self._seen.quiet, self._variables.get(ENDED))

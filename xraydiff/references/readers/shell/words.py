@@ -477,7 +477,7 @@ class Words:
             case "basename", [one, suffix] if len(suffix.texts) == 1:
                 return self._mapped(one, lambda text: basename(text).removesuffix(suffix.texts[0]))
             case (("readlink" | "realpath"), [one]):
-                return self._mapped(one, lambda text: self.lookups.real(join(self.directory, text)))
+                return self._mapped(one, lambda text: self.lookups.followed(join(self.directory, text)))
             case (("which" | "command" | "type"), [*options, one]) if name == "which" or len(options) == 1:
                 return self._found(one)
             case (("echo" | "printf" | "find" | "ls" | "run-parts"), _):
