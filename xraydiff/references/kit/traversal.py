@@ -57,7 +57,7 @@ class Statements(ABC):
 
     @abstractmethod
     def _form(self) -> Form:
-        """How the statements look that ask for something, for programs that the parser does not take whole."""
+        """How statements with references look, for programs that the parser does not take whole."""
 
     @abstractmethod
     def _refusal(self, data: bytes) -> str:
@@ -141,7 +141,7 @@ class Statements(ABC):
         return True
 
     def _outlined(self, broken: Sequence[tuple[int, int]], refused: str) -> bool:
-        """Walk the statements that ask for something: of all lines, or of the `broken` ones."""
+        """Walk the statements with references: of all lines, or of the `broken` ones."""
         limits, allowance = self._limits, self._allowance
         whole, data = self._data, uncommented(self._data)
         parses = sound(self._language, limits, allowance)

@@ -1,4 +1,4 @@
-"""What a Perl program asks for: modules, their compiled parts, data beside it, commands, each with when it is followed.
+"""References of Perl programs: modules, their compiled parts, data beside it, commands, each with when it is followed.
 
 A program is walked statement by statement; `use` and `require` stand for the file that this image's own perl would find
 over the @INC that is compiled into it.
@@ -25,7 +25,7 @@ _SUFFIXES = (".pm", ".pl", ".psgi", ".cgi", ".al", ".ph")
 
 
 class PerlReader(GrammarReader[Program]):
-    """Reads Perl programs and modules, told by `#!`, by their names, or by who loads them."""
+    """Reads Perl programs and modules, recognised by `#!`, by their names, or by what loads them."""
 
     name = "perl"
     language = _LANGUAGE

@@ -114,7 +114,7 @@ def _by_links(roots: list[ImagePath], lookups: Lookups) -> list[ImagePath]:
     """Without the directories that another root is a link to.
 
     Debian's @INC has `/usr/share/perl/5.36`, a link to `5.36.0`, so that point releases need no rebuild of modules; the
-    program holds both names, and its modules are gone where the link is.
+    program holds both names, and a module is missing where its link is missing.
     """
     real = {root: found[0] for root in roots if (found := lookups.real(root)) is not None}
     linked = {path for root, path in real.items() if root != path}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from xraydiff.facts import EdgeKind, FileType, Firing
@@ -13,7 +12,7 @@ from xraydiff.references import Context
 from xraydiff.references.kit.expressions import UNKNOWN, Value
 from xraydiff.references.kit.lookup import Lookups
 from xraydiff.references.kit.recorder import Sightings, weakened
-from xraydiff.references.readers.perl.interpreter import Interpreter
+from xraydiff.references.readers.perl.interpreter import Interpreter, find_interpreter
 from xraydiff.references.readers.perl.values import Scope
 from xraydiff.references.readers.perl.vocabulary import LOADERS, PREFIXED
 
@@ -35,17 +34,6 @@ _FRAMEWORKS: Final = {
 }
 """What these find beside the program, or beside its folder `bin`, `script` or `lib` (their manuals)."""
 _ABOVE: Final = frozenset(("bin", "script", "lib"))
-
-
-@dataclass(slots=True)
-class _Configuration:
-    """What Config.pm holds itself, once it was read in a walk."""
-
-    keys: frozenset[str] | None = None
-
-
-def _configuration(_: Context) -> _Configuration:
-    return _Configuration()
 
 
 class Modules:
@@ -101,12 +89,8 @@ class Modules:
 
     def configured(self, key: str, firing: Firing) -> None:
         """`$Config{key}`: a few keys stand in Config.pm itself, the others in a larger file that it loads."""
-        configuration = self._lookups.context.once(_configuration)
-        if configuration.keys is None:
-            path = self._perl.file("Config.pm", self._lookups)
-            data = self._lookups.content(path, self._lookups.context.limits.script) if path is not None else b""
-            configuration.keys = frozenset(decoded(name) for name in _CONFIGURED.findall(data))
-        if configuration.keys and key not in configuration.keys:
+        known = self._lookups.context.once(_configuration)
+        if known and key not in known:
             for name in ("Config_heavy.pl", "Config_git.pl"):
                 self.file(name, firing)
 
@@ -221,3 +205,11 @@ class Modules:
             if not self._lookups.is_system(root) and self._lookups.is_file(path):
                 return path
         return None
+
+
+def _configuration(context: Context) -> frozenset[str]:
+    """The keys of `%Config` that stand in Config.pm itself."""
+    lookups = Lookups(context)
+    path = find_interpreter(context, lookups).file("Config.pm", lookups)
+    data = lookups.content(path, context.limits.script) if path is not None else b""
+    return frozenset(decoded(name) for name in _CONFIGURED.findall(data))

@@ -1,4 +1,4 @@
-"""What perl asks for on a program's behalf: encodings, layers of PerlIO, tables of Unicode, authorities for TLS."""
+"""What perl itself loads on a program's behalf: encodings, layers of PerlIO, tables of Unicode, authorities for TLS."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ class Script(Statements):
         self._all(node.named_children, firing, depth)
 
     def _branches(self, node: Syntax, firing: Firing, depth: int) -> None:
-        """A condition, then what depends on it: nothing where it asks for another system or an older perl."""
+        """A condition, then what depends on it: nothing where it is true of another system or an older perl alone."""
         condition = node.child_by_field_name("condition")
         text = self._condition(node, condition) if condition is not None else ""
         older = _OLDER.match(text)

@@ -1,4 +1,4 @@
-"""What a Ruby program asks for: features, gems, templates, data beside it, commands, each with when it is followed.
+"""References of Ruby programs: features, gems, templates, data beside it, commands, each with when it is followed.
 
 A program is walked statement by statement; a `require` stands for the file that this image's own Ruby would load, by
 the load path compiled into it and the gems that it would find.
@@ -29,7 +29,7 @@ _NAMES = frozenset({"Gemfile", "Rakefile", "Guardfile", "Capfile", "Procfile.rb"
 
 
 class RubyReader(GrammarReader[Program]):
-    """Reads Ruby programs, told by `#!`, by their names, or by who loads them; and the code in ERB templates."""
+    """Reads Ruby programs, recognised by `#!`, by their names, or by what loads them; and the code in ERB templates."""
 
     name = "ruby"
     language = _LANGUAGE

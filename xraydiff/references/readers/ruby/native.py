@@ -1,4 +1,4 @@
-"""What Ruby itself asks for on a program's behalf: transcoders of encodings, certificate authorities for TLS."""
+"""What Ruby itself loads on a program's behalf: transcoders of encodings, certificate authorities for TLS."""
 
 from __future__ import annotations
 

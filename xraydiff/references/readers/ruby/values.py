@@ -48,8 +48,8 @@ def _environment(values: Values, arguments: list[Value]) -> Value:
     """A variable of the image's environment, and the default beside it: the run may set another."""
     if not arguments:
         return NOTHING
-    held = values.lookups.context.env.get(arguments[0].texts[0])
-    one = Value(texts=(held,)) if held is not None else NOTHING
+    text = values.lookups.context.env.get(arguments[0].texts[0])
+    one = Value(texts=(text,)) if text is not None else NOTHING
     return one if len(arguments) < 2 or one.known else arguments[1]
 
 
