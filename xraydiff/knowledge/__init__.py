@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 from xraydiff.errors import UsageError
 from xraydiff.escaping import escaped
+from xraydiff.knowledge.calls import Call, Effect, calls_of
 from xraydiff.knowledge.commands import Interpreter, Wrapper
 from xraydiff.knowledge.companions import Companion
 from xraydiff.knowledge.java import Facility
@@ -29,14 +30,17 @@ __all__ = [
     "FOR_USERS",
     "OURS",
     "TABLES",
+    "Call",
     "Companion",
     "DataDirectory",
+    "Effect",
     "Facility",
     "Knowledge",
     "NamedRow",
     "Row",
     "Search",
     "Tools",
+    "calls_of",
     "load",
     "read",
 ]
@@ -44,9 +48,9 @@ __all__ = [
 R = TypeVar("R", bound=Row)
 N = TypeVar("N", bound=NamedRow)
 
-TABLES: Final[tuple[type[Row], ...]] = (Companion, DataDirectory, Facility, Search, Tools, Wrapper, Interpreter)
+TABLES: Final[tuple[type[Row], ...]] = (Call, Companion, DataDirectory, Facility, Search, Tools, Wrapper, Interpreter)
 """The types of all rows: each knows the name of its table and the file of ours that holds it."""
-FOR_USERS: Final[tuple[type[Row], ...]] = (Companion, DataDirectory, Wrapper, Interpreter)
+FOR_USERS: Final[tuple[type[Row], ...]] = (Call, Companion, DataDirectory, Wrapper, Interpreter)
 """What a user's file may hold."""
 
 

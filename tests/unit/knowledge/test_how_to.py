@@ -9,11 +9,17 @@ from typing import ClassVar
 
 import pytest
 
+from xraydiff.commands.start import search_path
 from xraydiff.errors import UsageError
-from xraydiff.knowledge import FOR_USERS, OURS, TABLES, Companion, NamedRow, Row, load
+from xraydiff.facts import Edge, Node, NodeKind
+from xraydiff.knowledge import FOR_USERS, OURS, TABLES, Companion, Knowledge, NamedRow, Row, load
 from xraydiff.knowledge.commands import Wrapper
 from xraydiff.knowledge.text import read_rows
 from xraydiff.limits import DEFAULT
+from xraydiff.paths import ROOT, ImagePath
+from xraydiff.references import Context, Subject
+from xraydiff.references.readers.python import PythonReader
+from xraydiff.testing import ImageBuilder
 
 PAGE = (Path(__file__).resolve().parents[3] / "CONTRIBUTING.md").read_text()
 TEXTS = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
@@ -75,3 +81,25 @@ def test_a_wrong_value_is_named_with_line_and_field(line: str, says: str) -> Non
     with pytest.raises(UsageError) as caught:
         tills(f"{ROW}{line}\n{ROW}")
     assert str(caught.value).startswith(f"tills.toml: {says}")
+
+
+def test_a_user_says_what_a_function_of_its_own_does() -> None:
+    text = '[[call]]\nlanguage = "python"\nnames = "shop.sh"\neffect = "shell"\nargument = 1\n'
+    text += 'reason = "the shop runs lines"\nsource = "https://example.org"\nserves = ["shop"]\n'
+    builder = ImageBuilder().file("/bin/tool", "x", mode=0o755).file("/bin/sh", "x", mode=0o755)
+    builder.file("/app/run.py", 'import shop\nshop.sh(1, "/bin/tool --all")\n')
+    builder.config(cmd=["/bin/tool"], env=["PATH=/bin"])
+    assert _scripts(builder, OURS) == []
+    assert _scripts(builder, load(text)) == ["/bin/tool --all"]
+    with pytest.raises(UsageError, match=r"call\[0\]\.modules: must be there where the effect is imports"):
+        load(text.replace("shell", "imports"))
+
+
+def _scripts(builder: ImageBuilder, known: Knowledge) -> list[str]:
+    """Lines for the shell in /app/run.py."""
+    tree, path = builder.tree(), ImagePath("/app/run.py")
+    config = builder.image().config
+    context = Context(original=tree, config=config, env={}, path=search_path(config), cwd=ROOT, knowledge=known)
+    subject = Subject(node=Node(path=path), path=path, file=tree.files[path], tree=tree, data=tree.content(path))
+    found = PythonReader().read(subject, context)
+    return [one.target.text for one in found if isinstance(one, Edge) and one.target.kind is NodeKind.SCRIPT]

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from xraydiff.facts import EdgeKind, FileType, Firing
+from xraydiff.knowledge import Effect
 from xraydiff.paths import basename, image_path, join
 from xraydiff.references.kit.evaluation import HOLE
+from xraydiff.references.readers.python.effects import effects
 from xraydiff.references.readers.python.program import Call, Program
-from xraydiff.references.readers.python.vocabulary import ARGV_CALLS, RUNS_OTHERS, SHELL_CALLS, VECTOR_CALLS, WORD_CALLS
+from xraydiff.references.readers.python.vocabulary import RUNS_OTHERS
 
 __all__ = ["commands"]
 
@@ -19,20 +21,20 @@ _MOST_WORDS: Final = 64
 
 def commands(program: Program, call: Call) -> bool:
     """Note what a call starts; whether it is one that starts something."""
-    name = call.name
-    if name in SHELL_CALLS:
-        _line(program, call)
-    elif name in ARGV_CALLS:
-        _argv(program, call)
-    elif name in WORD_CALLS:
-        at = WORD_CALLS[name]
+    name, known = call.name, program.context.once(effects)
+    if name in known[Effect.SHELL]:
+        _line(program, call, known[Effect.SHELL][name].argument)
+    elif name in known[Effect.ARGV]:
+        _argv(program, call, known[Effect.ARGV][name].argument)
+    elif name in known[Effect.WORDS]:
+        at = known[Effect.WORDS][name].argument
         words = [program.values.texts(one)[0] for one in call.given[at : at + _MOST_WORDS]]
         if name.startswith("os.") and len(words) > 1:
             # argv[0] stands beside the program's name.
             del words[1]
         _words(program, words, call)
-    elif name in VECTOR_CALLS:
-        at = VECTOR_CALLS[name]
+    elif name in known[Effect.VECTOR]:
+        at = known[Effect.VECTOR][name].argument
         if len(call.given) > at:
             rest = program.values.words(call.given[at + 1]) if len(call.given) > at + 1 else None
             first = program.values.texts(call.given[at])[0]
@@ -42,16 +44,16 @@ def commands(program: Program, call: Call) -> bool:
     return True
 
 
-def _line(program: Program, call: Call) -> None:
-    node = call.given[0] if call.given else call.keywords.get("cmd")
+def _line(program: Program, call: Call, at: int) -> None:
+    node = call.given[at] if len(call.given) > at else call.keywords.get("cmd")
     if node is None:
         return
     for text in program.values.texts(node):
         program.shell(text, call.firing, text.replace(HOLE, "..."))
 
 
-def _argv(program: Program, call: Call) -> None:
-    node = call.given[0] if call.given else call.keywords.get("args")
+def _argv(program: Program, call: Call, at: int) -> None:
+    node = call.given[at] if len(call.given) > at else call.keywords.get("args")
     if node is None:
         return
     shell = call.keywords.get("shell")

@@ -10,10 +10,12 @@ from xraydiff.conventions import OPENSSLDIR
 from xraydiff.elf.format import ElfError
 from xraydiff.errors import ImageError
 from xraydiff.facts import EdgeKind, FileType, Firing
+from xraydiff.knowledge import Effect
 from xraydiff.paths import ImagePath, image_path, join, parent
 from xraydiff.references import Context
 from xraydiff.references.kit.elf_files import elf_files
 from xraydiff.references.kit.evaluation import HOLE
+from xraydiff.references.readers.python.effects import effects
 from xraydiff.references.readers.python.program import Call, Program
 from xraydiff.references.readers.python.vocabulary import (
     BUILT_IN_CODECS,
@@ -22,16 +24,11 @@ from xraydiff.references.readers.python.vocabulary import (
     CODEC_METHODS,
     CODEC_NEEDS,
     CODEC_SECOND,
-    COMPUTED_IMPORTS,
-    COMPUTED_METHODS,
     HTTP_CLIENTS,
     HTTP_METHODS,
-    OPENSSL_CALLS,
     OPENSSL_METHODS,
-    RESOLVES_HOSTS,
     TAR_MODES,
     TLS_LIBRARIES,
-    ZONE_CALLS,
     ZONE_PATHS,
 )
 
@@ -53,7 +50,7 @@ def runtime(program: Program, call: Call) -> None:
     _computed(program, call)
     _codec_call(program, call)
     _tls(program, call)
-    if call.name in ZONE_CALLS or call.method == "ZoneInfo":
+    if call.name in program.context.once(effects)[Effect.ZONE] or call.method == "ZoneInfo":
         _zone_call(program, call)
     elif call.name in _LIBRARIES or call.method in _DLOPENS:
         _library(program, call)
@@ -64,7 +61,9 @@ def runtime(program: Program, call: Call) -> None:
 
 
 def _computed(program: Program, call: Call) -> None:
-    for name in COMPUTED_IMPORTS.get(call.name, ()) or COMPUTED_METHODS.get(call.method, ()):
+    known = program.context.once(effects)[Effect.IMPORTS]
+    row = known.get(call.name) or known.get(f".{call.method}")
+    for name in row.modules if row is not None else ():
         if name.startswith("encodings.") and "encoding" in call.keywords:
             continue
         if name.endswith("*"):
@@ -193,11 +192,12 @@ def _zone_call(program: Program, call: Call) -> None:
 def _tls(program: Program, call: Call) -> None:
     name = call.name
     client = call.method in HTTP_METHODS and name.startswith(HTTP_CLIENTS)
-    openssl = name in OPENSSL_CALLS or call.method in OPENSSL_METHODS
+    known = program.context.once(effects)
+    openssl = name in known[Effect.TRUSTS] or call.method in OPENSSL_METHODS
     certifi = name == "certifi.where" or (client and name.startswith(CERTIFI_CLIENTS))
-    if not (client or openssl or certifi or name in RESOLVES_HOSTS) or _is_tls_library(program):
+    if not (client or openssl or certifi or name in known[Effect.RESOLVES]) or _is_tls_library(program):
         return
-    if client or name in RESOLVES_HOSTS:
+    if client or name in known[Effect.RESOLVES]:
         # Hosts that are not ASCII, which need punycode too, are rare.
         program.module("encodings.idna", _later(call.firing), call.name)
     if (openssl or certifi) and not _trusts_otherwise(program, call):

@@ -40,46 +40,6 @@ DISTRIBUTIONS: Final = frozenset(
 METADATA_MODULES: Final = ("importlib.metadata.", "importlib_metadata.", "pkg_resources.")
 SCRIPT_GROUPS: Final = frozenset({"console_scripts", "gui_scripts"})
 
-SHELL_CALLS: Final = frozenset(
-    "os.system os.popen subprocess.getoutput subprocess.getstatusoutput asyncio.create_subprocess_shell"
-    " commands.getoutput commands.getstatusoutput popen2.popen2 asyncio.subprocess.create_subprocess_shell".split()
-)
-"""They hand their first argument to /bin/sh."""
-ARGV_CALLS: Final = frozenset(
-    "subprocess.run subprocess.call subprocess.check_call subprocess.check_output subprocess.Popen pty.spawn"
-    " psutil.Popen gevent.subprocess.run gevent.subprocess.Popen gevent.subprocess.check_output anyio.run_process"
-    " anyio.open_process trio.run_process trio.lowlevel.open_process".split()
-)
-"""They start the program that the list in their first argument names."""
-WORD_CALLS: Final[Mapping[str, int]] = {
-    "asyncio.create_subprocess_exec": 0,
-    "asyncio.subprocess.create_subprocess_exec": 0,
-    "shutil.which": 0,
-    "distutils.spawn.find_executable": 0,
-    "pexpect.spawn": 0,
-    "os.execl": 0,
-    "os.execle": 0,
-    "os.execlp": 0,
-    "os.execlpe": 0,
-    "os.spawnl": 1,
-    "os.spawnle": 1,
-    "os.spawnlp": 1,
-    "os.spawnlpe": 1,
-}
-"""They start or look up the program that this argument names; its own words follow one by one."""
-VECTOR_CALLS: Final[Mapping[str, int]] = {
-    "os.execv": 0,
-    "os.execve": 0,
-    "os.execvp": 0,
-    "os.execvpe": 0,
-    "os.posix_spawn": 0,
-    "os.posix_spawnp": 0,
-    "os.spawnv": 1,
-    "os.spawnve": 1,
-    "os.spawnvp": 1,
-    "os.spawnvpe": 1,
-}
-"""... and here its words follow as a list."""
 RUNS_OTHERS: Final = SHELLS | frozenset(
     "env sudo su gosu su-exec nice ionice nohup setsid timeout stdbuf xargs find flock time"
     " chroot runuser setpriv tini dumb-init ssh-agent busybox watch parallel unshare xvfb-run".split()
@@ -117,10 +77,6 @@ RESOURCES: Final = frozenset(
 )
 RESOURCE_MODULES: Final = ("importlib.resources.", "importlib_resources.", "pkgutil.", "pkg_resources.")
 
-ZONE_CALLS: Final = frozenset(
-    "zoneinfo.ZoneInfo backports.zoneinfo.ZoneInfo pytz.timezone dateutil.tz.gettz dateutil.tz.tzfile pendulum.timezone"
-    " pendulum.now arrow.now zoneinfo.ZoneInfo.no_cache tz.gettz django.utils.timezone.pytz.timezone".split()
-)
 ZONE_PATHS: Final = ("/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo")
 """Lib/zoneinfo/_tzpath.py: what TZPATH is where nobody configured it."""
 
@@ -141,24 +97,11 @@ CODEC_NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """idna.py encodes each label that is not ASCII by punycode, by name."""
 
-RESOLVES_HOSTS: Final = frozenset(
-    "socket.create_connection socket.getaddrinfo socket.gethostbyname socket.gethostbyname_ex socket.getnameinfo"
-    " urllib.request.urlopen urllib.request.urlretrieve http.client.HTTPConnection http.client.HTTPSConnection"
-    " smtplib.SMTP smtplib.SMTP_SSL ftplib.FTP imaplib.IMAP4 imaplib.IMAP4_SSL poplib.POP3 asyncio.open_connection"
-    " telnetlib.Telnet xmlrpc.client.ServerProxy".split()
-)
-"""`getaddrinfo` encodes every host that is a str by the idna codec (Modules/socketmodule.c)."""
 HTTP_CLIENTS: Final = ("requests.", "httpx.", "aiohttp.", "urllib3.")
 HTTP_METHODS: Final = frozenset(
     "get post put patch delete head options request stream Session session Client AsyncClient ClientSession PoolManager"
     " ProxyManager HTTPSConnectionPool connection_from_url".split()
 )
-OPENSSL_CALLS: Final = frozenset(
-    "ssl.create_default_context ssl._create_default_https_context ssl.get_default_verify_paths"
-    " urllib.request.urlopen urllib.request.urlretrieve http.client.HTTPSConnection urllib3.PoolManager"
-    " urllib3.request aiohttp.ClientSession aiohttp.request xmlrpc.client.ServerProxy".split()
-)
-"""They trust what OpenSSL's compiled-in directory holds, unless they are told otherwise."""
 OPENSSL_METHODS: Final = frozenset({"load_default_certs", "set_default_verify_paths"})
 CERTIFI_CLIENTS: Final = ("requests.", "httpx.")
 """They trust the bundle of certifi."""
@@ -168,73 +111,6 @@ TLS_LIBRARIES: Final = frozenset(
 )
 """Libraries that offer TLS: not they want authorities, but who calls them."""
 
-COMPUTED_IMPORTS: Final[Mapping[str, tuple[str, ...]]] = {
-    # _sysconfigdata_*: sysconfig builds the name from ABI flags, platform and multiarch (`_get_sysconfigdata_name`).
-    "sysconfig.get_config_var": ("_sysconfigdata_*",),
-    "sysconfig.get_config_vars": ("_sysconfigdata_*",),
-    "sysconfig.get_paths": ("_sysconfigdata_*",),
-    "sysconfig.get_path": ("_sysconfigdata_*",),
-    # Imported by name from C: Modules/timemodule.c, Modules/_datetimemodule.c.
-    "time.strptime": ("_strptime",),
-    "datetime.datetime.strptime": ("_strptime",),
-    "datetime.strptime": ("_strptime",),
-    # Frozen importlib asks importlib.readers for the files of a package (FileLoader.get_resource_reader).
-    "importlib.resources.files": ("importlib.readers",),
-    "importlib.resources.open_text": ("importlib.readers",),
-    "importlib.resources.open_binary": ("importlib.readers",),
-    "importlib.resources.read_text": ("importlib.readers",),
-    "importlib.resources.read_binary": ("importlib.readers",),
-    "importlib.resources.path": ("importlib.readers",),
-    "importlib.resources.contents": ("importlib.readers",),
-    # A distribution's metadata is parsed as a message.
-    "importlib.metadata.version": ("email.parser",),
-    "importlib.metadata.metadata": ("email.parser",),
-    "importlib.metadata.requires": ("email.parser",),
-    # Contexts of multiprocessing import what their methods need when these are called.
-    "multiprocessing.Process": ("multiprocessing.popen_fork",),
-    "multiprocessing.Pool": ("multiprocessing.pool", "multiprocessing.popen_fork"),
-    "multiprocessing.Queue": ("multiprocessing.queues", "multiprocessing.synchronize"),
-    "multiprocessing.JoinableQueue": ("multiprocessing.queues", "multiprocessing.synchronize"),
-    "multiprocessing.SimpleQueue": ("multiprocessing.queues", "multiprocessing.synchronize"),
-    "multiprocessing.Manager": ("multiprocessing.managers", "multiprocessing.popen_fork"),
-    "multiprocessing.Pipe": ("multiprocessing.connection",),
-    "multiprocessing.Lock": ("multiprocessing.synchronize",),
-    "multiprocessing.RLock": ("multiprocessing.synchronize",),
-    "multiprocessing.Event": ("multiprocessing.synchronize",),
-    "multiprocessing.Condition": ("multiprocessing.synchronize",),
-    "multiprocessing.Semaphore": ("multiprocessing.synchronize",),
-    "multiprocessing.BoundedSemaphore": ("multiprocessing.synchronize",),
-    "multiprocessing.Barrier": ("multiprocessing.synchronize",),
-    "multiprocessing.Value": ("multiprocessing.sharedctypes",),
-    "multiprocessing.Array": ("multiprocessing.sharedctypes",),
-    "concurrent.futures.ProcessPoolExecutor": ("multiprocessing.popen_fork", "multiprocessing.queues"),
-    # Event loops run what blocks, and look hosts up, in concurrent.futures.ThreadPoolExecutor, loaded on first use.
-    "asyncio.to_thread": ("concurrent.futures.thread",),
-    "asyncio.open_connection": ("concurrent.futures.thread",),
-    "asyncio.start_server": ("concurrent.futures.thread",),
-    # xml.sax tries the parsers of a list of names.
-    "xml.sax.parse": ("xml.sax.expatreader",),
-    "xml.sax.parseString": ("xml.sax.expatreader",),
-    "xml.sax.make_parser": ("xml.sax.expatreader",),
-    # The default parser of minidom is imported behind `if parser is None`.
-    "xml.dom.minidom.parse": ("xml.dom.expatbuilder",),
-    "xml.dom.minidom.parseString": ("xml.dom.expatbuilder",),
-    # Without an encoding a document is written as "us-ascii", by a TextIOWrapper that asks the registry.
-    "xml.etree.ElementTree.tostring": ("encodings.ascii",),
-    "xml.etree.ElementTree.tostringlist": ("encodings.ascii",),
-    # dbm tries its back ends by name.
-    "dbm.open": ("dbm.gnu", "dbm.ndbm", "dbm.dumb"),
-    "shelve.open": ("dbm", "dbm.gnu", "dbm.ndbm", "dbm.dumb"),
-    # shutil keeps archive formats in tables of functions that import.
-    "shutil.make_archive": ("tarfile", "zipfile", "zlib", "gzip"),
-    "shutil.unpack_archive": ("tarfile", "zipfile", "zlib", "gzip"),
-}
-"""Modules that a call of the standard library loads by a name that no import statement shows."""
-COMPUTED_METHODS: Final[Mapping[str, tuple[str, ...]]] = {
-    "strptime": ("_strptime",),
-    "run_in_executor": ("concurrent.futures.thread",),
-}
-"""... and a method whose receiver the text does not tell."""
 TAR_MODES: Final[Mapping[str, str]] = {"gz": "gzip", "bz2": "bz2", "xz": "lzma"}
 
 EXCEPTIONS_OF_IMPORTS: Final = frozenset({"ImportError", "ModuleNotFoundError", "AttributeError", "SyntaxError"})
