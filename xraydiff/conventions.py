@@ -16,7 +16,6 @@ __all__ = [
     "OPENSSL_DIRECTORIES",
     "SCRIPT_LINE",
     "SHELLS",
-    "SHELL_SCRIPT",
     "engine_provides",
 ]
 
@@ -32,8 +31,6 @@ SCRIPT_LINE: Final = 256
 
 SHELLS: Final = frozenset("sh bash dash ash ksh ksh93 mksh lksh pdksh yash zsh rbash".split())
 """Base names of shells that read the language of sh(1); fish and csh have others."""
-SHELL_SCRIPT: Final = re.compile(rb"#![^\n]{0,250}\b(?:" + "|".join(sorted(SHELLS)).encode() + rb")\b")
-"""The first line of a script that such a shell runs, through `env` or as an applet of busybox too."""
 
 OPENSSL_DIRECTORIES: Final[Mapping[str, re.Pattern[bytes]]] = {
     name: re.compile(name.encode() + rb': "([^"\0]{1,1024})"') for name in ("OPENSSLDIR", "ENGINESDIR", "MODULESDIR")

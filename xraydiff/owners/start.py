@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from xraydiff.commands.argv import Argument, interpret, unwrap
 from xraydiff.commands.start import environment, find_executable, search_path, start_command, working_directory
 from xraydiff.commands.table import called, interpreter, wrapper
-from xraydiff.conventions import SCRIPT_LINE, SHELL_SCRIPT
+from xraydiff.conventions import SCRIPT_LINE
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import FileType, ImageConfig
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, join
+from xraydiff.references.kit.shebang import is_shell_script
 from xraydiff.tree import FileTree
 
 _MODULE_OPTIONS = frozenset({"-A", "--app", "--application", "--pythonpath-module", "-w", "--module"})
@@ -85,7 +86,7 @@ def _commands(text: str) -> list[list[str]]:
 def _script(tree: FileTree, path: ImagePath, limits: Limits) -> str:
     """The text of a shell script; empty for everything else."""
     file = tree.files[path]
-    if file.type is not FileType.FILE or SHELL_SCRIPT.match(tree.read_at(path, 0, SCRIPT_LINE)) is None:
+    if file.type is not FileType.FILE or not is_shell_script(tree.read_at(path, 0, SCRIPT_LINE)):
         return ""
     try:
         return tree.content(path, limit=limits.script).decode("utf-8", "replace")

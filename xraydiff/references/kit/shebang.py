@@ -9,7 +9,7 @@ from typing import Final
 from xraydiff.conventions import SCRIPT_LINE, SHELLS
 from xraydiff.paths import decoded
 
-__all__ = ["ScriptLine", "interpreter", "is_shell_script", "parse", "programs"]
+__all__ = ["ScriptLine", "interpreter", "is_shell_script", "parse", "programs", "words"]
 
 _STARTERS: Final = frozenset({"env", "busybox", "with-contenv"})
 """Programs that start the one which their argument names."""
@@ -51,14 +51,19 @@ def parse(data: bytes) -> ScriptLine | None:
     return ScriptLine(decoded(name), decoded(argument))
 
 
-def programs(data: bytes) -> tuple[str, ...]:
-    """Base names of the interpreter and of the words behind it, options and settings of the environment left out.
+def words(data: bytes) -> tuple[str, ...]:
+    """The interpreter and the words behind it, options and settings of the environment left out.
 
-    `#!/usr/bin/env -S A=b lua5.4 -x` names `env` and `lua5.4`, `#!/bin/busybox sh` both of them.
+    `#!/usr/bin/env -S A=b lua5.4 -x` has `/usr/bin/env` and `lua5.4`, `#!/bin/busybox sh` both of its words.
     """
     line = parse(data)
-    words = f"{line.interpreter} {line.argument}".split() if line is not None else ()
-    return tuple(word.rpartition("/")[2] for word in words if not word.startswith("-") and "=" not in word)
+    found = f"{line.interpreter} {line.argument}".split() if line is not None else ()
+    return tuple(word for word in found if not word.startswith("-") and "=" not in word)
+
+
+def programs(data: bytes) -> tuple[str, ...]:
+    """Base names of these words."""
+    return tuple(word.rpartition("/")[2] for word in words(data))
 
 
 def interpreter(data: bytes) -> str:

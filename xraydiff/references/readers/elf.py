@@ -15,6 +15,7 @@ from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, basename, escaped, join
 from xraydiff.references import Context, Depth, Gap, ParsedReader, Subject
 from xraydiff.references.kit.elf_files import elf_files
+from xraydiff.references.kit.recorder import Lost
 from xraydiff.tree import FileTree
 
 __all__ = ["ElfReader", "Headers"]
@@ -40,9 +41,8 @@ class Headers:
     """What an ELF file says to its loader; None where that was not understood."""
 
     elf: Elf | None = None
-    reason: str = ""
-    """Why it was not, as the reason of a gap."""
-    detail: str = ""
+    lost: Lost | None = None
+    """Why it was not."""
 
 
 class ElfReader(ParsedReader[Headers]):
@@ -77,8 +77,9 @@ class ElfReader(ParsedReader[Headers]):
     def resolve(self, parsed: Headers, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """PT_INTERP, preloaded libraries and DT_NEEDED, in this order."""
         node, elf = subject.node, parsed.elf
+        if parsed.lost is not None:
+            yield Gap(node=node, reason=parsed.lost.reason, detail=parsed.lost.detail)
         if elf is None:
-            yield Gap(node=node, reason=parsed.reason, detail=parsed.detail)
             return
         yield from (Gap(node=node, reason="elf-inconsistent", detail=oddity) for oddity in elf.oddities)
         if elf.refusal:
@@ -96,9 +97,9 @@ def _headers(read: Callable[[], Elf]) -> Headers:
     try:
         return Headers(elf=read())
     except ElfError as error:
-        return Headers(reason=error.reason, detail=f"{error.code}: {error.message}")
+        return Headers(lost=Lost(error.reason, f"{error.code}: {error.message}"))
     except LimitExceeded as error:
-        return Headers(reason="too-large", detail=error.message)
+        return Headers(lost=Lost("too-large", error.message))
 
 
 def _edges(subject: Subject, context: Context, elf: Elf) -> Iterator[Edge | Gap]:

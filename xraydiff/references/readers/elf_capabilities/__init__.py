@@ -17,6 +17,7 @@ from xraydiff.limits import Limits
 from xraydiff.paths import escaped
 from xraydiff.references import Context, Depth, Gap, ParsedReader, Subject
 from xraydiff.references.kit.elf_files import elf_files
+from xraydiff.references.kit.recorder import Lost
 from xraydiff.references.readers.elf_capabilities import (
     charsets,
     commands,
@@ -75,8 +76,8 @@ class ElfCapabilitiesReader(ParsedReader[Capabilities]):
                 yield Gap(node=node, reason="too-large", detail=error.message)
             for path in sorted(program.unread):
                 yield Gap(node=node, reason="too-large", detail=f"{escaped(path)} is too large to be read")
-        if parsed.reason:
-            yield Gap(node=node, reason=parsed.reason, detail=parsed.detail)
+        if parsed.lost is not None:
+            yield Gap(node=node, reason=parsed.lost.reason, detail=parsed.lost.detail)
 
 
 def _capabilities(data: bytes, headers: Callable[[], Elf], limits: Limits) -> Capabilities:
@@ -84,9 +85,9 @@ def _capabilities(data: bytes, headers: Callable[[], Elf], limits: Limits) -> Ca
     try:
         return read_capabilities(data, headers(), limits)
     except ElfError as error:
-        return Capabilities(reason=error.reason, detail=error.message)
+        return Capabilities(lost=Lost(error.reason, error.message))
     except LimitExceeded as error:
-        return Capabilities(reason="too-large", detail=error.message)
+        return Capabilities(lost=Lost("too-large", error.message))
 
 
 def answers(program: Program) -> Iterable[Edge]:

@@ -16,6 +16,7 @@ from xraydiff.knowledge import Search
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, basename, decoded, image_path
 from xraydiff.references import Context, Subject
+from xraydiff.references.kit.recorder import Lost
 
 _STRING = re.compile(rb"[\x20-\x7e]{2,4096}")
 _GO = "\xff Go buildinf:"
@@ -45,9 +46,8 @@ class Capabilities:
     """Words at the end of any string, of a file that loads modules by name."""
     marks: frozenset[str] = frozenset()
     """Functions of Go that are linked, and the compiler's own mark."""
-    reason: str = ""
-    """Why something was not read, as the reason of a gap; empty where all was."""
-    detail: str = ""
+    lost: Lost | None = None
+    """Why something was not read."""
 
 
 def read_capabilities(data: bytes, elf: Elf, limits: Limits) -> Capabilities:
@@ -56,14 +56,14 @@ def read_capabilities(data: bytes, elf: Elf, limits: Limits) -> Capabilities:
     strings = frozenset(islice(_strings_of(data, elf), limits.elf_strings))
     read = Capabilities(elf=elf, imports=symbols.imports, strings=strings, endings=_endings(data, symbols, limits))
     if len(strings) == limits.elf_strings:
-        read = replace(read, reason="too-large", detail=f"more than {limits.elf_strings} strings")
+        read = replace(read, lost=Lost("too-large", f"more than {limits.elf_strings} strings"))
     if UNTERMINATED.search(data) is None:
         return read
     read = replace(read, marks=frozenset(one for one in (_GO, *_MARKS) if one.encode("latin-1") in data))
     try:
         used = frozenset(map(decoded, constants(data, elf, limits=limits)))
     except ElfError as error:
-        return replace(read, reason=error.reason, detail=error.message)
+        return replace(read, lost=Lost(error.reason, error.message))
     return replace(read, strings=strings | used, constants=used)
 
 

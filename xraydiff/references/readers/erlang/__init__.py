@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable
 
 from xraydiff.commands.start import health_command, start_command
-from xraydiff.conventions import SHELL_SCRIPT
 from xraydiff.facts import Edge, NodeKind
 from xraydiff.limits import Limits
 from xraydiff.paths import basename
 from xraydiff.references import Context, Depth, Gap, ParsedReader, Subject
+from xraydiff.references.kit.shebang import is_shell_script
 from xraydiff.references.readers.erlang.names import ESCRIPT, is_beam
 from xraydiff.references.readers.erlang.parsing import Parsed, parse
 from xraydiff.references.readers.erlang.reading import resolve
@@ -50,7 +50,7 @@ class ErlangReader(ParsedReader[Parsed]):
         if data.startswith(b"\x83"):
             return subject.path.endswith(".boot")
         if data.startswith(b"#!"):
-            shell = SHELL_SCRIPT.match(data) is not None and _TELLS.search(data) is not None
+            shell = is_shell_script(data) and _TELLS.search(data) is not None
             return shell or ESCRIPT.match(data) is not None
         return False
 

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable
 
 from xraydiff.commands.start import environment, health_command, start_command
-from xraydiff.conventions import SCRIPT_LINE, SHELL_SCRIPT
 from xraydiff.facts import Edge, NodeKind
 from xraydiff.limits import Limits
 from xraydiff.references import Context, Depth, Gap, ParsedReader, Subject
+from xraydiff.references.kit.shebang import is_shell_script
 from xraydiff.references.readers.java.names import ARCHIVE, LANGUAGE, PROVIDERS, SERVICES, is_archive, is_class
 from xraydiff.references.readers.java.parsing import Parsed, parse
 
@@ -45,7 +45,7 @@ class JavaReader(ParsedReader[Parsed]):
         if is_class(data) or (data.startswith(b"PK\3\4") and is_archive(subject)):
             return True
         if data.startswith(b"#!"):
-            return b"java" in data and (SHELL_SCRIPT.match(data, 0, SCRIPT_LINE) is not None or is_archive(subject))
+            return b"java" in data and (is_shell_script(data) or is_archive(subject))
         return SERVICES in subject.path
 
     def form(self, subject: Subject) -> str:

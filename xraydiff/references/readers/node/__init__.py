@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterable
 
 from xraydiff.commands.start import health_command, start_command
-from xraydiff.conventions import ELF_MAGIC, SHELL_SCRIPT
+from xraydiff.conventions import ELF_MAGIC
 from xraydiff.facts import Edge, NodeKind
 from xraydiff.limits import Limits
 from xraydiff.paths import basename
 from xraydiff.references import Context, Depth, Gap, Subject
 from xraydiff.references.kit.grammars import GrammarReader
+from xraydiff.references.kit.shebang import is_shell_script
 from xraydiff.references.readers.node.script import Form, Parsed
 
 __all__ = ["NodeReader"]
@@ -50,7 +51,7 @@ class NodeReader(GrammarReader[Parsed]):
             return not subject.path.endswith((".d.ts", ".d.mts", ".d.cts"))
         if subject.data.startswith(b"#!"):
             return _NODE.match(subject.data, 0, 256) is not None or (
-                SHELL_SCRIPT.match(subject.data, 0, 256) is not None and _has_manager(subject.data)
+                is_shell_script(subject.data) and _has_manager(subject.data)
             )
         return False
 
@@ -59,7 +60,7 @@ class NodeReader(GrammarReader[Parsed]):
         node = subject.node
         if subject.config is not None:
             return Form.CONFIG
-        if node.language == "shell" or (node.kind is NodeKind.FILE and SHELL_SCRIPT.match(subject.data, 0, 256)):
+        if node.language == "shell" or (node.kind is NodeKind.FILE and is_shell_script(subject.data)):
             return Form.SHELL
         if basename(subject.path) == "package.json":
             return Form.MANIFEST

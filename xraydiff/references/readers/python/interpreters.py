@@ -13,6 +13,7 @@ from xraydiff.facts import FileType
 from xraydiff.limits import MIB
 from xraydiff.paths import ImagePath, ancestors, basename, decoded, image_path, join, parent
 from xraydiff.references import Context
+from xraydiff.references.kit import shebang
 
 __all__ = ["Interpreter", "Interpreters"]
 
@@ -128,14 +129,12 @@ class Interpreters:
         return None
 
     def _of_line(self, data: bytes) -> Interpreter | None:
-        if not data.startswith(b"#!"):
-            return None
-        words = decoded(data[2:256].split(b"\n", 1)[0]).split()
-        if words and basename(words[0]) == "env":
-            rest = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
+        """The interpreter that a `#!` line names, itself or through `env`."""
+        first, *rest = shebang.words(data) or ("",)
+        program: str | None = first
+        if basename(first) == "env":
             program = find_executable(rest[0], self._tree, self._context.path) if rest else None
-            words = [program] if program else []
-        return self.by_executable(words[0]) if words and words[0].startswith("/") else None
+        return self.by_executable(program) if program is not None and program.startswith("/") else None
 
     def _of_start(self) -> Interpreter | None:
         words = [part for word in start_command(self._context.config) for part in word.split()[:100]]

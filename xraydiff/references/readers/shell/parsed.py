@@ -8,6 +8,7 @@ from typing import Final
 
 from xraydiff.limits import Limits
 from xraydiff.paths import decoded
+from xraydiff.references.kit.recorder import Lost
 from xraydiff.references.kit.shebang import interpreter, parse
 from xraydiff.references.readers.shell import syntax
 from xraydiff.references.readers.shell.lines import by_themselves
@@ -71,18 +72,17 @@ class ParsedScript:
     """The base name of the shell that the `#!` line names."""
     errexit: bool = False
     """Whether that line has `-e`."""
-    reason: str = ""
-    """Why nothing was parsed, as the reason of a gap."""
-    detail: str = ""
+    lost: Lost | None = None
+    """Why nothing was parsed."""
 
 
 def parse_script(data: bytes, limits: Limits) -> ParsedScript:
     """A script's bytes, within bounds."""
     if len(data) > limits.script_scan:
-        return ParsedScript(reason="too-large", detail=f"{len(data)} bytes")
+        return ParsedScript(lost=Lost("too-large", f"{len(data)} bytes"))
     text = decoded(_script_of(data))
     if not text.strip():
-        return ParsedScript(reason="not-text" if data.strip() else "")
+        return ParsedScript(lost=Lost("not-text") if data.strip() else None)
     tree = _tree(text, limits)
     behind = by_themselves(text, tree.error, most=limits.script_lines) if tree.error >= 0 else None
     line = parse(data)

@@ -69,8 +69,8 @@ class Function:
 def resolve(parsed: ParsedScript, subject: Subject, context: Context) -> Iterator[Edge | Gap | Command]:
     """The references of a parsed script."""
     seen = Sightings(subject.node, "shell", context.limits, origin=Origin.SHELL, stops=False)
-    if parsed.reason:
-        seen.gap(parsed.reason, parsed.detail)
+    if parsed.lost is not None:
+        seen.lost((parsed.lost,))
     else:
         # Functions that call each other multiply the steps; each statement for itself does not.
         walks = (_Script(parsed, subject, context, seen, once=once).run() for once in (False, True))
@@ -504,7 +504,7 @@ class _Script:
         self._sourced.add(found[0])
         limits = self._context.limits
         parsed = parse_script(self._lookups.content(found[0], limits.script), limits)
-        if parsed.reason:
+        if parsed.lost is not None:
             return
         self._push(self._taken, self._words.source, self._seen.quiet, self._variables.get(ENDED))
         self._seen.quiet = True
