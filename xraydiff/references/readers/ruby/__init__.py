@@ -17,14 +17,13 @@ from xraydiff.references import Command, Context, Depth, Gap, Subject
 from xraydiff.references.kit.grammars import GrammarReader
 from xraydiff.references.kit.recorder import Lost
 from xraydiff.references.kit.steps import Program
+from xraydiff.references.readers.ruby.extension import extension, is_extension
 
 __all__ = ["RubyReader"]
 
 _LANGUAGE = "ruby"
 _INTERPRETER = re.compile(rb"#![^\n]*?(?:/|[ \t])ruby[0-9.]*(?=[\s]|\Z)")
 _SUFFIXES = (".rb", ".ru", ".rake", ".erb", ".thor", ".jbuilder")
-_EXTENSIONS = (b"\0rb_require\0", b"\0rb_f_require\0", b"\0rb_autoload_str\0", b"\0Init_openssl\0")
-"""What an ELF file imports, or is, that loads features."""
 _NAMES = frozenset({"Gemfile", "Rakefile", "Guardfile", "Capfile", "Procfile.rb"})
 
 
@@ -43,7 +42,7 @@ class RubyReader(GrammarReader[Program]):
         if node.kind is not NodeKind.FILE or (file is not None and file.type is not FileType.FILE):
             return False
         if subject.data.startswith(ELF_MAGIC):
-            return subject.path.endswith(".so") and any(call in subject.data for call in _EXTENSIONS)
+            return subject.path.endswith(".so") and is_extension(subject.data)
         if subject.path.endswith(_SUFFIXES) or basename(subject.path) in _NAMES:
             return True
         return _INTERPRETER.match(subject.data[:SCRIPT_LINE]) is not None
@@ -55,8 +54,6 @@ class RubyReader(GrammarReader[Program]):
     def parse(self, data: bytes, form: str, limits: Limits) -> Program:
         """What the program does, in the order of its text."""
         if data.startswith(ELF_MAGIC):
-            from xraydiff.references.readers.ruby.extension import extension
-
             return extension(data)
         if len(data) > limits.script_scan:
             return Program(lost=(Lost("too-large", f"{len(data)} bytes"),))
