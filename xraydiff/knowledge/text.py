@@ -24,7 +24,7 @@ def read_rows(text: str, name: str, kinds: Sequence[type[Row]], limits: Limits) 
     """
     document = _document(text, name, limits)
     tables = {kind.TABLE: kind for kind in kinds}
-    wanted = " or ".join(f"[[{table}]]" for table in tables)
+    wanted = ", ".join(f"[[{table}]]" for table in sorted(tables))
     if not document or not set(document) <= set(tables) or not all(_is_array(rows) for rows in document.values()):
         raise UsageError(f"{name}: the text must hold {wanted} tables and nothing else")
     found = {table: rows for table, rows in document.items() if isinstance(rows, list)}
