@@ -1,4 +1,4 @@
-r"""Texts of which a script tells only parts, and the paths of an image that they may stand for.
+r"""Texts of which a script tells only parts, and how such texts come out of expressions.
 
 `require('./plugins/' + name)` and `include "lang/$code.php"` say where to look and not what for. An unknown part is the
 character `HOLE`; a pattern is a path with holes. `DEEP` as a whole component stands for any number of directories.
@@ -6,13 +6,8 @@ character `HOLE`; a pattern is a path with holes. `DEEP` as a whole component st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
-
-from xraydiff.budget import Budget
-from xraydiff.facts import FileType
-from xraydiff.paths import ImagePath, image_path
-from xraydiff.tree import FileTree
 
 __all__ = [
     "CHOICES",
@@ -23,9 +18,7 @@ __all__ = [
     "UNKNOWN",
     "Evaluator",
     "Exhausted",
-    "Expander",
     "Texts",
-    "candidates",
     "concatenated",
     "is_vague",
     "joined",
@@ -36,8 +29,6 @@ __all__ = [
 
 T = TypeVar("T")
 
-_PASSED: Final = 64
-"""Files that are passed by on the way to directories, for which one look-up counts."""
 HOLE: Final = "\0"
 """No path and no word of a command holds a NUL."""
 DEEP: Final = "\0**\0"
@@ -146,90 +137,3 @@ class Evaluator:
 
 class Exhausted(Exception):  # noqa: N818  it says what happened
     """One script asked for more look-ups than its bound."""
-
-
-class Expander:
-    """Look-ups of one script in a tree, counted: a script of a few lines can ask for every file of an image at once."""
-
-    def __init__(self, tree: FileTree, *, steps: int, budget: Budget) -> None:
-        """`steps` bounds the look-ups of one script, names that patterns look through included; `budget` bounds all."""
-        self._tree = tree
-        self._steps = steps
-        self._budget = budget
-        self._known: dict[str, tuple[ImagePath, ...]] = {}
-
-    def spend(self, steps: int = 1) -> None:
-        """Count look-ups. Raises `Exhausted` where there were too many."""
-        self._budget.spend(steps)
-        self._steps -= steps
-        if self._steps < 0:
-            raise Exhausted
-
-    def type_of(self, path: str) -> FileType | None:
-        """The type of what a path leads to; None for what is absent, and for the root."""
-        self.spend()
-        file = self._tree.resolve(path).file
-        return file.type if file is not None and path != "/" else None
-
-    def expand(self, pattern: str) -> tuple[ImagePath, ...]:
-        """The paths of files and directories that a pattern matches, sorted. Raises `Exhausted` as `spend` does.
-
-        A hole matches anything but a slash, a name that begins with a dot only where the pattern says so.
-        """
-        if pattern not in self._known:
-            self._known[pattern] = self._expanded([part for part in pattern.split("/") if part])
-        return self._known[pattern]
-
-    def _expanded(self, parts: list[str]) -> tuple[ImagePath, ...]:
-        found: list[ImagePath] = [ImagePath("/")] if parts else []
-        passed = 0
-        for part in parts:
-            following: dict[ImagePath, None] = {}
-            for directory in found:
-                for name in candidates(self._tree, directory, part):
-                    if name is None and part == DEEP:
-                        # The file is a candidate of the component that follows, and counts there; passing it by costs.
-                        passed += 1
-                        if passed % _PASSED:
-                            continue
-                    self.spend()
-                    if name is not None:
-                        following.setdefault(image_path(f"{directory}/{name}"))
-            found = list(following)
-        return tuple(sorted(path for path in found if self._tree.resolve(path).file is not None))
-
-
-def candidates(tree: FileTree, directory: ImagePath, part: str) -> Iterator[str | None]:
-    """The names in a directory that a component may be; None for each that was looked at in vain."""
-    if HOLE not in part:
-        yield part
-        return
-    real = tree.resolve(directory).path
-    if real is None:
-        return
-    if part == DEEP:
-        yield "."
-        start = len("" if real == "/" else real) + 1
-        for path in tree.below(real):
-            if tree.files[path].type is FileType.DIRECTORY and "/." not in path[start - 1 :]:
-                yield path[start:]
-            else:
-                yield None
-        return
-    pieces = part.split(HOLE)
-    for name in tree.children(real):
-        yield name if _matches(name, pieces) else None
-
-
-def _matches(name: str, pieces: list[str]) -> bool:
-    """Whether a name holds the pieces in order, the first at its start and the last at its end."""
-    first, last = pieces[0], pieces[-1]
-    if not name.startswith(first) or not name.endswith(last) or (name.startswith(".") and not first):
-        return False
-    at, end = len(first), len(name) - len(last)
-    for piece in pieces[1:-1]:
-        at = name.find(piece, at, max(end, at))
-        if at < 0:
-            return False
-        at += len(piece)
-    return at <= end

@@ -11,14 +11,17 @@ from xraydiff.errors import ImageError, LimitExceeded
 from xraydiff.facts import FileType
 from xraydiff.paths import ImagePath, image_path, join
 from xraydiff.references import Context
-from xraydiff.references.kit.evaluation import Exhausted
+from xraydiff.references.kit.evaluation import DEEP, HOLE, Exhausted
+from xraydiff.tree import FileTree
 from xraydiff.tree.glob import glob
 
-__all__ = ["Exhausted", "Lookups"]
+__all__ = ["Exhausted", "Lookups", "candidates"]
 
 _SYSTEM: Final = frozenset(
     ("", "/lib", "/bin", "/usr", "/usr/lib", "/usr/local", "/usr/local/lib", "/etc", "/var", "/opt")
 )
+_PASSED: Final = 64
+"""Files that are passed by on the way to directories, for which one look-up counts."""
 
 
 class Lookups:
@@ -29,6 +32,7 @@ class Lookups:
         self._tree = context.original
         self._steps = context.limits.script_steps
         self._types: dict[str, tuple[ImagePath, FileType] | None] = {}
+        self._expanded: dict[str, tuple[ImagePath, ...]] = {}
 
     def spend(self, steps: int = 1) -> None:
         """Count work, of the program and of the comparison. Raises `Exhausted` where a program takes too much of it."""
@@ -50,6 +54,11 @@ class Lookups:
         except LimitExceeded:
             return None
         return (found.path, found.file.type) if found.path is not None and found.file is not None else None
+
+    def type_of(self, path: str) -> FileType | None:
+        """The type of what a path leads to; None for what is absent, and for the root."""
+        found = self.real(path)
+        return found[1] if found is not None and path != "/" else None
 
     def is_file(self, path: str) -> bool:
         """Whether a path is a regular file, links followed."""
@@ -99,6 +108,33 @@ class Lookups:
             return ()
         return tuple(sorted(found))
 
+    def expand(self, pattern: str) -> tuple[ImagePath, ...]:
+        """The files and directories that a path with holes may be, sorted.
+
+        A hole matches anything but a slash, a name that begins with a dot only where the pattern says so.
+        """
+        if pattern not in self._expanded:
+            self._expanded[pattern] = self._matched([part for part in pattern.split("/") if part])
+        return self._expanded[pattern]
+
+    def _matched(self, parts: list[str]) -> tuple[ImagePath, ...]:
+        found: list[ImagePath] = [ImagePath("/")] if parts else []
+        passed = 0
+        for part in parts:
+            following: dict[ImagePath, None] = {}
+            for directory in found:
+                for name in candidates(self._tree, directory, part):
+                    if name is None and part == DEEP:
+                        # A file that `**` goes by is no directory; it counts as a candidate of the next component.
+                        passed += 1
+                        if passed % _PASSED:
+                            continue
+                    self.spend()
+                    if name is not None:
+                        following.setdefault(image_path(f"{directory}/{name}"))
+            found = list(following)
+        return tuple(sorted(path for path in found if self._tree.resolve(path).file is not None))
+
     def below(self, directory: str) -> tuple[ImagePath, ...]:
         """The regular files below a directory."""
         found = self.real(directory)
@@ -131,6 +167,42 @@ class Lookups:
             return b""
         self.spend(len(data) >> 10)
         return data
+
+
+def candidates(tree: FileTree, directory: ImagePath, part: str) -> Iterator[str | None]:
+    """The names in a directory that a component may be; None for each that was looked at in vain."""
+    if HOLE not in part:
+        yield part
+        return
+    real = tree.resolve(directory).path
+    if real is None:
+        return
+    if part == DEEP:
+        yield "."
+        start = len("" if real == "/" else real) + 1
+        for path in tree.below(real):
+            if tree.files[path].type is FileType.DIRECTORY and "/." not in path[start - 1 :]:
+                yield path[start:]
+            else:
+                yield None
+        return
+    pieces = part.split(HOLE)
+    for name in tree.children(real):
+        yield name if _matches(name, pieces) else None
+
+
+def _matches(name: str, pieces: list[str]) -> bool:
+    """Whether a name holds the pieces in order, the first at its start and the last at its end."""
+    first, last = pieces[0], pieces[-1]
+    if not name.startswith(first) or not name.endswith(last) or (name.startswith(".") and not first):
+        return False
+    at, end = len(first), len(name) - len(last)
+    for piece in pieces[1:-1]:
+        at = name.find(piece, at, max(end, at))
+        if at < 0:
+            return False
+        at += len(piece)
+    return at <= end
 
 
 def _alternatives(pattern: str) -> Iterator[str]:

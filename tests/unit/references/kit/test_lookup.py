@@ -9,6 +9,7 @@ from xraydiff.facts import FileType
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
 from xraydiff.references import Context
+from xraydiff.references.kit.evaluation import DEEP, HOLE
 from xraydiff.references.kit.lookup import Exhausted, Lookups
 from xraydiff.testing import ImageBuilder
 
@@ -66,3 +67,34 @@ def test_a_program_may_ask_only_so_much() -> None:
     names.real("/srv/b.pl")
     with pytest.raises(Exhausted):
         names.real("/srv/c")
+
+
+def test_the_type_of_a_path() -> None:
+    names = lookups()
+    assert names.type_of("/srv/link") is FileType.FILE
+    assert names.type_of("/srv") is FileType.DIRECTORY
+    assert names.type_of("/srv/gone") is None
+    assert names.type_of("/") is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        (f"/srv/{HOLE}.rb", ("/srv/a.rb",)),
+        (f"/srv/{HOLE}", ("/srv/a.rb", "/srv/b.pl", "/srv/link")),
+        (f"/{HOLE}/date", ("/bin/date",)),
+        (f"/{DEEP}/a.rb", ("/srv/a.rb",)),
+        ("/srv/b.pl", ("/srv/b.pl",)),
+        (f"/srv/{HOLE}.txt", ()),
+        ("", ()),
+    ],
+)
+def test_a_path_with_holes(pattern: str, found: tuple[str, ...]) -> None:
+    assert lookups().expand(pattern) == found
+
+
+def test_a_path_with_holes_costs_what_it_looks_through() -> None:
+    names = lookups(steps=8)
+    assert names.expand(f"/srv/{HOLE}.rb") == names.expand(f"/srv/{HOLE}.rb")
+    with pytest.raises(Exhausted):
+        names.expand(f"/srv/{HOLE}.pl")

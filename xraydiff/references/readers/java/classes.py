@@ -12,7 +12,8 @@ from xraydiff.facts import EdgeKind, FileType, Firing, Node
 from xraydiff.knowledge import Facility
 from xraydiff.paths import ImagePath, basename, image_path, join
 from xraydiff.references import Context
-from xraydiff.references.kit.evaluation import Exhausted, Expander, is_vague
+from xraydiff.references.kit.evaluation import Exhausted, is_vague
+from xraydiff.references.kit.lookup import Lookups
 from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.readers.java.archive import Budget
 from xraydiff.references.readers.java.bytecode import HOLE
@@ -62,8 +63,7 @@ class Asked:
         self._homes: tuple[Home, ...] = context.once(homes)
         self._facilities = context.once(facilities)
         self._told: set[str] = set()
-        limits = context.limits
-        self._lookups = Expander(context.original, steps=limits.script_steps, budget=context.budget)
+        self._lookups = Lookups(context)
 
     def look(self, read: Class) -> None:
         """Note everything that a class refers to."""

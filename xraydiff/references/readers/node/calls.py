@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from xraydiff import conventions
-from xraydiff.commands.start import find_executable
 from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import ImagePath, basename, image_path, is_below, join, parent
 from xraydiff.references import Context
-from xraydiff.references.kit.evaluation import DEEP, HOLE, Exhausted, Expander, is_vague, joined, known
+from xraydiff.references.kit.evaluation import DEEP, HOLE, Exhausted, is_vague, joined, known
+from xraydiff.references.kit.lookup import Lookups
 from xraydiff.references.kit.plain import PlainNode
 from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.readers.node.literals import arguments, may_be_path, string
@@ -67,13 +67,10 @@ class Calls:
     def __init__(self, script: Script, place: Place, *, context: Context, resolver: Resolver, seen: Sightings) -> None:
         self._script = script
         self._place = place
-        self._context = context
-        self._tree = context.original
         self._resolver = resolver
         self._seen = seen
         self._values = Values(script, place, resolver)
-        limits = context.limits
-        self._lookups = Expander(context.original, steps=limits.script_steps, budget=context.budget)
+        self._lookups = Lookups(context)
         self._requires: dict[str, ImagePath] = {}
         """Names bound to what `createRequire` gives, each with the folder from which it looks."""
         self._specifiers: set[int] = set()
@@ -197,7 +194,7 @@ class Calls:
         self._seen.inline("shell", text.replace(HOLE, "${1}"), firing, _snippet(node))
 
     def _start(self, command: str, words: Sequence[PlainNode], firing: Firing, detail: str) -> None:
-        program = find_executable(command, self._tree, self._context.path, self._place.cwd)
+        program = self._lookups.executable(command, self._place.cwd)
         if program is None:
             return
         self._seen.file(program, EdgeKind.EXECUTES, firing, detail)

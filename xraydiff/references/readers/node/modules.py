@@ -13,7 +13,8 @@ from urllib.parse import unquote
 from xraydiff.facts import FileType
 from xraydiff.paths import ImagePath, ancestors, basename, image_path
 from xraydiff.references import Context
-from xraydiff.references.kit.evaluation import HOLE, Expander, is_vague, joined
+from xraydiff.references.kit.evaluation import HOLE, is_vague, joined
+from xraydiff.references.kit.lookup import Lookups
 from xraydiff.references.readers.node.manifest import Manifest, Manifests
 from xraydiff.references.readers.node.vocabulary import BUILTINS
 
@@ -70,7 +71,7 @@ class Resolver:
             self._known[key] = tuple(dict.fromkeys(self._find(specifier, directory, esm=esm)))
         return self._known[key]
 
-    def matching(self, pattern: str, directory: str, lookups: Expander, *, esm: bool) -> tuple[Found, ...] | None:
+    def matching(self, pattern: str, directory: str, lookups: Lookups, *, esm: bool) -> tuple[Found, ...] | None:
         """The modules that a computed specifier may mean; None where it tells too little."""
         if pattern.startswith(("./", "../", "/")) or pattern in (".", ".."):
             place = joined(directory, pattern)
@@ -236,7 +237,7 @@ class Resolver:
 
     # --- patterns ----------------------------------------------------------------------------------------------------
 
-    def _matching(self, pattern: str, lookups: Expander, *, esm: bool) -> tuple[Found, ...]:
+    def _matching(self, pattern: str, lookups: Lookups, *, esm: bool) -> tuple[Found, ...]:
         patterns = [pattern]
         if not pattern.endswith((HOLE, *LOADABLE)):
             patterns += [pattern + suffix for suffix in EXTENSIONS]

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from xraydiff.commands.start import find_executable
 from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import ImagePath, ancestors, basename, image_path, is_below, join
 from xraydiff.references import Context
-from xraydiff.references.kit.evaluation import HOLE, Exhausted, Expander, is_vague, known, normal
+from xraydiff.references.kit.evaluation import HOLE, Exhausted, is_vague, known, normal
+from xraydiff.references.kit.lookup import Lookups
 from xraydiff.references.kit.plain import PlainNode
 from xraydiff.references.kit.recorder import Sightings, weakened
 from xraydiff.references.readers.php.composer import Autoload
@@ -38,13 +38,10 @@ class Calls:
     ) -> None:
         self._script = script
         self._place = place
-        self._context = context
-        self._tree = context.original
         self._autoload = autoload
         self._seen = seen
         self._values = Values(script, place)
-        limits = context.limits
-        self._lookups = Expander(context.original, steps=limits.script_steps, budget=context.budget)
+        self._lookups = Lookups(context)
         self._included: set[int] = set()
         """Expressions that are included, which therefore name nothing else."""
 
@@ -178,7 +175,7 @@ class Calls:
             self._seen.inline("shell", line.replace(HOLE, "${1}"), firing, _snippet(node))
 
     def _executes(self, command: str, firing: Firing, node: PlainNode) -> None:
-        program = find_executable(command, self._tree, self._context.path, self._place.cwd)
+        program = self._lookups.executable(command, self._place.cwd)
         if program is not None:
             self._seen.file(program, EdgeKind.EXECUTES, firing, _snippet(node))
 
@@ -188,7 +185,7 @@ class Calls:
             if (
                 _ZONE.match(text)
                 and self._lookups.type_of(path) is FileType.FILE
-                and self._context.once(zones_of_the_system)
+                and self._lookups.context.once(zones_of_the_system)
             ):
                 self._seen.named(path, FileType.FILE, text, firing)
 

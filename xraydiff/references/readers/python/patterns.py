@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from xraydiff.paths import ImagePath, image_path
-from xraydiff.references.kit.evaluation import HOLE, UNKNOWN, Texts, candidates
+from xraydiff.references.kit.evaluation import HOLE, UNKNOWN, Texts
 from xraydiff.references.kit.evaluation import concatenated as every_way
+from xraydiff.references.kit.lookup import candidates
 from xraydiff.tree import FileTree
 
 __all__ = ["concatenated", "expand", "union"]
