@@ -143,7 +143,10 @@ def context_of(builder: ImageBuilder, limits: Limits | None = None) -> Context:
 
 def read(context: Context, subject: Subject) -> tuple[list[Edge], list[Gap]]:
     reader = PythonReader()
-    items = list(reader.read(subject, context)) if reader.accepts(subject) else []
+    items: list[Edge | Gap | Command] = list(reader.read(subject, context)) if reader.accepts(subject) else []
+    for item in tuple(items):
+        if isinstance(item, Command) and item.program in reader.claims:
+            items += reader.launched(item, context)
     return [item for item in items if isinstance(item, Edge)], [item for item in items if isinstance(item, Gap)]
 
 
@@ -526,16 +529,16 @@ def test_the_version_of_a_distribution() -> None:
         ("import subprocess\nsubprocess.run('date +%Y', shell=True)", "/bin/sh", "load"),
         ("from subprocess import Popen, PIPE\nPopen(args=['date'])", "/bin/date", "load"),
         ("import os\nos.system('ls -l')", "ls -l", "load"),
-        ("import os\nos.system(f'ls {x}')", "ls $UNKNOWN", "load"),
+        ("import os\nos.system(f'ls {x}')", 'ls "$UNKNOWN"', "load"),
         ("import os\nos.system(x)", "/bin/sh", "load"),
-        ("import subprocess\nsubprocess.run('ls ' + x, shell=True)", "ls $UNKNOWN", "load"),
+        ("import subprocess\nsubprocess.run('ls ' + x, shell=True)", 'ls "$UNKNOWN"', "load"),
         ("import subprocess\nsubprocess.run('ls ' + ' '.join(x), shell=True)", "/bin/sh", "load"),
         ("import os\nos.popen('date')", "/bin/sh", "load"),
         ("import os\nos.execvp('date', ['date', '-u'])", "/bin/date", "load"),
         ("import os\nos.execlp('date', 'date', '-u')", "/bin/date", "load"),
         ("import os\nos.spawnlp(os.P_WAIT, 'ls', 'ls')", "/bin/ls", "load"),
         ("import shutil\nif shutil.which('date'): pass", "/bin/date", "load"),
-        ("import subprocess\nsubprocess.run(['sh', '-c', 'date'])", "sh -c date", "load"),
+        ("import subprocess\nsubprocess.run(['sh', '-c', 'date'])", "date", "load"),
         ("import subprocess, sys\nsubprocess.run([sys.executable, '-m', 'pkg.alpha'])", "/srv/pkg/alpha.py", "load"),
         ("import subprocess\nsubprocess.run(['python3', 'job.py'])", "/srv/job.py", "load"),
         ("import subprocess\nsubprocess.run(['python3', '-c', 'import csv'])", "import csv", "load"),

@@ -57,8 +57,8 @@ class PythonReader(ParsedReader[Parsed]):
 
         return parse(data, form, limits)
 
-    def resolve(self, parsed: Parsed, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
-        """Edges by line, then gaps."""
+    def resolve(self, parsed: Parsed, subject: Subject, context: Context) -> Iterable[Edge | Gap | Command]:
+        """Edges by line, then gaps, then programs with their arguments."""
         from xraydiff.references.readers.python.subjects import resolve
 
         return resolve(parsed, subject, context)

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import Final
 
-from xraydiff.facts import EdgeKind, FileType, Firing
+from xraydiff.facts import EdgeKind, FileType
 from xraydiff.knowledge import Effect
-from xraydiff.paths import basename, image_path, join
+from xraydiff.paths import ImagePath
 from xraydiff.references.kit.evaluation import HOLE
+from xraydiff.references.kit.lookup import Exhausted
 from xraydiff.references.readers.python.effects import effects
 from xraydiff.references.readers.python.program import Call, Program
-from xraydiff.references.readers.python.vocabulary import RUNS_OTHERS
 
 __all__ = ["commands"]
 
 _MOST_WORDS: Final = 64
+_SHOWN: Final = 6
+"""Words of a command that a person needs to find it again."""
 
 
 def commands(program: Program, call: Call) -> bool:
     """Note what a call starts; whether it is one that starts something."""
+    try:
+        return _commands(program, call)
+    except Exhausted:
+        program.seen.gap("too-large", "more commands than are looked at")
+        return True
+
+
+def _commands(program: Program, call: Call) -> bool:
     name, known = call.name, program.context.once(effects)
     if name in known[Effect.SHELL]:
         _line(program, call, known[Effect.SHELL][name].argument)
@@ -49,7 +58,7 @@ def _line(program: Program, call: Call, at: int) -> None:
     if node is None:
         return
     for text in program.values.texts(node):
-        program.shell(text, call.firing, text.replace(HOLE, "..."))
+        _shell(program, text, call)
 
 
 def _argv(program: Program, call: Call, at: int) -> None:
@@ -61,7 +70,7 @@ def _argv(program: Program, call: Call, at: int) -> None:
     if shell is not None and program.values.text(shell) not in ("False", "0"):
         texts = program.values.texts(node) if words is None else (words[0],) if words else ()
         for text in texts:
-            program.shell(text, call.firing, text.replace(HOLE, "..."))
+            _shell(program, text, call)
         return
     if words is not None:
         _words(program, words[:_MOST_WORDS], call)
@@ -70,46 +79,14 @@ def _argv(program: Program, call: Call, at: int) -> None:
         _words(program, [text], call)
 
 
+def _shell(program: Program, text: str, call: Call) -> None:
+    """A line of which nothing is known still needs the shell, if it is the application that runs it."""
+    known = bool(text.replace(HOLE, "").strip())
+    if not known and not program.foreign and program.resolve("/bin/sh") is FileType.FILE:
+        program.seen.file(ImagePath("/bin/sh"), EdgeKind.EXECUTES, call.firing, "...")
+    program.programs.shell(text, call.firing, text.replace(HOLE, "..."))
+
+
 def _words(program: Program, words: Sequence[str], call: Call) -> None:
-    """The program that the first word names, and what it is known to start in turn."""
-    if not words:
-        return
-    first, rest = words[0], words[1:]
-    if HOLE in first or not first:
-        program.seen.gap("computed-name", "a command")
-        return
-    path = program.executable(first)
-    if path is None:
-        return
-    detail = " ".join(words[:6]).replace(HOLE, "...")
-    program.executes(path, call.firing, detail)
-    name = basename(first)
-    if name in RUNS_OTHERS:
-        quoted = " ".join(shlex.quote(word) if HOLE not in word else '"$UNKNOWN"' for word in words)
-        program.seen.inline("shell", quoted, call.firing, detail)
-    elif name.startswith(("python", "pypy")) and rest:
-        _python(program, rest, call.firing, detail)
-    else:
-        for word in rest:
-            if "/" in word and "://" not in word:
-                program.names((word.rpartition("=")[2],), program.context.cwd, Firing.NAMED, word.replace(HOLE, "..."))
-
-
-def _python(program: Program, words: Sequence[str], firing: Firing, detail: str) -> None:
-    """`python -m mod`, `python -c code`, `python script.py`."""
-    at = 0
-    while at < len(words) and words[at].startswith("-") and words[at] not in ("-m", "-c", "-"):
-        at += 2 if words[at] in ("-W", "-X") else 1
-    if at >= len(words):
-        return
-    if words[at] in ("-m", "-c") and at + 1 < len(words):
-        following = words[at + 1]
-        if words[at] == "-c":
-            program.seen.inline("python", following.replace(HOLE, ""), firing, detail)
-        elif HOLE not in following:
-            program.module(following, firing, detail)
-            program.module(f"{following}.__main__", firing, detail)
-        return
-    path = join(program.context.cwd, words[at])
-    if HOLE not in path and program.resolve(path) is FileType.FILE:
-        program.seen.file(image_path(path), EdgeKind.EXECUTES, firing, detail, language="python")
+    detail = " ".join(words[:_SHOWN]).replace(HOLE, "...")
+    program.programs.run(((word,) for word in words), call.firing, detail)

@@ -12,6 +12,7 @@ from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import ImagePath, image_path, is_below
 from xraydiff.references import Context
 from xraydiff.references.kit.evaluation import HOLE, Texts, is_vague, joined
+from xraydiff.references.kit.programs import Programs
 from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.readers.python.lazy import LazyNames
 from xraydiff.references.readers.python.library import LibraryCalls
@@ -55,6 +56,8 @@ class Program:
     lazy: LazyNames
     library_calls: LibraryCalls
     seen: Sightings
+    programs: Programs
+    """Follows what the module starts."""
     directory: ImagePath
     """Where the module lies; of an inline script WORKDIR."""
     library: bool
@@ -193,19 +196,6 @@ class Program:
     def executes(self, path: ImagePath, firing: Firing, detail: str) -> None:
         """Note a program that is started."""
         self.seen.file(path, EdgeKind.EXECUTES, firing, detail)
-
-    def shell(self, text: str, firing: Firing, detail: str) -> None:
-        """Note a command line that /bin/sh reads; unknown parts stand in it as a variable that nobody set.
-
-        A line that is nothing but unknown still needs the shell, if it is the application that runs it.
-        """
-        known = bool(text.replace(HOLE, "").strip())
-        if (known or not self.foreign) and self.resolve("/bin/sh") is not None:
-            self.executes(ImagePath("/bin/sh"), firing, detail)
-        if not known:
-            self.seen.gap("computed-name", "a command")
-            return
-        self.seen.inline("shell", text.replace(HOLE, "$UNKNOWN"), firing, detail)
 
     def inner_imports(self, call: Call) -> None:
         """Note what the called function of a library imports in its own body."""

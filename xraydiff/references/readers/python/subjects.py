@@ -9,6 +9,8 @@ from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, Firing, NodeKind
 from xraydiff.paths import ImagePath, basename, is_below, parent
 from xraydiff.references import Command, Context, Gap, Subject
+from xraydiff.references.kit.lookup import Lookups
+from xraydiff.references.kit.programs import Programs
 from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.readers.python.conditions import Known
 from xraydiff.references.readers.python.data import template_roots
@@ -28,14 +30,15 @@ from xraydiff.references.readers.python.values import Scene, Values
 __all__ = ["resolve"]
 
 
-def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge | Gap]:
-    """Edges by line, then gaps."""
+def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge | Gap | Command]:
+    """Edges by line, then gaps, then programs with their arguments."""
     seen = Sightings(subject.node, "python", context.limits)
     try:
         _resolve(parsed, subject, context, seen)
     except LimitExceeded as error:
         seen.gap("too-large", error.message)
     yield from seen.all()
+    yield from seen.commands()
 
 
 def _resolve(parsed: Parsed, subject: Subject, context: Context, seen: Sightings) -> None:
@@ -150,6 +153,7 @@ class _Placed:
             lazy=context.once(lazy_names),
             library_calls=context.once(library_calls),
             seen=self.seen,
+            programs=Programs(self.subject.node, self.seen, Lookups(context)),
             library=self.library,
             foreign=self.library and not self.inline and not is_own(path, context, self.finder),
             roots=(directory,) if self.library and not self.inline else tuple(dict.fromkeys(roots)),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from xraydiff.conventions import SHELLS
-
 ALWAYS_BUILT_IN: Final = frozenset(
     "_abc _ast _codecs _collections _functools _imp _io _locale _operator _signal _sre _stat _string _symtable"
     " _thread _tracemalloc _warnings _weakref atexit builtins errno faulthandler gc itertools marshal posix pwd sys"
@@ -39,12 +37,6 @@ DISTRIBUTIONS: Final = frozenset(
 )
 METADATA_MODULES: Final = ("importlib.metadata.", "importlib_metadata.", "pkg_resources.")
 SCRIPT_GROUPS: Final = frozenset({"console_scripts", "gui_scripts"})
-
-RUNS_OTHERS: Final = SHELLS | frozenset(
-    "env sudo su gosu su-exec nice ionice nohup setsid timeout stdbuf xargs find flock time"
-    " chroot runuser setpriv tini dumb-init ssh-agent busybox watch parallel unshare xvfb-run".split()
-)
-"""Programs that start others; what stands behind them is read as a shell would."""
 
 OPENERS: Final = frozenset(
     "open io.open codecs.open gzip.open bz2.open lzma.open tarfile.open zipfile.ZipFile tokenize.open os.open"
