@@ -28,7 +28,7 @@ from pathlib import Path
 from types import ModuleType
 
 from xraydiff.comparison import Comparison
-from xraydiff.facts import Certainty, EdgeKind, Evidence, Severity
+from xraydiff.facts import Certainty, EdgeKind, Evidence, Severity, WalkDepth
 from xraydiff.knowledge import OURS, Companion
 from xraydiff.paths import ImagePath
 from xraydiff.pipeline import compare
@@ -101,7 +101,8 @@ def print_foresight(pairs: Path, built: Path, names: Iterable[str]) -> None:
 def one(pairs: Path, built: Path, name: str, score: ModuleType) -> tuple[tuple[object, ...], Comparison, Needed]:
     original, slim = built / f"{name}.tar", built / f"{name}.slim.tar"
     start = time.perf_counter()
-    comparison = compare(original, slim)
+    # Every cell of the table is judged, so everything is followed.
+    comparison = compare(original, slim, depth=WalkDepth.POSSIBLE)
     seconds = time.perf_counter() - start
     report = comparison.report
     likely = score.score(name, original, choose(report.suggestions, Certainty.LIKELY).paths(), root=pairs)
@@ -226,7 +227,7 @@ def fits_of(pairs: Path, built: Path, names: Iterable[str]) -> Fits:
     rows: dict[str, Fit] = {_row_name(row): Fit() for row in OURS.rows(Companion)}
     for name in names:
         needed = Needed(score.needed_lines(pairs / name / "needed.txt"))
-        with compare(built / f"{name}.tar", built / f"{name}.slim.tar") as comparison:
+        with compare(built / f"{name}.tar", built / f"{name}.slim.tar", depth=WalkDepth.POSSIBLE) as comparison:
             if comparison.reach is not None:
                 fit(comparison.reach, name, needed, cells, rows)
     return {"cells": cells, "rows": rows}
