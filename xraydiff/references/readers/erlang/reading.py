@@ -9,6 +9,7 @@ from typing import Final
 
 from xraydiff.commands.start import find_executable, health_command, start_command
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing
+from xraydiff.knowledge import Search
 from xraydiff.paths import ImagePath, basename, image_path, join, parent
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.kit.recorder import Sightings
@@ -30,15 +31,6 @@ _APPLICATIONS: Final = frozenset(
     }
 )
 _TRUST: Final = frozenset({("public_key", "cacerts_get"), ("public_key", "cacerts_load")})
-_AUTHORITIES: Final = (
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/pki/tls/cacert.pem",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-)
-"""lib/public_key/src/pubkey_os_cacerts.erl, linux_paths/0."""
 _LONGEST: Final = 1_024
 _TEXTS: Final = 20_000
 """Literals of one module that are looked up."""
@@ -188,9 +180,10 @@ class _Module:
             yield path
 
     def _authorities(self) -> None:
-        for path in _AUTHORITIES:
+        search = self._context.knowledge.named(Search)["authorities-of-erlang"]
+        for path in search.files:
             if self._context.original.resolve(path).file is not None:
-                self._seen.file(ImagePath(path), EdgeKind.TRUSTS, Firing.DEFERRED, "public_key:cacerts_get")
+                self._seen.file(ImagePath(path), EdgeKind.TRUSTS, Firing.DEFERRED, search.functions[0])
                 return
 
     def _text(self, text: str) -> None:

@@ -10,7 +10,7 @@ from xraydiff.conventions import OPENSSLDIR
 from xraydiff.elf.format import ElfError
 from xraydiff.errors import ImageError
 from xraydiff.facts import EdgeKind, FileType, Firing
-from xraydiff.knowledge import Effect
+from xraydiff.knowledge import Effect, Search
 from xraydiff.paths import ImagePath, image_path, join, parent
 from xraydiff.references import Context
 from xraydiff.references.kit.elf_files import elf_files
@@ -29,7 +29,6 @@ from xraydiff.references.readers.python.vocabulary import (
     OPENSSL_METHODS,
     TAR_MODES,
     TLS_LIBRARIES,
-    ZONE_PATHS,
 )
 
 __all__ = ["codec", "runtime", "zone"]
@@ -150,7 +149,7 @@ def zone(program: Program, text: str, firing: Firing, *, certain: bool = False) 
 def _zone_folders(program: Program) -> Iterator[str]:
     configured = program.context.env.get("PYTHONTZPATH", "")
     yield from (part for part in configured.split(":") if part.startswith("/"))
-    yield from ZONE_PATHS
+    yield from program.context.knowledge.named(Search)["zones-of-python"].files
 
 
 def _packaged_zone(program: Program, text: str, firing: Firing) -> bool:

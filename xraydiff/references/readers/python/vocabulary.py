@@ -69,8 +69,6 @@ RESOURCES: Final = frozenset(
 )
 RESOURCE_MODULES: Final = ("importlib.resources.", "importlib_resources.", "pkgutil.", "pkg_resources.")
 
-ZONE_PATHS: Final = ("/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo")
-"""Lib/zoneinfo/_tzpath.py: what TZPATH is where nobody configured it."""
 
 CODEC_CALLS: Final = frozenset(
     "codecs.lookup codecs.getreader codecs.getwriter codecs.getdecoder codecs.getencoder codecs.getincrementaldecoder"
