@@ -37,6 +37,8 @@ SYSTEM_ROOTS = frozenset(
 )
 """Directories that belong to the whole system: lying below one says nothing about a file."""
 
+_OTHERS_WRITE = 0o002
+
 _NEVER = re.compile(
     r"/(?:docs?|man|info|examples?|tests?|__tests__|testing|spec|benchmarks?|__pycache__|\.git|\.cache|\.github|\.hg|\.svn)/"
     r"|(?:^|/)(?:README|LICEN[CS]E|COPYING|CHANGE(?:S|LOG)|AUTHORS|NOTICE|CONTRIBUTING|Dockerfile|\.dockerignore|\.gitignore)[^/]*$"
@@ -127,6 +129,26 @@ class Places:
             if runs and self._own(path, basename(path)):
                 yield _stands_ready(source, path, "beside it")
 
+    def state(
+        self, source: Node, active: Iterable[ImagePath], *, made_anew: frozenset[str] = frozenset()
+    ) -> Iterator[Edge]:
+        """Edges to removed empty directories that hold what programs write: no trace of a run shows them.
+
+        Those of the application, and those of packages with `active` files that are made for somebody: another owner
+        than root, or a mode that lets others write. They cost nothing, and whoever writes there cannot make them anew;
+        an engine makes WORKDIR and volumes anew (`made_anew`), owned by root.
+        """
+        packages = {self._owners.owner(path).package for path in active}
+        for path, file in self._original.files.items():
+            if file.type is FileType.DIRECTORY and not self._presence.kept(path) and not self._original.children(path):
+                owner = self._owners.owner(path)
+                own = owner.kind is OwnerKind.APPLICATION
+                if path in SYSTEM_ROOTS or engine_provides(path) or not (own or owner.package in packages):
+                    continue
+                special = (file.uid, file.gid) != (0, 0) or bool(file.mode & _OTHERS_WRITE)
+                if special or (own and path not in made_anew):
+                    yield _contains(source, path, "an empty directory", kind=NodeKind.DIRECTORY)
+
     def _once(self, group: ImagePath | tuple[ImagePath, str], gone: list[ImagePath]) -> list[ImagePath]:
         """What is gone of a group, for the first who asks."""
         if group in self._answered:
@@ -166,10 +188,10 @@ def _suffix(path: str) -> str:
     return dot + suffix if stem else ""
 
 
-def _contains(source: Node, path: ImagePath, detail: str) -> Edge:
+def _contains(source: Node, path: ImagePath, detail: str, *, kind: NodeKind = NodeKind.FILE) -> Edge:
     return Edge(
         source=source,
-        target=Node(kind=NodeKind.FILE, path=path),
+        target=Node(kind=kind, path=path),
         kind=EdgeKind.CONTAINS,
         firing=Firing.KEPT_WITH,
         detail=detail,

@@ -10,7 +10,7 @@ from xraydiff.conventions import engine_provides
 from xraydiff.facts import Certainty, Edge, EdgeKind, FileType, ImageConfig, Node, NodeKind, Package, WalkDepth
 from xraydiff.minifier.run import NOTHING, Run
 from xraydiff.owners import Owners
-from xraydiff.paths import ImagePath, encoded
+from xraydiff.paths import ImagePath, encoded, image_path
 from xraydiff.reach import Followed, Missing, Reach
 from xraydiff.reach.chains import Chains, Gone, Step
 from xraydiff.reach.parts import Parts
@@ -156,6 +156,9 @@ class _Walk:
             yield from self._places.programs(node, path)
         if node == CONFIGS[0]:
             yield from self._places.commands(node, self._context.path)
+            config = self._context.config
+            anew = frozenset((self._context.cwd, *map(image_path, config.volumes)))
+            yield from self._places.state(node, self._roots.active, made_anew=anew)
 
     def _is_far(self, node: Node) -> bool:
         """Whether a node is missed too unsurely to be followed to its end; what is kept is always read."""

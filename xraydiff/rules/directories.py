@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xraydiff.case import Case, Need
-from xraydiff.facts import Certainty, Finding, Severity
+from xraydiff.facts import Certainty, EdgeKind, Finding, Severity
 from xraydiff.rules import listed, missed, rule, targets
 
 _DOCUMENTED = ("/tmp", "/var/tmp", "/run", "/var/run", "/run/lock", "/var/lock")  # noqa: S108  names of the FHS
@@ -15,6 +15,11 @@ _DOCUMENTED = ("/tmp", "/var/tmp", "/run", "/var/run", "/run/lock", "/var/lock")
 def directory_missing(case: Case) -> Iterator[Finding]:
     """A directory is gone that a config or program works in; made anew, it would belong to root."""
     for cause in case.causes_of(Need.DIRECTORY):
+        if cause.first.cause_edge.kind is EdgeKind.CONTAINS:
+            gone = listed(tuple(one.cause for one in cause.direct), 4)
+            message = f"gone: {gone}; empty in the original, so that no run leaves a trace there until it writes"
+            yield missed(cause, severity=Severity.MEDIUM, message=message)
+            continue
         file = case.original.tree.files.get(cause.first.cause)
         owner = f" (owner {file.uid}:{file.gid}, mode {file.mode:04o})" if file is not None else ""
         message = f"{cause.source} works in {targets(cause)}{owner}, which is gone"

@@ -132,3 +132,37 @@ def test_what_never_counts(path: str) -> None:
 @pytest.mark.parametrize("path", ["/x/index.html", "/x/contest.py", "/x/reader.py", "/x/data.json", "/x/latest/a.txt"])
 def test_what_may_count(path: str) -> None:
     assert not never_counts(path)
+
+
+def state(original: ImageBuilder, *packaged: str, active: tuple[str, ...] = ()) -> list[str]:
+    asked = places(original, ImageBuilder().directory("/x"), packaged=" ".join(packaged))
+    return sorted(edge.target.path for edge in asked.state(SOURCE, map(ImagePath, active)))
+
+
+def test_empty_directories_of_the_application_are_state() -> None:
+    builder = ImageBuilder().directory("/var/spool/jobs").directory("/srv").directory("/run/x").file("/opt/app/data/x")
+    assert state(builder.directory("/opt/app/in/new")) == ["/opt/app/in/new", "/run/x", "/var/spool/jobs"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "mode", "active", "found"),
+    [
+        ((33, 33), 0o755, ("/usr/sbin/daemon",), True),
+        ((0, 101), 0o755, ("/usr/sbin/daemon",), True),
+        ((0, 0), 0o1733, ("/usr/sbin/daemon",), True),
+        ((0, 0), 0o755, ("/usr/sbin/daemon",), False),
+        ((33, 33), 0o755, (), False),
+        ((33, 33), 0o755, ("/app/run",), False),
+    ],
+)
+def test_empty_directories_of_a_package_count_where_it_runs_and_they_are_made_for_somebody(
+    owner: tuple[int, int], mode: int, active: tuple[str, ...], found: bool
+) -> None:
+    path = "/var/cache/daemon"
+    builder = ImageBuilder().directory(path, uid=owner[0], gid=owner[1], mode=mode).file("/usr/sbin/daemon", "x")
+    builder.file("/app/run", "x")
+    tree = builder.tree()
+    presence = Presence(tree, ImageBuilder().directory("/x").tree())
+    asked = Places(tree, Nobody(path, "/usr/sbin/daemon"), presence)
+    edges = list(asked.state(SOURCE, map(ImagePath, active)))
+    assert [edge.target.path for edge in edges if edge.target.path == path] == [path] * found
