@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
-from xraydiff.facts import Edge, ImageConfig, Node, NodeKind
+from xraydiff.facts import ConfigField, Edge, Firing, ImageConfig, Node, NodeKind
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, image_path
 from xraydiff.references import Command, Context, Gap, Subject
@@ -381,14 +382,39 @@ def test_node_options_preload() -> None:
     assert _config("node", "server.js", env={"NODE_OPTIONS": "--require /app/db.js"}) == {"/app/db.js": LOAD}
 
 
-def test_package_managers_in_shell_scripts() -> None:
-    text = "#!/bin/sh\nset -e\nif true; then npm run build; fi\nexec yarn start --x\n"
-    found = _seen(_items(text, path="/app/start.sh"))
-    assert found == {SHELL: GUARDED, BIN + "tsc": GUARDED, BIN + "node before.js": GUARDED,
-                     BIN + "next start -p 1 --x": GUARDED}  # fmt: skip
-    node = Node(kind=NodeKind.SCRIPT, path="original", language="shell", text="npm run build")
-    inline = Subject(node=node, path=ImagePath("/"), file=None, tree=TREE, data=b"npm run build")
-    assert _seen(_read(inline)) == {SHELL: LOAD, BIN + "tsc": LOAD}
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("/usr/bin/npm", "run", "build"), {SHELL: GUARDED, BIN + "tsc": GUARDED}),
+        (("yarn", "start", "--x"), {SHELL: GUARDED, BIN + "node before.js": GUARDED,
+                                    BIN + "next start -p 1 --x": GUARDED}),
+        (("yarn", "start", "\0"), {SHELL: GUARDED, BIN + "node before.js": GUARDED, BIN + "next start -p 1": GUARDED}),
+        (("node", "-r", "plain/sub/x", "\0"), {"/app/node_modules/plain/sub/x.js": GUARDED}),
+        (("node", "server"), {"/app/server.js": GUARDED}),
+        (("\0/node", "server"), {"/app/server.js": GUARDED}),
+        (("npm", "\0"), {}),
+    ],
+)  # fmt: skip
+def test_commands_of_scripts(words: tuple[str, ...], expected: dict[str, str]) -> None:
+    command = Command(
+        source=Node(path="/app/start.sh"),
+        program=words[0].rpartition("/")[2],
+        words=words,
+        cwd=ImagePath("/app"),
+        firing=Firing.GUARDED,
+        line=3,
+    )
+    items = list(NodeReader().launched(command, _context()))
+    assert _seen(items) == expected
+    assert {item.line for item in items if isinstance(item, Edge)} <= {3}
+    assert list(NodeReader().launched(replace(command, field=ConfigField.CMD), _context())) == []
+
+
+def test_commands_count_from_where_they_are_run() -> None:
+    command = Command(
+        source=Node(path="/app/start.sh"), program="node", words=("node", "start"), cwd=ImagePath("/app/folder/src")
+    )
+    assert _seen(list(NodeReader().launched(command, _context()))) == {"/app/folder/src/start.js": LOAD}
 
 
 def test_inline_scripts_count_from_the_working_directory() -> None:
@@ -401,7 +427,7 @@ def test_inline_scripts_count_from_the_working_directory() -> None:
     ("path", "data", "language", "expected"),
     [
         ("/app/x.js", b"", "", True), ("/app/x.mjs", b"", "", True), ("/app/x.d.ts", b"", "", False),
-        ("/app/bin/x", b"#!/usr/bin/env node\n", "", True), ("/app/bin/x", b"#!/bin/sh\nnpm start", "", True),
+        ("/app/bin/x", b"#!/usr/bin/env node\n", "", True), ("/app/bin/x", b"#!/bin/sh\nnpm start", "", False),
         ("/app/bin/x", b"#!/bin/sh\nls", "", False), ("/app/x", b"", "node", True), ("/app/x.py", b"", "", False),
         ("/usr/bin/node", b"\x7fELF", "node", False), ("/app/package.json", b"{}", "", True),
         ("/app/other.json", b"{}", "", False),

@@ -14,6 +14,5 @@ SAMPLES = (
     ("typescript", b"import type {A} from './types'; import {B} from './b'; const x: number = require('./c');\n"),
     ("package.json", b'{"dependencies": {"express": "4"}, "optionalDependencies": {"fsevents": "2"}}'),
     ("package.json", b'{"dependencies": '),
-    ("shell", b"#!/bin/sh\nnpm run build && exec npx 'tool one' --x\n"),
     ("config", b""),
 )

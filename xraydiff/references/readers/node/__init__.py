@@ -14,14 +14,13 @@ from xraydiff.conventions import ELF_MAGIC
 from xraydiff.facts import Edge, NodeKind
 from xraydiff.limits import Limits
 from xraydiff.paths import basename
-from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references import Command, Context, Depth, Gap, Subject
 from xraydiff.references.kit.grammars import GrammarReader
-from xraydiff.references.kit.shebang import is_shell_script
 from xraydiff.references.readers.node.script import Form, Parsed
+from xraydiff.references.readers.node.start import CLAIMS
 
 __all__ = ["NodeReader"]
 
-_MANAGERS = (b"npm", b"npx", b"yarn", b"pnpm")
 _SUFFIXES = (".js", ".cjs", ".mjs", ".jsx", ".ts", ".cts", ".mts", "/package.json")
 _STARTS = re.compile(r"node|npm|npx|yarn|bun|tsx")
 """In the words of a config that starts Node or a package manager."""
@@ -33,10 +32,11 @@ class NodeReader(GrammarReader[Parsed]):
 
     name = "node"
     language = "node"
+    claims = CLAIMS
     depth = Depth.FULL
 
     def accepts(self, subject: Subject) -> bool:
-        """By kind, name and first bytes; of shell scripts those that name a package manager."""
+        """By kind, name and first bytes."""
         node = subject.node
         if node.kind is NodeKind.CONFIG:
             if subject.config is None:
@@ -44,24 +44,17 @@ class NodeReader(GrammarReader[Parsed]):
             words = (*start_command(subject.config), *health_command(subject.config), *subject.config.env)
             return any(_STARTS.search(word) for word in words)
         if node.kind is NodeKind.SCRIPT:
-            return node.language == self.language or (node.language == "shell" and _has_manager(subject.data))
+            return node.language == self.language
         if node.kind is not NodeKind.FILE or subject.data.startswith(ELF_MAGIC):
             return False
         if node.language == self.language or subject.path.endswith(_SUFFIXES):
             return not subject.path.endswith((".d.ts", ".d.mts", ".d.cts"))
-        if subject.data.startswith(b"#!"):
-            return _NODE.match(subject.data, 0, 256) is not None or (
-                is_shell_script(subject.data) and _has_manager(subject.data)
-            )
-        return False
+        return _NODE.match(subject.data, 0, 256) is not None
 
     def form(self, subject: Subject) -> str:
         """What the file is: the bytes are taken for that."""
-        node = subject.node
         if subject.config is not None:
             return Form.CONFIG
-        if node.language == "shell" or (node.kind is NodeKind.FILE and is_shell_script(subject.data)):
-            return Form.SHELL
         if basename(subject.path) == "package.json":
             return Form.MANIFEST
         return Form.TYPED if subject.path.endswith((".ts", ".mts", ".cts")) else Form.SCRIPT
@@ -78,6 +71,8 @@ class NodeReader(GrammarReader[Parsed]):
 
         return resolve(parsed, subject, context)
 
+    def launched(self, command: Command, context: Context) -> Iterable[Edge | Gap]:
+        """What a command of Node or a package manager refers to."""
+        from xraydiff.references.readers.node.resolving import launched
 
-def _has_manager(data: bytes) -> bool:
-    return any(name in data for name in _MANAGERS)
+        return launched(command, context)

@@ -1,22 +1,20 @@
-"""What the files say that this reader takes, by their bytes alone: scripts and bundles, package.json, shell scripts."""
+"""What the files say that this reader takes, by their bytes alone: scripts and bundles, package.json."""
 
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 from xraydiff.limits import Limits
 from xraydiff.paths import decoded
 from xraydiff.references.kit.grammars import Allowance, Refused, parse
-from xraydiff.references.kit.outline import Lexed, broken_lines, parsed, sound, uncommented, within
+from xraydiff.references.kit.outline import Lexed, broken_lines, parsed, sound, within
 from xraydiff.references.kit.recorder import Lost
 from xraydiff.references.readers.node.gathering import gather
 from xraydiff.references.readers.node.lexer import lex
 from xraydiff.references.readers.node.manifest import dependencies_of
 from xraydiff.references.readers.node.outline import outline
-from xraydiff.references.readers.node.script import Command, Form, Parsed, Script
+from xraydiff.references.readers.node.script import Form, Parsed, Script
 
 __all__ = ["parse_file"]
 
@@ -28,9 +26,6 @@ _PLAIN = re.compile(
     rb"""(?<![\w$.])(?:require\s{0,9}\(\s{0,9}|import\s{0,9}\(\s{0,9}|import\s{0,9}|from\s{0,9})"""
     rb"""(?:"([^"\\\n]{1,255})"|'([^'\\\n]{1,255})'|`([^`$\\\n]{1,255})`)"""
 )
-_COMMAND = re.compile(r"(?:^|[\s;&|(\"'])((?:npm|npx|yarn|pnpm)[ \t][^\n;&|)]{0,4000})")
-_COMMANDS: Final = 100
-"""Commands of one script that are looked at."""
 
 
 def parse_file(data: bytes, form: str, limits: Limits) -> Parsed:
@@ -40,8 +35,6 @@ def parse_file(data: bytes, form: str, limits: Limits) -> Parsed:
             return Parsed()
         case Form.MANIFEST:
             return _manifest(data, limits)
-        case Form.SHELL:
-            return _shell(data, limits)
     if not any(word in data for word in _TELLING):
         return Parsed()
     if len(data) > limits.script_scan:
@@ -53,22 +46,6 @@ def _manifest(data: bytes, limits: Limits) -> Parsed:
     if len(data) > limits.package_record:
         return Parsed(lost=(Lost("too-large", f"{len(data)} bytes"),))
     return Parsed(dependencies=dependencies_of(data))
-
-
-def _shell(data: bytes, limits: Limits) -> Parsed:
-    """The package managers that a shell script starts."""
-    text = decoded(uncommented(data[: limits.script_scan]))
-    lost = (Lost("too-large", f"{len(data)} bytes"),) if len(data) > limits.script_scan else ()
-    commands: list[Command] = []
-    for match in _COMMAND.finditer(text):
-        if len(commands) >= _COMMANDS:
-            break
-        try:
-            words = tuple(shlex.split(match[1].strip().rstrip("\"'"), comments=True))
-        except ValueError:
-            words = tuple(match[1].split())
-        commands.append(Command(words, match[1].strip()))
-    return Parsed(commands=tuple(commands), lost=lost)
 
 
 class _Parser:

@@ -8,7 +8,7 @@ from xraydiff.commands.start import find_executable
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, Firing, NodeKind
 from xraydiff.paths import ImagePath, parent
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.references import UNKNOWN_PART, Command, Context, Gap, Subject
 from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.readers.node.calls import Calls, sight_modules
 from xraydiff.references.readers.node.modules import Resolver
@@ -16,7 +16,7 @@ from xraydiff.references.readers.node.script import Parsed
 from xraydiff.references.readers.node.start import Launch, commands_of, launch
 from xraydiff.references.readers.node.values import Place
 
-__all__ = ["resolve"]
+__all__ = ["launched", "resolve"]
 
 
 def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge | Gap]:
@@ -24,7 +24,8 @@ def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge
     seen = Sightings(subject.node, "node", context.limits)
     modules = context.once(Resolver)
     try:
-        _launched(parsed, subject, context, modules, seen)
+        for command in commands_of(subject.config, context.cwd) if subject.config is not None else ():
+            launch(command, context, modules, seen)
         _declared(parsed, subject, modules, seen)
         _scripts(parsed, subject, context, modules, seen)
         seen.lost(parsed.lost)
@@ -37,13 +38,20 @@ def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge
     yield from seen.all()
 
 
-def _launched(parsed: Parsed, subject: Subject, context: Context, modules: Resolver, seen: Sightings) -> None:
-    for command in commands_of(subject.config) if subject.config is not None else ():
-        launch(command, context, modules, seen)
-    # What a config holds is run; of a script nobody knows which lines are.
-    firing = Firing.GUARDED if subject.node.path.startswith("/") else Firing.LOAD
-    for one in parsed.commands:
-        launch(Launch(words=one.words, detail=one.text, firing=firing), context, modules, seen)
+def launched(command: Command, context: Context) -> Iterator[Edge | Gap]:
+    """What a command of a script refers to. Of a config this reader looks at all words itself, what stands before Node
+    included.
+    """  # noqa: D205  two sentences that belong together
+    if command.field is not None:
+        return
+    seen = Sightings.launched(command, "node", context.limits)
+    words = (command.program, *(word for word in command.words[1:] if UNKNOWN_PART not in word))
+    start = Launch(words=words, detail=command.detail, firing=command.firing, cwd=command.cwd)
+    try:
+        launch(start, context, context.once(Resolver), seen)
+    except LimitExceeded as error:
+        seen.gap("too-large", error.message)
+    yield from seen.all()
 
 
 def _declared(parsed: Parsed, subject: Subject, modules: Resolver, seen: Sightings) -> None:

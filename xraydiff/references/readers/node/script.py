@@ -10,7 +10,7 @@ from xraydiff.facts import Firing
 from xraydiff.references.kit.plain import PlainTable
 from xraydiff.references.kit.recorder import Lost
 
-__all__ = ["Command", "Form", "Import", "Parsed", "Script", "Use"]
+__all__ = ["Form", "Import", "Parsed", "Script", "Use"]
 
 
 class Form(StrEnum):
@@ -20,7 +20,6 @@ class Form(StrEnum):
     TYPED = "typescript"
     """A script whose types are errors to the grammar of JavaScript."""
     MANIFEST = "package.json"
-    SHELL = "shell"
     CONFIG = "config"
     """Of an image: it has no bytes."""
 
@@ -64,14 +63,6 @@ class Script:
     """Names of functions that `createRequire` makes, and what each is made for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command line of a shell script that starts a package manager."""
-
-    words: tuple[str, ...]
-    text: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
     """What a file that this reader takes says."""
@@ -80,8 +71,6 @@ class Parsed:
     """The script as its grammar shows it, then as its outline does."""
     specifiers: tuple[tuple[str, bool], ...] = ()
     """Plain imports of what could not be parsed; whether each is one of an ES module."""
-    commands: tuple[Command, ...] = ()
-    """Of a shell script."""
     dependencies: tuple[str, ...] = ()
     """Of a package.json."""
     lost: tuple[Lost, ...] = ()

@@ -1,4 +1,4 @@
-"""How a start command or a shell script starts a Node program: `node .`, `npm start`, `yarn build`, `npx tool`."""
+"""How a start command or a script starts a Node program: `node .`, `npm start`, `yarn build`, `npx tool`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from xraydiff.references.readers.node.calls import sight_modules
 from xraydiff.references.readers.node.manifest import Manifest
 from xraydiff.references.readers.node.modules import Resolver
 
-__all__ = ["Launch", "commands_of", "launch"]
+__all__ = ["CLAIMS", "Launch", "commands_of", "launch"]
 
+CLAIMS: Final = frozenset({"node", "nodejs", "npm", "npx", "pnpm", "yarn"})
+"""Programs whose arguments are understood."""
 _VALUED: Final = frozenset(
     [
         "-r",
@@ -82,24 +84,26 @@ class Launch:
     words: tuple[str, ...]
     detail: str
     firing: Firing
+    cwd: ImagePath
     field: ConfigField | None = None
 
 
-def commands_of(config: ImageConfig) -> Iterator[Launch]:
-    """The command lines of an image config."""
+def commands_of(config: ImageConfig, cwd: ImagePath) -> Iterator[Launch]:
+    """The command lines of an image config, which are run in this directory."""
     start = (
         *((word, ConfigField.ENTRYPOINT) for word in config.entrypoint or ()),
         *((word, ConfigField.CMD) for word in config.cmd or ()),
     )
-    yield from _from(start)
-    yield from _from(tuple((word, ConfigField.HEALTHCHECK) for word in health_command(config)))
+    yield from _from(start, cwd)
+    yield from _from(tuple((word, ConfigField.HEALTHCHECK) for word in health_command(config)), cwd)
 
 
-def _from(words: Sequence[tuple[str, ConfigField]]) -> Iterator[Launch]:
+def _from(words: Sequence[tuple[str, ConfigField]], cwd: ImagePath) -> Iterator[Launch]:
     """From the first word that names Node or a package manager on: what stands before starts what follows."""
     for at, (word, field) in enumerate(words):
-        if basename(word) in ("node", "nodejs", "npm", "npx", "yarn", "pnpm"):
-            yield Launch(words=tuple(one for one, _ in words[at:]), detail=field.value, field=field, firing=Firing.LOAD)
+        if basename(word) in CLAIMS:
+            given = tuple(one for one, _ in words[at:])
+            yield Launch(words=given, detail=field.value, field=field, firing=Firing.LOAD, cwd=cwd)
             return
 
 
@@ -115,18 +119,18 @@ def launch(command: Launch, context: Context, resolver: Resolver, seen: Sighting
 
 
 def _node(command: Launch, words: list[str], context: Context, resolver: Resolver, seen: Sightings) -> None:
-    _preloads(context.env.get("NODE_OPTIONS", "").split(), command, context, resolver, seen)
-    rest = _preloads(words, command, context, resolver, seen)
+    _preloads(context.env.get("NODE_OPTIONS", "").split(), command, resolver, seen)
+    rest = _preloads(words, command, resolver, seen)
     if not rest or rest[0] in _ENDS:
         return
     if rest[0] == "--run" and len(rest) > 1:
         _Manager(command, "node", context, resolver, seen).run(["run", rest[1]])
         return
-    path = join(context.cwd, rest[0])
+    path = join(command.cwd, rest[0])
     file = context.original.resolve(path).file
     if file is not None and file.type is FileType.FILE:
         # The reader of configs has the edge already; what it cannot know is the package.json beside it.
-        found = resolver.modules(path, context.cwd, esm=False)
+        found = resolver.modules(path, command.cwd, esm=False)
         for manifest in (one for module in found for one in module.manifests):
             seen.file(manifest, EdgeKind.IMPORTS, command.firing, command.detail)
         return
@@ -135,7 +139,7 @@ def _node(command: Launch, words: list[str], context: Context, resolver: Resolve
         sight_modules(seen, (main,), EdgeKind.SOURCES, command.firing, command.detail)
 
 
-def _preloads(words: list[str], command: Launch, context: Context, resolver: Resolver, seen: Sightings) -> list[str]:
+def _preloads(words: list[str], command: Launch, resolver: Resolver, seen: Sightings) -> list[str]:
     """Note what `-r` and its like load; gives the words behind the options."""
     at = 0
     while at < len(words) and words[at].startswith("-") and words[at] not in _ENDS and words[at] not in ("--run", "-"):
@@ -147,7 +151,7 @@ def _preloads(words: list[str], command: Launch, context: Context, resolver: Res
             value = words[at]
         if option in _PRELOADS and value:
             esm = option not in ("-r", "--require")
-            found = resolver.modules(value, context.cwd, esm=esm)
+            found = resolver.modules(value, command.cwd, esm=esm)
             sight_modules(seen, found, EdgeKind.IMPORTS, command.firing, command.detail)
         at += 1
     return words[at:]
@@ -162,7 +166,7 @@ class _Manager:
         self._context = context
         self._manifests = resolver.manifests
         self._seen = seen
-        self._folder = context.cwd
+        self._folder = command.cwd
 
     def run(self, words: list[str]) -> None:
         """Note the script or tool that these arguments name."""
@@ -188,7 +192,7 @@ class _Manager:
                 if not equals and at + 1 < len(words):
                     at += 1
                     value = words[at]
-                self._folder = join(self._context.cwd, value)
+                self._folder = join(self._command.cwd, value)
             elif option in ("-p", "--package", "-w", "--workspace", "--filter", "-F") and not equals:
                 at += 1
             at += 1
@@ -224,7 +228,7 @@ class _Manager:
         if shell := find_executable("sh", self._context.original, self._context.path, self._context.cwd):
             self._seen.file(shell, EdgeKind.EXECUTES, self._command.firing, self._command.detail)
         lines = [f"PATH={shlex.quote(tools[0])}:$PATH"]
-        if folder != self._context.cwd:
+        if folder != self._command.cwd:
             lines.append(f"cd {shlex.quote(folder)}")
         self._seen.inline("shell", "\n".join([*lines, text]), self._command.firing, self._command.detail)
 
