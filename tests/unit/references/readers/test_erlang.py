@@ -9,11 +9,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from xraydiff.facts import Edge, EdgeKind, Firing, NodeKind
+from xraydiff.facts import Edge, EdgeKind, Firing, Node, NodeKind
 from xraydiff.limits import DEFAULT, Limits
+from xraydiff.paths import ImagePath
+from xraydiff.references import Command
 from xraydiff.references.readers.erlang import ErlangReader
 from xraydiff.references.readers.erlang.beam import TermError, read_beam, read_terms
-from xraydiff.testing import ImageBuilder, elf, read
+from xraydiff.references.readers.shell import ShellReader
+from xraydiff.testing import ImageBuilder, context_of, elf, read, subject_of
 
 SHOP = "/app/lib/shop-1.0/ebin"
 OTP = "/usr/lib/erlang/lib"
@@ -180,13 +183,24 @@ def test_the_start_command_and_scripts() -> None:
     builder = ImageBuilder().file(f"{SHOP}/shop.beam", "x").file("/app/start.boot", "x").file("/app/sys.config", "x")
     words = ["erl", "-noshell", "-s", "shop", "-boot", "start", "-config", "/app/sys.config", "-pa", "$X", "-s", "$Y"]
     builder.config(cmd=words, workdir="/app")
-    edges = asked(builder)
-    assert {edge.target.path: edge.firing for edge in edges} == dict.fromkeys(
-        (f"{SHOP}/shop.beam", "/app/start.boot", "/app/sys.config"), Firing.LOAD
+    context = context_of(builder)
+    command = Command(
+        source=Node(path="/run.sh"), program="erl", words=tuple(words), cwd=ImagePath("/app"), firing=Firing.GUARDED
     )
-    builder.file("/run.sh", '#!/bin/sh\n# erl -s never\nexec "$BIN"/erl -noshell \\\n  -s shop\n', mode=0o755)
-    (edge,) = asked(builder, "/run.sh")
-    assert (edge.target.path, edge.firing) == (f"{SHOP}/shop.beam", Firing.GUARDED)
+    edges = [edge for edge in ErlangReader().launched(command, context) if isinstance(edge, Edge)]
+    assert {edge.target.path: edge.firing for edge in edges} == dict.fromkeys(
+        (f"{SHOP}/shop.beam", "/app/start.boot", "/app/sys.config"), Firing.GUARDED
+    )
+
+
+def test_the_emulator_is_known_in_a_script_wherever_it_lies() -> None:
+    script = '#!/bin/sh\n# erl -s never\nexec "$BIN"/erl -noshell \\\n  -s shop\n'
+    builder = ImageBuilder().file(f"{SHOP}/shop.beam", "x").file("/run.sh", script, mode=0o755)
+    context = context_of(builder)
+    found = ShellReader().read(subject_of(context, "/run.sh"), context)
+    commands = [one for one in found if isinstance(one, Command) and one.program in ErlangReader.claims]
+    edges = [edge for one in commands for edge in ErlangReader().launched(one, context) if isinstance(edge, Edge)]
+    assert {(edge.target.path, edge.firing) for edge in edges} == {(f"{SHOP}/shop.beam", Firing.GUARDED)}
 
 
 # --- hostile files --------------------------------------------------------------------------------------------------

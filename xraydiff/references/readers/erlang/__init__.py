@@ -6,53 +6,39 @@ which did not come to a module lost it. Who calls whom stands in each compiled m
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
-from xraydiff.commands.start import health_command, start_command
 from xraydiff.facts import Edge, NodeKind
 from xraydiff.limits import Limits
 from xraydiff.paths import basename
-from xraydiff.references import Context, Depth, Gap, ParsedReader, Subject
-from xraydiff.references.kit.shebang import is_shell_script
-from xraydiff.references.readers.erlang.names import ESCRIPT, is_beam
+from xraydiff.references import Command, Context, Depth, Gap, ParsedReader, Subject
+from xraydiff.references.readers.erlang.names import ESCRIPT, PROGRAMS, is_beam
 from xraydiff.references.readers.erlang.parsing import Parsed, parse
-from xraydiff.references.readers.erlang.reading import resolve
+from xraydiff.references.readers.erlang.reading import launched, resolve
 
 __all__ = ["ErlangReader"]
 
 _LANGUAGE = "erlang"
-_TELLS = re.compile(rb"\berl\b|erlexec|beam\.smp|escript")
-_STARTS = re.compile(r"erl|beam")
 
 
 class ErlangReader(ParsedReader[Parsed]):
-    """Reads compiled modules, application resource and boot files, escripts, and what starts the emulator."""
+    """Reads compiled modules, application resource and boot files, escripts, and commands of the emulator."""
 
     name = "erlang"
     language = _LANGUAGE
     depth = Depth.FULL
+    claims = PROGRAMS
 
     def accepts(self, subject: Subject) -> bool:
         """Whether there is something of Erlang's in it."""
         node, data = subject.node, subject.data
-        if node.kind is NodeKind.CONFIG:
-            if subject.config is None:
-                return False
-            words = (*start_command(subject.config), *health_command(subject.config))
-            return any(_STARTS.search(word) for word in words)
-        if node.kind is NodeKind.SCRIPT or node.language == "shell":
-            return node.language == "shell" and _TELLS.search(data) is not None
-        if node.kind is not NodeKind.FILE:
+        if node.kind is not NodeKind.FILE or node.language == "shell":
             return False
         if is_beam(data, subject.path) or subject.path.endswith((".app", ".rel")):
             return True
         if data.startswith(b"\x83"):
             return subject.path.endswith(".boot")
-        if data.startswith(b"#!"):
-            shell = is_shell_script(data) and _TELLS.search(data) is not None
-            return shell or ESCRIPT.match(data) is not None
-        return False
+        return ESCRIPT.match(data) is not None
 
     def form(self, subject: Subject) -> str:
         """The suffix of its name, where Erlang has it."""
@@ -67,3 +53,7 @@ class ErlangReader(ParsedReader[Parsed]):
     def resolve(self, parsed: Parsed, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """Edges in the order in which they were seen, then gaps."""
         return resolve(parsed, subject, context)
+
+    def launched(self, command: Command, context: Context) -> Iterable[Edge | Gap]:
+        """What the arguments of the emulator name."""
+        return launched(command, context)

@@ -11,7 +11,7 @@ from xraydiff.limits import Limits
 from xraydiff.paths import decoded
 from xraydiff.references.kit.recorder import Lost
 from xraydiff.references.readers.erlang.beam import Beam, TermError, read_beam, read_terms
-from xraydiff.references.readers.erlang.names import ESCRIPT, PROGRAMS, is_beam
+from xraydiff.references.readers.erlang.names import is_beam
 
 __all__ = ["Parsed", "parse"]
 
@@ -38,8 +38,6 @@ class Parsed:
     """Of a release: applications and their versions."""
     called: tuple[str, ...] = ()
     """Modules that an escript calls."""
-    commands: tuple[tuple[str, ...], ...] = ()
-    """Arguments of the emulator on lines of a shell script."""
     lost: tuple[Lost, ...] = ()
 
 
@@ -59,9 +57,7 @@ def parse(data: bytes, form: str, limits: Limits) -> Parsed:
     if form == ".rel":
         found = _RELEASED.finditer(_COMMENT.sub("", decoded(data)))
         return Parsed(released=tuple((_plain(match[1]), match[2]) for match in found))
-    if ESCRIPT.match(data):
-        return _escript(data)
-    return Parsed(commands=tuple(_commands(decoded(data))))
+    return _escript(data)
 
 
 def _listed(text: str) -> Iterator[tuple[str, str]]:
@@ -79,14 +75,6 @@ def _escript(data: bytes) -> Parsed:
         return Parsed(lost=(Lost("no-reader", "the body of an escript is packed"),))
     text = _COMMENT.sub("", decoded(data))
     return Parsed(called=tuple(dict.fromkeys(match[1] for match in _CALLED.finditer(text))))
-
-
-def _commands(text: str) -> Iterator[tuple[str, ...]]:
-    for line in text.replace("\\\n", " ").split("\n"):
-        words = () if line.lstrip().startswith("#") else tuple(_WORD.findall(line))
-        at = next((at for at, word in enumerate(words) if word.rpartition("/")[2] in PROGRAMS), -1)
-        if at >= 0:
-            yield words[at + 1 :]
 
 
 def _plain(atom: str) -> str:

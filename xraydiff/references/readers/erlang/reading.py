@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
-from xraydiff.commands.start import find_executable, health_command, start_command
+from xraydiff.commands.start import find_executable
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing
 from xraydiff.knowledge import Search
-from xraydiff.paths import ImagePath, basename, image_path, join, parent
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.paths import ImagePath, image_path, join, parent
+from xraydiff.references import UNKNOWN_PART, Command, Context, Gap, Subject
 from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.readers.erlang.beam import Beam
 from xraydiff.references.readers.erlang.code import code_of
-from xraydiff.references.readers.erlang.names import PROGRAMS
 from xraydiff.references.readers.erlang.parsing import Parsed
 
-__all__ = ["resolve"]
+__all__ = ["launched", "resolve"]
 
 _MODULES: Final = frozenset({"-s", "-run"})
 _FILES: Final = {"-boot": (".boot", ""), "-config": (".config", ""), "-args_file": ("",), "-start_erl": ("",)}
@@ -39,11 +38,7 @@ _TEXTS: Final = 20_000
 def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge | Gap]:
     """Edges in the order in which they were seen, then gaps. A boot file merely lists what may be wanted."""
     seen = Sightings(subject.node, "erlang", context.limits)
-    if subject.config is not None:
-        for words in (start_command(subject.config), health_command(subject.config)):
-            at = next((at for at, word in enumerate(words) if basename(word) in PROGRAMS), len(words))
-            _command(words[at + 1 :], context, seen, Firing.LOAD)
-    elif parsed.beam is not None:
+    if parsed.beam is not None:
         _Module(parsed.beam, subject.path, context, seen).look()
     else:
         _text(parsed, subject.path, context, seen)
@@ -54,7 +49,7 @@ def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge
 
 
 def _text(parsed: Parsed, path: ImagePath, context: Context, seen: Sightings) -> None:
-    """A resource file, a release, a boot file, an escript, or a shell script."""
+    """A resource file, a release, a boot file, or an escript."""
     found = _Found(path, context, seen)
     for kind, name in parsed.listed:
         # An application does not start without those that it lists, nor without its callback module.
@@ -69,8 +64,6 @@ def _text(parsed: Parsed, path: ImagePath, context: Context, seen: Sightings) ->
     # Only an embedded system loads all that its boot file lists at the start (script(4)).
     for name in (*parsed.boot, *parsed.called):
         found.module(name, Firing.DEFERRED, name)
-    for words in parsed.commands:
-        _command(words, context, seen, Firing.GUARDED)
 
 
 def _released(name: str, version: str, path: ImagePath, found: _Found) -> None:
@@ -106,20 +99,22 @@ class _Found:
 # --- programs -------------------------------------------------------------------------------------------------------
 
 
-def _command(words: Sequence[str], context: Context, seen: Sightings, firing: Firing) -> None:
-    """erl(1): `-s MODULE`, `-boot FILE`, `-pa FOLDER`; what a script computes is left out."""
-    modules = _Found(context.cwd, context, seen)
-    for option, value in pairwise(words):
-        if "$" in value or value.startswith("-"):
+def launched(command: Command, context: Context) -> Iterator[Edge | Gap]:
+    """erl(1): `-s MODULE`, `-boot FILE`; what only a run knows is left out."""
+    seen = Sightings.launched(command, "erlang", context.limits)
+    modules = _Found(command.cwd, context, seen)
+    for option, value in pairwise(command.words[1:]):
+        if "$" in value or UNKNOWN_PART in value or value.startswith("-"):
             continue
         if option in _MODULES:
-            modules.module(value, firing, f"{option} {value}")
+            modules.module(value, command.firing, f"{option} {value}")
         for suffix in _FILES.get(option, ()):
-            path = join(context.cwd, value + suffix)
+            path = join(command.cwd, value + suffix)
             found = context.original.resolve(path).file
             if found is not None and found.type is FileType.FILE:
-                seen.file(path, EdgeKind.SOURCES, firing, f"{option} {value}")
+                seen.file(path, EdgeKind.SOURCES, command.firing, f"{option} {value}")
                 break
+    yield from seen.all()
 
 
 class _Module:
