@@ -31,6 +31,7 @@ __all__ = [
     "Refused",
     "Walked",
     "Worked",
+    "comments",
     "first_error",
     "parse",
     "parser_allowance",
@@ -195,11 +196,16 @@ class GrammarReader(ParsedReader[G]):
         return self.resolve(parsed, subject, context)
 
 
+def comments(data: bytes, language: str) -> int:
+    """How many comments a script may have, where they cost its parser dearly; none for other languages."""
+    return sum(data.count(sign) for sign in _COMMENTS.get(language, ()))
+
+
 def parse(data: bytes, language: str, *, limits: Limits, allowance: Allowance) -> Tree | Refused:
     """The syntax tree of a script in one of the languages of `_parser`, with error nodes where it is broken."""
     if len(data) > limits.syntax:
         return Refused(reason="too-large", detail=f"{len(data)} bytes")
-    if sum(data.count(sign) for sign in _COMMENTS.get(language, ())) > limits.syntax_comments:
+    if comments(data, language) > limits.syntax_comments:
         return Refused(reason="too-large", detail="more comments than the limit of its parser")
     if allowance.used_up:
         return Refused(reason="too-large", detail="the scripts before it took all work of the parsers")

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from xraydiff.limits import Limits
-from xraydiff.references.kit.grammars import Allowance, Refused, parse
-from xraydiff.references.kit.outline import Lexed, broken_lines, parsed, sound, within
+from xraydiff.references.kit.outline import Lexed, Outline, Sound
 from xraydiff.references.kit.recorder import Lost
+from xraydiff.references.kit.scripts import ScriptParser
 from xraydiff.references.readers.php.gathering import gather
 from xraydiff.references.readers.php.lexer import lex
 from xraydiff.references.readers.php.names import TAGS
 from xraydiff.references.readers.php.outline import outline
 from xraydiff.references.readers.php.script import Form, Parsed, Script, View
 from xraydiff.references.readers.php.settings import folders_of, settings_of
+
+if TYPE_CHECKING:
+    from tree_sitter import Tree
 
 __all__ = ["parse_file"]
 
@@ -39,7 +43,9 @@ def parse_file(data: bytes, form: str, limits: Limits) -> Parsed:
     views = tuple(_views(data[: limits.script_scan])) if form == Form.BLADE else ()
     if len(data) > limits.script_scan:
         return Parsed(views=views, lost=(_large(data),))
-    return _Parser(data, limits, views, is_map=form == Form.MAP).parse()
+    parser = _Parser(data, limits, is_map=form == Form.MAP)
+    parser.run()
+    return Parsed(scripts=tuple(parser.scripts), views=views, lost=tuple(parser.lost), work=parser.work)
 
 
 def _large(data: bytes) -> Lost:
@@ -55,58 +61,18 @@ def _views(data: bytes) -> Iterator[View]:
         yield View(match[1].decode("ascii"), line)
 
 
-class _Parser:
-    """One script, read by the grammar where that takes it, and for the rest by its outline."""
+class _Parser(ScriptParser[Script]):
+    language = "php"
 
-    def __init__(self, data: bytes, limits: Limits, views: tuple[View, ...], *, is_map: bool) -> None:
-        self._data = data
-        self._limits = limits
-        self._views = views
+    def __init__(self, data: bytes, limits: Limits, *, is_map: bool) -> None:
+        super().__init__(data, limits)
         self._is_map = is_map
-        self._allowance = Allowance(limits.syntax_total)
-        self._scripts: list[Script] = []
-        self._lost: list[Lost] = []
 
-    def parse(self) -> Parsed:
-        """What it says; comments count for nothing."""
-        self._whole()
-        return Parsed(
-            scripts=tuple(self._scripts),
-            views=self._views,
-            lost=tuple(self._lost),
-            work=self._limits.syntax_total - self._allowance.left,
-        )
+    def _gathered(self, tree: Tree, data: bytes) -> tuple[Script, bool, bool]:
+        return gather(tree, data, self._limits, is_map=self._is_map)
 
-    def _whole(self) -> None:
-        limits, data, lexed = self._limits, self._data, None
-        if len(data) > limits.syntax:
-            lexed = lex(data)
-            data = lexed.code
-        tree = parse(data, "php", limits=limits, allowance=self._allowance)
-        if isinstance(tree, Refused):
-            self._outlined(lexed or lex(data), (), tree.detail)
-            return
-        script, too_deep, too_much = gather(tree, data, limits, is_map=self._is_map)
-        self._keep(script, too_much=too_much)
-        if too_deep or tree.root_node.has_error:
-            self._outlined(lexed or lex(data), () if too_deep else (broken_lines(tree.root_node),))
+    def _lexed(self, data: bytes) -> Lexed:
+        return lex(data)
 
-    def _keep(self, script: Script, *, too_much: bool) -> None:
-        self._scripts.append(script)
-        if too_much:
-            self._lost.append(Lost("too-large", "more expressions than the limit for one script"))
-
-    def _outlined(self, lexed: Lexed, broken: Sequence[tuple[int, int]], refused: str = "") -> None:
-        """What the grammar did not show: of the whole script, or of the lines that are `broken`."""
-        limits = self._limits
-        found = outline(lexed, limits, sound("php", limits, self._allowance), within(lexed.code, broken))
-        read = parsed(found, "php", self._allowance)
-        if read is not None:
-            script, too_deep, too_much = gather(read[1], read[0], limits, is_map=self._is_map)
-            self._keep(script, too_much=too_much)
-            if too_deep:
-                self._lost.append(Lost("too-deep", "one statement"))
-        if found.lost:
-            self._lost.append(Lost("too-large", refused or found.lost))
-        elif not lexed.sure:
-            self._lost.append(Lost("malformed", "a text or comment that does not end"))
+    def _outline(self, lexed: Lexed, parses: Sound, wanted: Callable[[int], bool]) -> Outline:
+        return outline(lexed, self._limits, parses, wanted)
