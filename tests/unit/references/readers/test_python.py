@@ -647,6 +647,7 @@ def test_files_that_hold_start_commands(path: str, text: str, firing: str) -> No
         ("python3.11 -m gunicorn pkg.beta:app", {f"{SITE}/gunicorn/__main__.py": "load", "/srv/pkg/beta.py": "load"}),
         ("gunicorn --bind $1 pkg.beta:app", {"/srv/pkg/beta.py": "load"}),
         ("cd pkg\nexec uvicorn alpha:app", {"/srv/pkg/alpha.py": "load"}),
+        ('exec "$VENV"/bin/gunicorn pkg.beta:app', {"/srv/pkg/beta.py": "guarded"}),
         ("python -m $MODULE", {}),
         ("exec gunicorn $APP", {}),
         ("echo gunicorn pkg.alpha:app", {}),
