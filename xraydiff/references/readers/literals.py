@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, NodeKind
+from xraydiff.knowledge import Search
 from xraydiff.limits import Limits
 from xraydiff.paths import ROOT, ImagePath, components, decoded, is_below, parent
 from xraydiff.references import Context, Depth, Gap, ParsedReader, Subject
@@ -57,6 +58,13 @@ _CONFIG = "config"
 """The form of settings."""
 _JOINTS = ("-", "_", ".")
 """What a text that is only the beginning of a name ends with: `errors/status-`, to which a program adds a code."""
+_ZONE = re.compile(
+    rb"(?<![A-Za-z0-9_/.-])(?:Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific|Etc)"
+    rb"/[A-Z][A-Za-z_]{1,30}(?:[/+-][A-Za-z0-9_]{1,30}){0,2}(?![A-Za-z0-9_/.-])"
+)
+"""A name of the time zone database by its area (theory.html of tz): telling by itself, whatever reads it."""
+_CHOICE = 8
+"""Zones of settings that are used; more are offered to people to choose from."""
 _GLANCES = 8
 """Names of a directory that are compared with those of a config, for which one step counts."""
 
@@ -76,6 +84,8 @@ class Literals:
     absolute: tuple[Literal, ...]
     relative: tuple[Literal, ...]
     """Of a config names that may count from a directory."""
+    zones: tuple[Literal, ...]
+    """Of a config the names of time zones (`Europe/Rome`)."""
     services: tuple[tuple[str, Literal], ...]
     """Names of services in URLs, and the URL up to there."""
     is_text: bool
@@ -121,6 +131,7 @@ class LiteralsReader(ParsedReader[Literals]):
         return Literals(
             absolute=absolute[:most],
             relative=relative[:most],
+            zones=tuple(islice(_distinct(data, _ZONE, is_text=True), most)) if is_text and form == _CONFIG else (),
             services=tuple(_services(data, is_text=is_text)),
             is_text=is_text,
             lists_files=lists_files,
@@ -149,6 +160,7 @@ class LiteralsReader(ParsedReader[Literals]):
                 named.append(ImagePath(edge.target.path))
         if parsed.relative:
             yield from self._relative(subject, context, parsed.relative, named)
+        yield from _zones(parsed.zones, subject, context)
         services = context.once(_service_names)
         for service, url in parsed.services:
             if service in services:
@@ -205,6 +217,16 @@ class LiteralsReader(ParsedReader[Literals]):
                 found = tree.resolve(path)
                 if found.file is not None and found.file.type is FileType.FILE and found.path != subject.path:
                     yield _names(subject, Node(path=path), literal.text, literal.line)
+
+
+def _zones(zones: Sequence[Literal], subject: Subject, context: Context) -> Iterator[Edge]:
+    """The files of zones that settings name; many of them are a list to choose from, which says nothing of each."""
+    row = context.knowledge.named(Search)["zones"]
+    for zone in zones:
+        path = ImagePath(f"{row.files[0]}/{zone.text}")
+        if context.original.resolve(path).file is not None:
+            edge = _names(subject, Node(path=path), zone.text, zone.line)
+            yield replace(edge, weak=True) if len(zones) > _CHOICE else edge
 
 
 class _Lines:

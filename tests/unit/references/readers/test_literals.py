@@ -46,6 +46,43 @@ def test_absolute_paths_of_a_text(text: str, expected: list[tuple[str, int]]) ->
     assert named("/app/settings", text, "/etc/a.conf", "/etc/b.conf", "/etc/c.conf") == expected
 
 
+ZONES = (
+    "Europe/Rome",
+    "Europe/Oslo",
+    "America/Argentina/Ushuaia",
+    "Etc/GMT+5",
+    *(f"Asia/Zone_{n}" for n in "abcdefghi"),
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "zones"),
+    [
+        ("/app/shop.json", '{"zone": "Europe/Rome"}', ["Europe/Rome"]),
+        (
+            "/app/shop.yml",
+            "\nzone: Europe/Rome\nother: America/Argentina/Ushuaia",
+            ["Europe/Rome", "America/Argentina/Ushuaia"],
+        ),
+        ("/etc/app/zone", "Etc/GMT+5\n", ["Etc/GMT+5"]),
+        ("/app/shop.json", '{"zone": "Europe/Nowhere"}', []),
+        ("/app/shop.json", '{"dir": "x/Europe/Rome", "file": "Europe/Rome.png", "a": "Europe/rome"}', []),
+        ("/app/page.tpl", "Europe/Rome", []),
+    ],
+)
+def test_time_zones_of_settings(path: str, text: str, zones: list[str]) -> None:
+    files = tuple(f"/usr/share/zoneinfo/{zone}" for zone in ZONES)
+    assert [target for target, _ in named(path, text, *files)] == [f"/usr/share/zoneinfo/{zone}" for zone in zones]
+
+
+@pytest.mark.parametrize(("count", "weak"), [(8, False), (9, True)])
+def test_a_list_of_zones_to_choose_from_says_little_of_each(count: int, *, weak: bool) -> None:
+    builder = ImageBuilder().file("/app/zones.yml", "".join(f"- Asia/Zone_{n}\n" for n in "abcdefghi"[:count]))
+    for zone in ZONES:
+        builder.file(f"/usr/share/zoneinfo/{zone}", "TZif")
+    assert {edge.weak for edge in read(LiteralsReader(), builder, "/app/zones.yml").edges} == {weak}
+
+
 ERRORS = (
     "/srv/errors/status-404.html",
     "/srv/errors/status-500.html",

@@ -26,10 +26,11 @@ _EVERYDAY = frozenset(
     "sed sh sleep sort split strings strip stty tabs tail talk tee test time timeout touch tput tr true tsort tty "
     "type ulimit umask unalias uname uncompress unexpand unget uniq unlink uucp uustat uux val vi wait wc what "
     "who write xargs xgettext yacc zcat "
-    # Of util-linux, coreutils and dialog what HTML, SQL or a log line says as well.
-    "arch base32 base64 column dialog dir factor groups hostid hostname install look mark more mount nav numfmt "
-    "users script select setup shred shuf stat stdbuf sum sync tac truncate vdir watch whoami yes host info image "
-    "node ".split()
+    # Of coreutils, util-linux, ncurses and dialog what a program, HTML, SQL or a log line says as well.
+    "arch base32 base64 clear col column dialog dir expiry factor fmt free groups host hostid hostname image info "
+    "install last lastb lastlog line login look mark more mount namei nav node numfmt passwd perl pinky reset rev "
+    "script select service setup shred shuf skill slabtop snice stat stdbuf su sum sync tac tload toe top truncate "
+    "tset ul users vdir w wall watch whereis whoami write yes".split()
 )
 """Utilities of POSIX.1-2024 and others whose names are everyday words: a string of that name says nothing by itself."""
 
