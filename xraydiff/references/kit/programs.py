@@ -54,14 +54,19 @@ class Programs:
         given = (Argument(texts[0], detail, tuple(texts[1:])) for texts in words if texts)
         self.start(tuple(given), firing, cwd=cwd)
 
-    def shell(self, text: str, firing: Firing, detail: str) -> None:
-        """Follow a line that `/bin/sh -c` is given, parts of which may not be known."""
-        if not text.replace(UNKNOWN_PART, "").strip():
-            self._seen.gap("computed-name", "a command")
-            return
+    def shell(self, text: str, firing: Firing, detail: str, *, always: bool = False) -> None:
+        """Follow a line that `/bin/sh -c` is given, parts of which may not be known.
+
+        `always` says that a line of which nothing is known needs the shell too.
+        """
         word = Argument(text, detail)
-        self._executes("/bin/sh", word, firing, self._context.cwd)
-        self.line(word, firing)
+        known = bool(text.replace(UNKNOWN_PART, "").strip())
+        if known or always:
+            self._executes("/bin/sh", word, firing, self._context.cwd)
+        if known:
+            self.line(word, firing)
+        else:
+            self._seen.gap("computed-name", "a command")
 
     def start(self, words: tuple[Argument, ...], firing: Firing, *, cwd: ImagePath | None = None) -> None:
         """Follow a command, then whatever it starts."""

@@ -66,7 +66,7 @@ def _tree() -> FileTree:
     builder = ImageBuilder()
     for path, content in FILES.items():
         builder.file(path, content if isinstance(content, str) else json.dumps(content))
-    for path in ("/bin/sh", "/usr/bin/node", "/usr/bin/npm", "/usr/bin/git", "/usr/bin/date"):
+    for path in ("/bin/sh", "/usr/bin/node", "/usr/bin/npm", "/usr/bin/git", "/usr/bin/env"):
         builder.file(path, b"\x7fELF", mode=0o755)
     builder.symlink("/app/linked", "/opt/real").file("/opt/real/index.js", "").file("/opt/real/near.js", "")
     return builder.tree()
@@ -314,8 +314,12 @@ PROGRAMS = [
     ("const {execSync} = require('child_process'); const f = () => execSync('git log')", {SHELL: DEFERRED, "git log": DEFERRED}),
     ("import {exec} from 'node:child_process'; import {promisify} from 'util'; const run = promisify(exec); run('date')",
      {SHELL: LOAD, "date": LOAD}),
-    ("require('child_process').execSync(`git show ${x}`)", {SHELL: LOAD, "git show ${1}": LOAD}),
-    ("require('child_process').spawn('git', ['log'])", {"/usr/bin/git": LOAD, "git log": LOAD}),
+    ("require('child_process').execSync(`git show ${x}`)", {SHELL: LOAD, 'git show "$UNKNOWN"': LOAD}),
+    ("require('child_process').exec(command)", {SHELL: LOAD}),
+    ("require('child_process').spawn('git', ['log'])", {"/usr/bin/git": LOAD}),
+    ("require('child_process').spawn('env', ['A=1', 'git', x])", {"/usr/bin/env": LOAD, "/usr/bin/git": LOAD}),
+    ("require('child_process').spawn(x ? 'git' : 'env')", {"/usr/bin/git": "guarded", "/usr/bin/env": "guarded"}),
+    ("require('child_process').spawn('git', ['log', x], {shell: true})", {SHELL: LOAD, 'git log "$UNKNOWN"': LOAD}),
     ("require('child_process').spawn('git', {shell: true})", {SHELL: LOAD, "git": LOAD}),
     ("require('child_process').execFile('sh', ['-c', 'date'])", {SHELL: LOAD, "date": LOAD}),
     ("require('child_process').spawn(process.execPath, ['worker.js'])", {"/usr/bin/node": LOAD, "/app/worker.js": LOAD}),

@@ -278,10 +278,12 @@ def test_a_php_with_zones_of_its_own_asks_for_no_zone_file() -> None:
 
 PROGRAMS = [
     ("shell_exec('date +%Y');", {"/bin/sh": LOAD, "date +%Y": LOAD}),
-    ('function f() { \\exec("date $x", $o); }', {"/bin/sh": DEFERRED, "date ${1}": DEFERRED}),
-    ("$x = `date $y`;", {"/bin/sh": LOAD, "date ${1}": LOAD}),
+    ('function f() { \\exec("date $x", $o); }', {"/bin/sh": DEFERRED, 'date "$UNKNOWN"': DEFERRED}),
+    ("$x = `date $y`;", {"/bin/sh": LOAD, 'date "$UNKNOWN"': LOAD}),
     ("popen('date', 'r'); system($x);", {"/bin/sh": LOAD, "date": LOAD}),
     ("pcntl_exec('/usr/bin/date');", {"/usr/bin/date": LOAD}),
+    ("pcntl_exec('/bin/sh', ['-c', 'date']);", {"/bin/sh": LOAD, "date": LOAD}),
+    ("$words = ['/bin/sh', '-c', 'date', $x]; proc_open($words, [], $pipes);", {"/bin/sh": LOAD, "date": LOAD}),
 ]
 
 

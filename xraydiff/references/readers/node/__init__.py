@@ -65,8 +65,8 @@ class NodeReader(GrammarReader[Parsed]):
 
         return parse_file(data, form, limits)
 
-    def resolve(self, parsed: Parsed, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
-        """Edges by line, then gaps."""
+    def resolve(self, parsed: Parsed, subject: Subject, context: Context) -> Iterable[Edge | Gap | Command]:
+        """Edges by line, then gaps, then programs with their arguments."""
         from xraydiff.references.readers.node.resolving import resolve
 
         return resolve(parsed, subject, context)

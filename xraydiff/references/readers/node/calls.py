@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from xraydiff import conventions
 from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import ImagePath, basename, image_path, is_below, join, parent
 from xraydiff.references import Context
 from xraydiff.references.kit.evaluation import DEEP, HOLE, Exhausted, is_vague, joined, known
 from xraydiff.references.kit.lookup import Lookups
 from xraydiff.references.kit.plain import PlainNode
+from xraydiff.references.kit.programs import Programs
 from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.readers.node.literals import arguments, may_be_path, string
 from xraydiff.references.readers.node.modules import Found, Resolver
@@ -71,6 +70,7 @@ class Calls:
         self._seen = seen
         self._values = Values(script, place, resolver)
         self._lookups = Lookups(context)
+        self._programs = Programs(seen.source, seen, self._lookups, scripts=EdgeKind.SOURCES)
         self._requires: dict[str, ImagePath] = {}
         """Names bound to what `createRequire` gives, each with the folder from which it looks."""
         self._specifiers: set[int] = set()
@@ -126,7 +126,7 @@ class Calls:
         if name in self._requires or name in REQUIRES:
             self._require(given[0], name, firing)
         elif name in SHELLS:
-            self._shell(given[0], firing)
+            self._shell(self._values.texts(given[0]), firing, given[0])
         elif name in FORKS:
             self._fork(given[0], firing)
         elif name in PROGRAMS:
@@ -165,52 +165,24 @@ class Calls:
         else:
             sight_modules(self._seen, found, EdgeKind.CONTAINS, Firing.NAMED, detail)
 
-    def _shell(self, argument: PlainNode, firing: Firing) -> None:
-        """A command line for `/bin/sh -c`; what it does not tell becomes a parameter that no shell knows either."""
-        self._seen.file(ImagePath("/bin/sh"), EdgeKind.EXECUTES, firing, _snippet(argument))
-        for text in self._values.texts(argument):
-            if text.strip(HOLE + " "):
-                self._seen.inline("shell", text.replace(HOLE, "${1}"), firing, _snippet(argument))
+    def _shell(self, lines: Iterable[str], firing: Firing, node: PlainNode) -> None:
+        for line in lines:
+            self._programs.shell(line, firing, _snippet(node), always=True)
 
     def _program(self, given: Sequence[PlainNode], firing: Firing) -> None:
-        words = given[1].parts[:32] if len(given) > 1 and given[1].kind == "array" else ()
-        shell = any(self._is_true(option, "shell") for option in given[1:3])
-        for command in self._values.texts(given[0]):
-            if HOLE in command or not command:
-                continue
-            if shell:
-                rest = [self._values.texts(word)[0] for word in words]
-                self._shell_text(" ".join([command, *rest]), firing, given[0])
-            else:
-                self._start(command, words, firing, _snippet(given[0]))
+        """A program and its arguments; with the option `shell` Node joins them to a line."""
+        words = given[1].parts if len(given) > 1 and given[1].kind == "array" else ()
+        texts = [self._values.texts(word) for word in (given[0], *words)]
+        if any(self._is_true(option, "shell") for option in given[1:3]):
+            rest = [choices[0] for choices in texts[1:]]
+            self._shell([" ".join([command, *rest]) for command in texts[0]], firing, given[0])
+        else:
+            self._programs.run(texts, firing, _snippet(given[0]))
 
     def _is_true(self, options: PlainNode, key: str) -> bool:
         return options.kind == "object" and any(
             name == key and value.kind in ("true", "string") for name, value in self._values.pairs(options)
         )
-
-    def _shell_text(self, text: str, firing: Firing, node: PlainNode) -> None:
-        self._seen.file(ImagePath("/bin/sh"), EdgeKind.EXECUTES, firing, _snippet(node))
-        self._seen.inline("shell", text.replace(HOLE, "${1}"), firing, _snippet(node))
-
-    def _start(self, command: str, words: Sequence[PlainNode], firing: Firing, detail: str) -> None:
-        program = self._lookups.executable(command, self._place.cwd)
-        if program is None:
-            return
-        self._seen.file(program, EdgeKind.EXECUTES, firing, detail)
-        name = basename(command)
-        texts = [self._values.texts(word)[0] for word in words]
-        if name in conventions.SHELLS and len(texts) > 1 and texts[0].startswith("-") and texts[0].endswith("c"):
-            self._seen.inline("shell", texts[1].replace(HOLE, "${1}"), firing, detail)
-        elif name in ("node", "nodejs"):
-            script = next((text for text in texts if not text.startswith("-")), "")
-            found = self._resolver.main(join(self._place.cwd, script)) if script and HOLE not in script else None
-            if found is not None:
-                sight_modules(self._seen, (found,), EdgeKind.SOURCES, firing, detail)
-        elif texts:
-            # Other programs may read what their arguments name; a command line says so to the shell's reader.
-            line = " ".join(shlex.quote(text) for text in (command, *texts) if HOLE not in text)
-            self._seen.inline("shell", line, firing, detail)
 
     def _fork(self, argument: PlainNode, firing: Firing) -> None:
         for text in known(self._values.texts(argument)):

@@ -19,8 +19,8 @@ from xraydiff.references.readers.node.values import Place
 __all__ = ["launched", "resolve"]
 
 
-def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge | Gap]:
-    """Edges by line, then gaps."""
+def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge | Gap | Command]:
+    """Edges by line, then gaps, then programs with their arguments."""
     seen = Sightings(subject.node, "node", context.limits)
     modules = context.once(Resolver)
     try:
@@ -36,6 +36,7 @@ def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge
     except LimitExceeded as error:
         seen.gap("too-large", error.message)
     yield from seen.all()
+    yield from seen.commands()
 
 
 def launched(command: Command, context: Context) -> Iterator[Edge | Gap]:

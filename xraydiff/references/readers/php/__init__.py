@@ -9,7 +9,7 @@ from xraydiff.conventions import ELF_MAGIC
 from xraydiff.facts import Edge, NodeKind
 from xraydiff.limits import Limits
 from xraydiff.paths import basename
-from xraydiff.references import Context, Depth, Gap, Subject
+from xraydiff.references import Command, Context, Depth, Gap, Subject
 from xraydiff.references.kit.grammars import GrammarReader
 from xraydiff.references.readers.php.names import PROGRAM, SETTINGS, SHEBANG, SUFFIXES, is_map
 from xraydiff.references.readers.php.script import Form, Parsed
@@ -64,8 +64,8 @@ class PhpReader(GrammarReader[Parsed]):
 
         return parse_file(data, form, limits)
 
-    def resolve(self, parsed: Parsed, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
-        """Edges by line, then gaps."""
+    def resolve(self, parsed: Parsed, subject: Subject, context: Context) -> Iterable[Edge | Gap | Command]:
+        """Edges by line, then gaps, then programs with their arguments."""
         from xraydiff.references.readers.php.resolving import resolve
 
         return resolve(parsed, self.form(subject), subject, context)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from xraydiff.facts import EdgeKind, FileType, Firing
@@ -12,6 +12,7 @@ from xraydiff.references import Context
 from xraydiff.references.kit.evaluation import HOLE, Exhausted, is_vague, known, normal
 from xraydiff.references.kit.lookup import Lookups
 from xraydiff.references.kit.plain import PlainNode
+from xraydiff.references.kit.programs import Programs
 from xraydiff.references.kit.recorder import Sightings, weakened
 from xraydiff.references.readers.php.composer import Autoload
 from xraydiff.references.readers.php.literals import CLASS, HAS_SUFFIX, NAME, arguments
@@ -42,6 +43,7 @@ class Calls:
         self._seen = seen
         self._values = Values(script, place)
         self._lookups = Lookups(context)
+        self._programs = Programs(seen.source, seen, self._lookups)
         self._included: set[int] = set()
         """Expressions that are included, which therefore name nothing else."""
 
@@ -62,7 +64,7 @@ class Calls:
             self._class(one.name, one.firing)
         for use in self._script.commands:
             node = self._at(use)
-            self._command(self._values.texts(node), use.firing, node)
+            self._shell(node, use.firing)
         for use in self._script.calls:
             self._call(self._at(use), use.firing)
         for use in self._script.texts:
@@ -156,10 +158,10 @@ class Calls:
         if not given:
             return
         if name in COMMANDS:
-            self._command(self._values.texts(given[0]), firing, given[0])
+            self._command(given[0], firing)
         elif name == "pcntl_exec":
-            for text in known(self._values.texts(given[0])):
-                self._executes(text, firing, given[0])
+            rest = self._values.words(given[1]) if len(given) > 1 else ()
+            self._programs.run((self._values.texts(given[0]), *rest), firing, _snippet(given[0]))
         elif name in READS or name in TOUCHES or name in MADE:
             self._read(given[0], Firing.NAMED if name in TOUCHES else firing)
         elif name in ZONES:
@@ -167,17 +169,17 @@ class Calls:
         elif name in RENDERS:
             self._render(given[0], firing)
 
-    def _command(self, texts: Iterable[str], firing: Firing, node: PlainNode) -> None:
-        """A command line for `/bin/sh -c`; what it does not tell becomes a parameter that no shell knows either."""
-        lines = [text for text in texts if text.strip(HOLE + " `")]
-        self._executes("/bin/sh", firing, node)
-        for line in lines:
-            self._seen.inline("shell", line.replace(HOLE, "${1}"), firing, _snippet(node))
+    def _command(self, node: PlainNode, firing: Firing) -> None:
+        """A line for the shell; an array is started as it is (php.net/proc_open)."""
+        words = self._values.words(node)
+        if words:
+            self._programs.run(words, firing, _snippet(node))
+        else:
+            self._shell(node, firing)
 
-    def _executes(self, command: str, firing: Firing, node: PlainNode) -> None:
-        program = self._lookups.executable(command, self._place.cwd)
-        if program is not None:
-            self._seen.file(program, EdgeKind.EXECUTES, firing, _snippet(node))
+    def _shell(self, node: PlainNode, firing: Firing) -> None:
+        for line in self._values.texts(node):
+            self._programs.shell(line, firing, _snippet(node), always=True)
 
     def _zone(self, argument: PlainNode, firing: Firing) -> None:
         for text in known(self._values.texts(argument)):

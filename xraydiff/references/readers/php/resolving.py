@@ -9,7 +9,7 @@ from xraydiff.commands.start import find_executable
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, ImageConfig, NodeKind
 from xraydiff.paths import ROOT, ImagePath, ancestors, basename, parent
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.references import Command, Context, Gap, Subject
 from xraydiff.references.kit.recorder import Sightings
 from xraydiff.references.readers.php.calls import Calls
 from xraydiff.references.readers.php.composer import autoload_of
@@ -24,8 +24,8 @@ _MARKS: Final = ("composer.json", "wp-config.php", "artisan", "index.php")
 """Files that say where a project begins, best first."""
 
 
-def resolve(parsed: Parsed, form: str, subject: Subject, context: Context) -> Iterator[Edge | Gap]:
-    """Edges by line, then gaps."""
+def resolve(parsed: Parsed, form: str, subject: Subject, context: Context) -> Iterator[Edge | Gap | Command]:
+    """Edges by line, then gaps, then programs with their arguments."""
     seen = Sightings(subject.node, "php", context.limits)
     try:
         if subject.config is not None:
@@ -40,6 +40,7 @@ def resolve(parsed: Parsed, form: str, subject: Subject, context: Context) -> It
     except LimitExceeded as error:
         seen.gap("too-large", error.message)
     yield from seen.all()
+    yield from seen.commands()
 
 
 def _started(config: ImageConfig, context: Context, seen: Sightings) -> None:

@@ -95,6 +95,12 @@ class Values(Evaluator):
         node = _inner(node)
         return self._once(self._elements, node.index, self._list, node, depth)
 
+    def words(self, node: PlainNode) -> tuple[Texts, ...]:
+        """What each element of an array may be, in order; nothing where it is not known which array that is."""
+        arrays = self._arrays(node, 0)
+        entries = self._children(arrays[0]) if len(arrays) == 1 else ()
+        return tuple(self.texts(entry.parts[-1], 1) for entry in entries if entry.parts)
+
     def _children(self, node: PlainNode) -> Sequence[PlainNode]:
         """The parts of a node, which may be many and looked at often."""
         return node.parts if self._spend(len(node.parts)) else ()

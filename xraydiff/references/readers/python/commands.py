@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from xraydiff.facts import EdgeKind, FileType
 from xraydiff.knowledge import Effect
-from xraydiff.paths import ImagePath
 from xraydiff.references.kit.evaluation import HOLE
 from xraydiff.references.kit.lookup import Exhausted
 from xraydiff.references.readers.python.effects import effects
@@ -81,10 +79,7 @@ def _argv(program: Program, call: Call, at: int) -> None:
 
 def _shell(program: Program, text: str, call: Call) -> None:
     """A line of which nothing is known still needs the shell, if it is the application that runs it."""
-    known = bool(text.replace(HOLE, "").strip())
-    if not known and not program.foreign and program.resolve("/bin/sh") is FileType.FILE:
-        program.seen.file(ImagePath("/bin/sh"), EdgeKind.EXECUTES, call.firing, "...")
-    program.programs.shell(text, call.firing, text.replace(HOLE, "..."))
+    program.programs.shell(text, call.firing, text.replace(HOLE, "..."), always=not program.foreign)
 
 
 def _words(program: Program, words: Sequence[str], call: Call) -> None:
