@@ -13,7 +13,7 @@ from xraydiff.image import Image
 from xraydiff.inventory.protocol import Inventory as PluggedIn
 from xraydiff.inventory.take import take
 from xraydiff.limits import DEFAULT, Limits
-from xraydiff.minifier.run import NOTHING, Run
+from xraydiff.minifier.run import UNKNOWN_RUN, Run
 from xraydiff.owners import Owners
 from xraydiff.paths import ImagePath
 from xraydiff.reach import Missing, Reach
@@ -111,7 +111,7 @@ class Case:
     diff: ImageDiff
     owners: Owners
     """Of the original's files."""
-    run: Run = NOTHING
+    run: Run = UNKNOWN_RUN
     """What is known of the minifier's run, and of what it was told to keep."""
     unfinished: tuple[Problem, ...] = ()
     """Why the walk did not come to its end."""

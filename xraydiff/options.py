@@ -11,7 +11,9 @@ from xraydiff.facts import WalkDepth
 from xraydiff.knowledge import Knowledge
 from xraydiff.knowledge import read as read_knowledge
 from xraydiff.limits import DEFAULT, Limits
-from xraydiff.minifier.run import NOTHING, Run, read_creport, read_includes
+from xraydiff.minifier.creport import read_creport
+from xraydiff.minifier.includes import read_includes
+from xraydiff.minifier.run import UNKNOWN_RUN, Run
 
 __all__ = ["CompareFields", "CompareOptions", "Watch"]
 
@@ -53,7 +55,7 @@ class CompareOptions:
 
     def read_run(self) -> Run:
         """What the minifier says of its run. Raises `UsageError` that names file and field."""
-        run = read_creport(self.creport, limits=self.limits) if self.creport is not None else NOTHING
+        run = read_creport(self.creport, limits=self.limits) if self.creport is not None else UNKNOWN_RUN
         return read_includes(self.include_file, run, limits=self.limits) if self.include_file is not None else run
 
 

@@ -1,1 +1,1 @@
-"""What the minifier was told, and what it says of its run."""
+"""Evidence of the minifier's run: its own report and the paths that it was to include."""

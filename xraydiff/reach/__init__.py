@@ -1,4 +1,4 @@
-"""Who needs whom: the walk from configs and kept files, through the original, to what is gone; the certainty table."""
+"""Who needs whom: the walk from configs and kept files, through the original, to what is missing; its table."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Trail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """A path that the original has, that slim does not resolve to the same type, and that something asks for."""
+    """A path that the original has, that slim does not resolve to the same type, and that a reference needs."""
 
     path: ImagePath
-    """Real path in the original; of a symlink that is itself gone, its own path."""
+    """Real path in the original; of a symlink that is itself missing, its own path."""
     type: FileType
     certainty: Certainty
     trail: Trail = field(compare=False, repr=False)
@@ -42,9 +42,9 @@ class Missing:
     edge: Edge
     """The last edge of the chain."""
     cause: ImagePath
-    """The first missing path of the chain: what a kept file or config asked for; `path` itself for a direct target."""
+    """The first missing path of the chain: what a kept file or config refers to; `path` itself for a direct target."""
     cause_edge: Edge
-    """The edge that leaves what was kept and asks for `cause`."""
+    """The edge from what was kept to `cause`."""
     owner: Owner
     """Of the missing path."""
     stops_start: bool = False
@@ -68,12 +68,12 @@ class Followed:
     standing: str
     """The row of the table that judged it."""
     missing: bool
-    """Whether its target is gone."""
+    """Whether slim lacks its target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderCount:
-    """Files that one reader accepted, parsed to the end, and did not understand in part."""
+    """How many files one reader accepted, parsed to the end, and understood only in part."""
 
     reached: int
     parsed: int
@@ -82,7 +82,7 @@ class ReaderCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Unfollowed:
-    """What a reader met in one node and could not follow."""
+    """A reference in one node that a reader could not follow."""
 
     node: Node
     reader: str
@@ -92,7 +92,7 @@ class Unfollowed:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Unread:
-    """A reached file that was not read whole, so that what it asks for may be missing unseen."""
+    """A reached file that was not read whole, so that its dependencies may be missing undetected."""
 
     path: str
     """Empty for an image config."""

@@ -1,7 +1,7 @@
 """The best chain to each node, kept as its last step and the chain before it: chains that begin alike share that part.
 
 Ten thousand scripts, each running the next, have fifty million steps in all their chains together, so nothing here may
-go through a chain for each of its nodes. What is asked of a whole chain is told from the chain before and one step.
+go through a chain for each of its nodes. What is known of a whole chain follows from the chain before it and one step.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gone:
+class MissingNode:
     """A missing path as the walk came to it."""
 
     node: Node
@@ -51,7 +51,7 @@ class Chain:
     """The edge that leaves the root."""
     last: Edge
     break_: tuple[Node, Edge] | None
-    """The first node that is gone, with the edge that asks for it."""
+    """The first missing node, with the edge that refers to it."""
     stops: bool
     """Whether every edge stops its source."""
     at_start: bool
@@ -66,14 +66,14 @@ class Chains:
     def __init__(
         self,
         best: Mapping[Node, Step],
-        gone: Mapping[ImagePath, Gone],
+        missing: Mapping[ImagePath, MissingNode],
         *,
         roots: Roots,
         presence: Presence,
         owners: Owners,
     ) -> None:
         self._best = best
-        self._gone = gone
+        self._missing = missing
         self._roots = roots
         self._presence = presence
         self._owners = owners
@@ -81,7 +81,10 @@ class Chains:
 
     def missing(self) -> dict[ImagePath, Missing]:
         """Every missing path with what its best chain says, by path."""
-        return {path: self._as_missing(path, gone, self._to(gone.node)) for path, gone in sorted(self._gone.items())}
+        return {
+            path: self._as_missing(path, missing, self._to(missing.node))
+            for path, missing in sorted(self._missing.items())
+        }
 
     def _to(self, node: Node) -> Chain:
         """The chain to a node that the walk came to over an edge."""
@@ -105,7 +108,7 @@ class Chains:
             step=self._evidence(node, edge, step.judged),
             length=before.trail.length + 1 if before else 1,
         )
-        here = (node, edge) if node.path in self._gone else None
+        here = (node, edge) if node.path in self._missing else None
         if before is None:
             return Chain(
                 trail=trail,
@@ -127,7 +130,7 @@ class Chains:
         )
 
     def _evidence(self, at: Node, edge: Edge, judged: Certainty) -> Evidence:
-        kept = at.kind is NodeKind.SCRIPT or at.path not in self._gone
+        kept = at.kind is NodeKind.SCRIPT or at.path not in self._missing
         return Evidence(
             source=described(edge.source),
             target=described(at),
@@ -140,12 +143,12 @@ class Chains:
             target_status="kept" if kept else "removed",
         )
 
-    def _as_missing(self, path: ImagePath, gone: Gone, chain: Chain) -> Missing:
-        at, edge = chain.break_ or (gone.node, chain.last)
+    def _as_missing(self, path: ImagePath, missing: MissingNode, chain: Chain) -> Missing:
+        at, edge = chain.break_ or (missing.node, chain.last)
         return Missing(
             path=path,
-            type=gone.type,
-            certainty=self._best[gone.node].certainty,
+            type=missing.type,
+            certainty=self._best[missing.node].certainty,
             trail=chain.trail,
             edge=chain.last,
             cause=self._cause(at, edge),
@@ -156,9 +159,9 @@ class Chains:
         )
 
     def _cause(self, at: Node, edge: Edge) -> ImagePath:
-        """A link and what it leads to are one cause, named by the real target where that is gone too."""
+        """A link and what it leads to are one cause, named by the real target where that is missing too."""
         target = self._presence.target(edge.target.path)
-        return target.path if target is not None and target.path in self._gone else ImagePath(at.path)
+        return target.path if target is not None and target.path in self._missing else ImagePath(at.path)
 
     def _stops_start(self, chain: Chain) -> bool:
         """Whether the start cannot do without a chain: it begins in the config or a file that the start comes to."""

@@ -1,8 +1,8 @@
 """Packages kept in part: which removed files of a package that ran are there to be run or read, not for people.
 
-A minifier keeps what one run used of a package. What the package holds beside that is asked for by nothing that can be
-read; still it is what operators call (`pg_dump`, `redis-cli`, `keytool`) and what other requests come to. So it is
-POSSIBLE, unless a reference or a companion says more.
+A minifier keeps what one run used of a package. No reference leads to the rest of the package; still operators call it
+(`pg_dump`, `redis-cli`, `keytool`), and other requests use it. So it is POSSIBLE, unless a reference or a
+companion says more.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, Node, Origin, OwnerKind, Package
 from xraydiff.inventory.classes import RemovedClass, classify
 from xraydiff.paths import ImagePath, basename, parent
-from xraydiff.reach.places import SYSTEM_ROOTS, never_counts
+from xraydiff.reach.directories import SYSTEM_ROOTS, never_counts
 from xraydiff.reach.presence import Presence
 from xraydiff.tree import FileTree
 
@@ -61,51 +61,51 @@ class Parts:
         yield from self._of_programs(frozenset(started))
         for package in self._packages:
             if package.ecosystem not in _SYSTEM:
-                heart = self._heart(package)
-                if heart is not None:
-                    yield from self._of_package(heart, package)
+                anchor = self._entry_module(package)
+                if anchor is not None:
+                    yield from self._of_package(anchor, package)
 
     def _of_programs(self, started: frozenset[ImagePath]) -> Iterator[Edge]:
         system = [package for package in self._packages if package.ecosystem in _SYSTEM]
-        hearts: dict[tuple[str, str, str], ImagePath] = {}
+        anchors: dict[tuple[str, str, str], ImagePath] = {}
         folders: dict[ImagePath, ImagePath] = {}
         whole: set[int] = set()
         for package in system:
             programs = sorted(started & package.files)
             if programs and not self._is_toolbox(package):
                 whole.add(id(package))
-                hearts.setdefault(_source(package), programs[0])
+                anchors.setdefault(_source(package), programs[0])
                 folders.update((parent(program), programs[0]) for program in programs)
                 yield from self._of_package(programs[0], package)
         for package in system:
-            heart = hearts.get(_source(package))
-            if heart is not None and id(package) not in whole:
-                yield from self._of_package(heart, package, programs_only=True)
-        yield from self._beside(folders, system)
+            anchor = anchors.get(_source(package))
+            if anchor is not None and id(package) not in whole:
+                yield from self._of_package(anchor, package, programs_only=True)
+        yield from self._beside_programs(folders, system)
 
     def _is_toolbox(self, package: Package) -> bool:
         return any(basename(path) in _TOOLBOX and _is_program_place(path) for path in package.files)
 
-    def _of_package(self, heart: ImagePath, package: Package, *, programs_only: bool = False) -> Iterator[Edge]:
-        gone = (path for path in sorted(package.files) if not self._presence.kept(path))
-        for path in gone:
+    def _of_package(self, anchor: ImagePath, package: Package, *, programs_only: bool = False) -> Iterator[Edge]:
+        missing = (path for path in sorted(package.files) if not self._presence.kept(path))
+        for path in missing:
             program = self._is_program(path)
             if (program or not programs_only) and self._is_run_time(path, package):
-                yield _edge(heart, path, package.name, program=program)
+                yield _edge(anchor, path, package.name, program=program)
 
-    def _beside(self, folders: Mapping[ImagePath, ImagePath], packages: Sequence[Package]) -> Iterator[Edge]:
+    def _beside_programs(self, folders: Mapping[ImagePath, ImagePath], packages: Sequence[Package]) -> Iterator[Edge]:
         """Programs of directories that belong to one software alone, whatever package they came with.
 
         `folders` has with each directory the program that was started there.
         """
-        gone: dict[ImagePath, list[ImagePath]] = {}
+        missing: dict[ImagePath, list[ImagePath]] = {}
         for folder in sorted(folders):
             if folder not in SYSTEM_ROOTS and basename(folder) in _PROGRAM_FOLDERS:
                 inside = (ImagePath(f"{folder}/{name}") for name in self._original.children(folder))
-                gone[folder] = [path for path in inside if not self._presence.kept(path) and self._is_program(path)]
-        every = frozenset(path for paths in gone.values() for path in paths)
+                missing[folder] = [path for path in inside if not self._presence.kept(path) and self._is_program(path)]
+        every = frozenset(path for paths in missing.values() for path in paths)
         owned = {path: package.name for package in packages for path in every & package.files} if every else {}
-        for folder, paths in gone.items():
+        for folder, paths in missing.items():
             for path in sorted(paths):
                 yield _edge(folders[folder], path, owned.get(path, folder), program=True)
 
@@ -124,7 +124,7 @@ class Parts:
             return False
         return classify(path, file, kind) not in _FOR_PEOPLE
 
-    def _heart(self, package: Package) -> ImagePath | None:
+    def _entry_module(self, package: Package) -> ImagePath | None:
         """A kept module on the top level of the package's main directory: without it nothing of the package ran.
 
         A package of node is loaded by the one module that its package.json names, wherever that lies (`lib/index.js`
@@ -157,9 +157,9 @@ def _source(package: Package) -> tuple[str, str, str]:
     return package.ecosystem, package.version, package.name.partition("-")[0]
 
 
-def _edge(heart: ImagePath, path: ImagePath, package: str, *, program: bool) -> Edge:
+def _edge(anchor: ImagePath, path: ImagePath, package: str, *, program: bool) -> Edge:
     return Edge(
-        source=Node(path=heart),
+        source=Node(path=anchor),
         target=Node(path=path),
         kind=EdgeKind.EXECUTES if program else EdgeKind.CONTAINS,
         firing=Firing.KEPT_WITH,

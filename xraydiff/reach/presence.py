@@ -1,4 +1,4 @@
-"""Which of the paths that a reference needs are gone from slim, by slim's own links."""
+"""Which of the paths that a reference needs are missing from slim, by slim's own links."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Target:
     path: ImagePath
     """Real path in the original."""
     file: File
-    gone: tuple[tuple[ImagePath, File], ...]
+    missing: tuple[tuple[ImagePath, File], ...]
     """Links on the way and the target itself, as far as slim lacks them; empty where slim resolves the target."""
 
 
@@ -31,7 +31,7 @@ class Presence:
         self._known: dict[str, Target | None] = {}
 
     def target(self, path: str) -> Target | None:
-        """How a path of a reference fares; None where the original does not resolve it or the engine provides it."""
+        """The target of a reference's path; None where the original does not resolve it or the engine provides it."""
         if path not in self._known:
             try:
                 self._known[path] = self._look_up(path)
@@ -47,7 +47,7 @@ class Presence:
     def missed(self, edge: Edge) -> tuple[ImagePath, ...]:
         """What slim lacks of an edge's target; nothing where the target itself will not be missed."""
         target = None if edge.target.kind is NodeKind.SCRIPT else self.target(edge.target.path)
-        return tuple(path for path, _ in target.gone) if target is not None and self.is_missed(edge, target) else ()
+        return tuple(path for path, _ in target.missing) if target is not None and self.is_missed(edge, target) else ()
 
     def is_missed(self, edge: Edge, target: Target) -> bool:
         """Whether slim lacks the target of an edge, and the target itself will be missed.
@@ -55,7 +55,7 @@ class Presence:
         A directory with content comes back with what is wanted of it; only a program that works in it, and so needs its
         owner and mode, needs the directory. WORKDIR and volumes are made anew by the engine, owned by root.
         """
-        if not target.gone:
+        if not target.missing:
             return False
         if target.file.type is not FileType.DIRECTORY:
             return True
@@ -72,9 +72,9 @@ class Presence:
             return None
         theirs = self._slim.resolve(path)
         if theirs.file is not None and theirs.file.type is found.file.type:
-            return Target(path=found.path, file=found.file, gone=())
-        gone = [(hop, self._original.files[hop]) for hop in found.hops if hop not in self._slim.files]
+            return Target(path=found.path, file=found.file, missing=())
+        missing = [(hop, self._original.files[hop]) for hop in found.hops if hop not in self._slim.files]
         if not self.kept(found.path):
-            gone.append((found.path, found.file))
+            missing.append((found.path, found.file))
         # Slim can hold both ends and yet not resolve the name: a link of the original became a directory there.
-        return Target(path=found.path, file=found.file, gone=tuple(gone) or ((found.requested, found.file),))
+        return Target(path=found.path, file=found.file, missing=tuple(missing) or ((found.requested, found.file),))

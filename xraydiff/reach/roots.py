@@ -1,7 +1,6 @@
 """Where the walk begins: the scripts that are run, and what the start and the health check load, before anything else.
 
-Each set is worked out once, from those before it, and none changes afterwards; so a standing is the same whenever it is
-asked for.
+Each set is computed once, from those before it, and none changes afterwards; so a node's standing never changes.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from xraydiff.commands.start import find_executable, start_command
 from xraydiff.facts import ConfigField, Edge, EdgeKind, FileType, Firing, Node, NodeKind, OwnerKind
 from xraydiff.owners import Owners
 from xraydiff.paths import ROOT, ImagePath, join
+from xraydiff.reach.extraction import Extraction
 from xraydiff.reach.presence import Presence
-from xraydiff.reach.reading import Reading
 from xraydiff.reach.table import PACKAGE_ROWS, Standing, stops
 from xraydiff.references import Context
 from xraydiff.tree import FileTree
@@ -41,7 +40,7 @@ class Standings:
     slim: FileTree
     owners: Owners
     presence: Presence
-    reading: Reading
+    extraction: Extraction
     executed: frozenset[ImagePath]
     """Real paths of the scripts that exec edges reach from an image config."""
     active: frozenset[ImagePath] = frozenset()
@@ -67,9 +66,9 @@ class Standings:
 
     def _is_settled(self, node: Node) -> bool:
         """Whether slim has everything that a script names, so that its tests come out as they did in the run."""
-        named = (edge for edge in self.reading.edges(node, path_of(node), full=True) if edge.kind in _STATE)
+        named = (edge for edge in self.extraction.edges(node, path_of(node), full=True) if edge.kind in _STATE)
         targets = (self.presence.target(edge.target.path) for edge in named)
-        return not any(target is not None and target.gone for target in targets)
+        return not any(target is not None and target.missing for target in targets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +87,7 @@ class Roots:
     vital: frozenset[ImagePath]
     """Kept files that the start surely comes to and cannot do without."""
     breaks: frozenset[ImagePath]
-    """What is missing and the start cannot do without."""
+    """Missing paths that the start cannot do without."""
 
 
 def reachable(start: Iterable[T], follow: Callable[[T], Iterable[T]]) -> frozenset[T]:
@@ -113,16 +112,16 @@ def find_roots(
     *,
     owners: Owners,
     presence: Presence,
-    reading: Reading,
+    extraction: Extraction,
     context: Context,
     used: frozenset[ImagePath],
 ) -> Roots:
     """The roots of a pair. `used` are the real paths that the minifier's run is known to have used."""
-    loads = _Loads(slim, presence, reading, context)
+    loads = _Loads(slim, presence, extraction, context)
     executed = _files(reachable(CONFIGS, loads.scripts))
     # Whether a kept package file is active decides how its edges are judged, not which of them are read.
     standings = Standings(
-        original=context.original, slim=slim, owners=owners, presence=presence, reading=reading, executed=executed
+        original=context.original, slim=slim, owners=owners, presence=presence, extraction=extraction, executed=executed
     )
     named = loads.programs_of_config()
     launched = loads.programs_of_scripts(executed) - named
@@ -149,16 +148,16 @@ def find_roots(
 class _Loads:
     """The edges that one kind of root or another goes by."""
 
-    def __init__(self, slim: FileTree, presence: Presence, reading: Reading, context: Context) -> None:
+    def __init__(self, slim: FileTree, presence: Presence, extraction: Extraction, context: Context) -> None:
         self._original = context.original
         self._slim = slim
         self._presence = presence
-        self._reading = reading
+        self._extraction = extraction
         self._context = context
 
     def scripts(self, node: Node) -> Iterator[Node]:
         """The scripts that a config or script runs, sources or holds."""
-        for edge in self._reading.edges(node, path_of(node), full=True):
+        for edge in self._extraction.edges(node, path_of(node), full=True):
             if edge.kind not in _EXEC:
                 continue
             if edge.target.kind is NodeKind.SCRIPT:
@@ -180,7 +179,7 @@ class _Loads:
 
     def programs_of_scripts(self, scripts: Iterable[ImagePath]) -> frozenset[ImagePath]:
         """The kept programs that these scripts always run."""
-        edges = (edge for path in sorted(scripts) for edge in self._reading.edges(Node(path=path), path, full=True))
+        edges = (edge for path in sorted(scripts) for edge in self._extraction.edges(Node(path=path), path, full=True))
         runs = (edge for edge in edges if edge.kind is EdgeKind.EXECUTES and edge.firing is Firing.LOAD)
         return self._kept_programs(edge.target.path for edge in runs)
 
@@ -207,7 +206,7 @@ class _Loads:
                 yield edge.target
                 continue
             target = self._presence.target(edge.target.path)
-            if target is not None and not target.gone and target.file.type is FileType.FILE:
+            if target is not None and not target.missing and target.file.type is FileType.FILE:
                 yield Node(path=target.path, language=edge.target.language)
 
     def _vital_data(self, named: Edge, standings: Standings) -> Iterator[Edge]:
@@ -218,11 +217,11 @@ class _Loads:
         for path in (real, *(join(real, name) for name in self._slim.children(real))):
             file, node = self._slim.files.get(path), Node(path=path)
             if file is not None and file.type is FileType.FILE and standings.of(node) not in PACKAGE_ROWS:
-                edges = self._reading.edges(node, path, full=True)
+                edges = self._extraction.edges(node, path, full=True)
                 yield from (edge for edge in edges if edge.stops and stops(edge))
 
     def _edges(self, node: Node, standings: Standings) -> tuple[Edge, ...]:
-        return self._reading.edges(node, path_of(node), full=standings.of(node) not in PACKAGE_ROWS)
+        return self._extraction.edges(node, path_of(node), full=standings.of(node) not in PACKAGE_ROWS)
 
     def _kept_programs(self, paths: Iterable[str]) -> frozenset[ImagePath]:
         found = (self._original.resolve(path).path for path in paths)

@@ -134,7 +134,7 @@ LOADER_KINDS: Final = frozenset({EdgeKind.NEEDS, EdgeKind.INTERPRETS, EdgeKind.L
 STOPPING: Final = frozenset(
     {EdgeKind.EXECUTES, EdgeKind.IMPORTS, EdgeKind.INTERPRETS, EdgeKind.NEEDS, EdgeKind.SOURCES}
 )
-"""Kinds whose load edges end their source where the target is gone, unless the reader says otherwise."""
+"""Kinds whose load edges end their source where the target is missing, unless the reader says otherwise."""
 
 
 def certainty_of(edge: Edge, standing: Standing, *, launched: bool = False) -> Certainty:

@@ -1,4 +1,4 @@
-"""What the walk reached and nobody read whole: gaps that would hide what is gone, so that `clean` cannot be said."""
+"""Reached files that were not read whole: missing dependencies may hide in them, so the outlook cannot be `clean`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xraydiff.facts import Certainty, FileType, Node, NodeKind
 from xraydiff.paths import ImagePath
 from xraydiff.reach import Unread
-from xraydiff.reach.reading import Reading
+from xraydiff.reach.extraction import Extraction
 from xraydiff.reach.table import PACKAGE_ROWS, Standing
 from xraydiff.references import NOTED
 from xraydiff.references.readers.foreign import language_of
@@ -20,7 +20,7 @@ NO_READER = "no-reader"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reached:
-    """How the walk came to its nodes, as far as it tells whether a gap counts."""
+    """What decides whether a gap counts: how the walk reached its nodes."""
 
     certainty: Callable[[Node], Certainty]
     """Of the best chain to a node; NONE where the walk did not come to it."""
@@ -33,21 +33,21 @@ class Reached:
     """Real paths that the configs, the application or executed scripts name, LIKELY or better."""
 
 
-def unread(reading: Reading, reached: Reached, slim: FileTree, original: FileTree) -> tuple[Unread, ...]:
+def unread(extraction: Extraction, reached: Reached, slim: FileTree, original: FileTree) -> tuple[Unread, ...]:
     """Every gap that closes the gate, sorted.
 
     A gap counts where what could stand in the unread part would be LIKELY or better: on a file of the application, an
     executed script, a restored file, a config, and on whatever the start comes to. Of a kept package file that nothing
-    runs only its literals are ever asked, and they are POSSIBLE at most.
+    runs only literals are read, and they are POSSIBLE at most.
     """
     gaps = {
         Unread(
             path=_place(gap.node), kept=_kept(gap.node, slim), reader=gap.reader, reason=gap.reason, detail=gap.detail
         )
-        for gap in reading.unfollowed
+        for gap in extraction.unfollowed
         if gap.reason not in NOTED and _counts(gap.node, reached)
     }
-    return tuple(sorted(gaps | set(_without_reader(reading, reached, slim, original))))
+    return tuple(sorted(gaps | set(_without_reader(extraction, reached, slim, original))))
 
 
 def _counts(node: Node, reached: Reached) -> bool:
@@ -59,8 +59,8 @@ def _counts(node: Node, reached: Reached) -> bool:
     return node.kind is not NodeKind.FILE or reached.standing(node) not in PACKAGE_ROWS or path in reached.run
 
 
-def _without_reader(reading: Reading, reached: Reached, slim: FileTree, original: FileTree) -> Iterator[Unread]:
-    """Programs of languages that nobody reads, where they are run, and their sources where they are named."""
+def _without_reader(extraction: Extraction, reached: Reached, slim: FileTree, original: FileTree) -> Iterator[Unread]:
+    """Programs in languages without a reader that are run, and their sources that are named."""
     for path in sorted(reached.run | reached.named):
         tree = slim if _is_file(slim, path) else original
         if not _is_file(tree, path):
@@ -71,7 +71,7 @@ def _without_reader(reading: Reading, reached: Reached, slim: FileTree, original
             continue
         ran = path in reached.run
         language = language_of(tree, path, ran=ran)
-        if language and language.casefold() not in reading.languages and not reading.has_reader(path):
+        if language and language.casefold() not in extraction.languages and not extraction.has_reader(path):
             yield Unread(path=path, kept=tree is slim, reader=language, reason=NO_READER)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from xraydiff.case import Case
 from xraydiff.facts import Certainty, Finding, Severity, When
 from xraydiff.reach.presence import Presence
-from xraydiff.reach.told import answers
+from xraydiff.reach.run_evidence import resolved_includes
 from xraydiff.rules import listed, rule
 
 
@@ -20,7 +20,9 @@ def include_absent(case: Case) -> Iterator[Finding]:
     for missing in case.reach.missing.values():
         if missing.certainty >= Certainty.LIKELY:
             closure.setdefault(missing.cause, set()).add(missing.path)
-    for asked, target, gone in answers(case.original.tree, Presence(case.original.tree, case.slim.tree), case.run):
+    for asked, target, gone in resolved_includes(
+        case.original.tree, Presence(case.original.tree, case.slim.tree), case.run
+    ):
         if target is None or not gone:
             continue
         first = case.reach.missing.get(gone[0])
@@ -43,7 +45,9 @@ def include_without_effect(case: Case) -> Iterator[Finding]:
     """A line of the paths to keep names nothing: the minifier passes over it and says so only in its log."""
     if case.reach is None or not case.run.asked:
         return
-    for asked, target, _ in answers(case.original.tree, Presence(case.original.tree, case.slim.tree), case.run):
+    for asked, target, _ in resolved_includes(
+        case.original.tree, Presence(case.original.tree, case.slim.tree), case.run
+    ):
         if target is None:
             yield Finding(
                 severity=Severity.LOW,

@@ -9,7 +9,7 @@ from xraydiff.conventions import engine_provides
 from xraydiff.diff import Aspect
 from xraydiff.facts import Certainty, Finding, Privilege, PrivilegeKind, Severity
 from xraydiff.paths import ImagePath, basename
-from xraydiff.reach.places import SYSTEM_ROOTS
+from xraydiff.reach.directories import SYSTEM_ROOTS
 from xraydiff.rules import listed, rule
 
 

@@ -12,7 +12,9 @@ import pytest
 from tests.patience import SLOW
 from xraydiff.errors import UsageError
 from xraydiff.limits import DEFAULT
-from xraydiff.minifier.run import NOTHING, read_creport, read_includes
+from xraydiff.minifier.creport import read_creport
+from xraydiff.minifier.includes import read_includes
+from xraydiff.minifier.run import UNKNOWN_RUN
 
 REPORT = {
     "document": "doc.report.container",
@@ -71,7 +73,7 @@ def test_what_the_run_used_and_what_it_looked_for(tmp_path: Path) -> None:
     ],
 )
 def test_a_report_that_says_nothing_is_no_error(tmp_path: Path, content: object) -> None:
-    assert read_creport(write(tmp_path, content)) == NOTHING
+    assert read_creport(write(tmp_path, content)) == UNKNOWN_RUN
 
 
 BAD = [
@@ -158,7 +160,7 @@ def test_lines_of_paths_to_keep_as_the_minifier_reads_them(tmp_path: Path) -> No
         (12, "relative", "not an absolute path"),
         (13, "/sysfs", ""),
     ]
-    assert read_includes(write(tmp_path, b"", "list")) == NOTHING
+    assert read_includes(write(tmp_path, b"", "list")) == UNKNOWN_RUN
 
 
 def test_a_line_longer_than_any_path(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from xraydiff.testing import ImageBuilder
 
 def gone(original: ImageBuilder, slim: ImageBuilder, path: str) -> list[str] | None:
     target = Presence(original.tree(), slim.tree()).target(path)
-    return None if target is None else [name for name, _ in target.gone]
+    return None if target is None else [name for name, _ in target.missing]
 
 
 def test_a_link_and_its_target_are_both_missing() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from xraydiff.facts import Node, Owner, OwnerKind
 from xraydiff.paths import ImagePath
-from xraydiff.reach.places import Places, never_counts
+from xraydiff.reach.directories import Directories, never_counts
 from xraydiff.reach.presence import Presence
 from xraydiff.testing import ImageBuilder
 
@@ -24,13 +24,13 @@ class Nobody:
         return Owner(kind=kind, package="pkg" if kind is OwnerKind.OS_PACKAGE else "")
 
 
-def places(original: ImageBuilder, slim: ImageBuilder, *, user: int = 0, packaged: str = "") -> Places:
+def places(original: ImageBuilder, slim: ImageBuilder, *, user: int = 0, packaged: str = "") -> Directories:
     before = original.tree()
-    return Places(before, Nobody(packaged), Presence(before, slim.tree()), user=user)
+    return Directories(before, Nobody(packaged), Presence(before, slim.tree()), user=user)
 
 
-def content(asked: Places, directory: str) -> list[str]:
-    return [edge.target.path for edge in asked.content(SOURCE, ImagePath(directory), detail="x")]
+def content(directories: Directories, directory: str) -> list[str]:
+    return [edge.target.path for edge in directories.content(SOURCE, ImagePath(directory), detail="x")]
 
 
 def site() -> ImageBuilder:
@@ -54,8 +54,8 @@ def test_a_system_root_stands_for_nothing(directory: str) -> None:
 
 
 def test_files_of_packages_stay_away() -> None:
-    asked = places(site(), ImageBuilder().directory("/x"), packaged="/srv/www/a/b.css")
-    assert "/srv/www/a/b.css" not in content(asked, "/srv/www")
+    directories = places(site(), ImageBuilder().directory("/x"), packaged="/srv/www/a/b.css")
+    assert "/srv/www/a/b.css" not in content(directories, "/srv/www")
 
 
 def test_a_data_directory_of_the_images_user_counts_whole() -> None:
@@ -68,25 +68,27 @@ def test_siblings_share_the_suffix_and_the_directory() -> None:
     builder = ImageBuilder()
     for name in ("/app/a.php", "/app/b.php", "/app/c.txt", "/app/sub/d.php", "/app/noext"):
         builder.file(name)
-    asked = places(builder, ImageBuilder().file("/app/a.php"))
-    found = [edge.target.path for edge in asked.siblings(Node(path="/app/a.php"), ImagePath("/app/a.php"))]
+    directories = places(builder, ImageBuilder().file("/app/a.php"))
+    found = [edge.target.path for edge in directories.siblings(Node(path="/app/a.php"), ImagePath("/app/a.php"))]
     assert found == ["/app/b.php"]
-    assert list(asked.siblings(Node(path="/app/noext"), ImagePath("/app/noext"))) == []
+    assert list(directories.siblings(Node(path="/app/noext"), ImagePath("/app/noext"))) == []
 
 
 def test_a_file_that_the_run_added_stands_for_nothing_beside_it() -> None:
     builder = ImageBuilder().file("/app/run", "x", mode=0o755).file("/app/a.json")
-    asked = places(builder, ImageBuilder().file("/app/b.json", "x", mode=0o755))
+    directories = places(builder, ImageBuilder().file("/app/b.json", "x", mode=0o755))
     source, added = Node(path="/app/b.json"), ImagePath("/app/b.json")
-    assert list(asked.siblings(source, added)) == []
-    assert list(asked.programs(source, added)) == []
+    assert list(directories.siblings(source, added)) == []
+    assert list(directories.programs(source, added)) == []
 
 
 def test_programs_of_the_application_in_path() -> None:
     builder = ImageBuilder().file("/usr/local/bin/ctl", mode=0o755).file("/usr/local/bin/notes", mode=0o644)
     builder.file("/usr/local/bin/pkg", mode=0o755)
-    asked = places(builder, ImageBuilder().directory("/x"), packaged="/usr/local/bin/pkg")
-    found = [edge.target.path for edge in asked.commands(SOURCE, [ImagePath("/usr/local/bin"), ImagePath("/nowhere")])]
+    directories = places(builder, ImageBuilder().directory("/x"), packaged="/usr/local/bin/pkg")
+    found = [
+        edge.target.path for edge in directories.commands(SOURCE, [ImagePath("/usr/local/bin"), ImagePath("/nowhere")])
+    ]
     assert found == ["/usr/local/bin/ctl"]
 
 
@@ -103,10 +105,10 @@ def test_of_files_that_are_alike_the_first_that_asks_has_all_that_is_gone() -> N
         for suffix in ("php", "json"):
             kept.file(f"/app/{name}.{suffix}")
             before.file(f"/app/{name}.{suffix}").file(f"/app/gone-{name}.{suffix}")
-    asked = places(before, kept)
+    directories = places(before, kept)
 
     def beside(path: str) -> list[str]:
-        return [edge.target.path for edge in asked.siblings(Node(path=path), ImagePath(path))]
+        return [edge.target.path for edge in directories.siblings(Node(path=path), ImagePath(path))]
 
     assert beside("/app/b.php") == ["/app/gone-a.php", "/app/gone-b.php", "/app/gone-c.php"]
     assert beside("/app/a.php") == beside("/app/c.php") == []
@@ -135,8 +137,8 @@ def test_what_may_count(path: str) -> None:
 
 
 def state(original: ImageBuilder, *packaged: str, active: tuple[str, ...] = ()) -> list[str]:
-    asked = places(original, ImageBuilder().directory("/x"), packaged=" ".join(packaged))
-    return sorted(edge.target.path for edge in asked.state(SOURCE, map(ImagePath, active)))
+    directories = places(original, ImageBuilder().directory("/x"), packaged=" ".join(packaged))
+    return sorted(edge.target.path for edge in directories.state(SOURCE, map(ImagePath, active)))
 
 
 def test_empty_directories_of_the_application_are_state() -> None:
@@ -163,6 +165,6 @@ def test_empty_directories_of_a_package_count_where_it_runs_and_they_are_made_fo
     builder.file("/app/run", "x")
     tree = builder.tree()
     presence = Presence(tree, ImageBuilder().directory("/x").tree())
-    asked = Places(tree, Nobody(path, "/usr/sbin/daemon"), presence)
-    edges = list(asked.state(SOURCE, map(ImagePath, active)))
+    directories = Directories(tree, Nobody(path, "/usr/sbin/daemon"), presence)
+    edges = list(directories.state(SOURCE, map(ImagePath, active)))
     assert [edge.target.path for edge in edges if edge.target.path == path] == [path] * found

@@ -1,4 +1,4 @@
-"""What the walk reads: each file at most once, by the readers that its standing allows; counts and gaps on the way."""
+"""Extracts references: reads each file at most once, by the readers that its standing allows; counts, gaps."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from xraydiff.references.readers.literals import LiteralsReader
 from xraydiff.tree import FileTree
 
 
-class Reading:
-    """Edges of nodes, remembered; reading a node again at a greater depth adds what the first reading left out."""
+class Extraction:
+    """References of nodes, remembered by node and depth."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Reading:
         self._context = context
         self._slim = slim
         self._configs = configs
-        self._known: dict[tuple[Node, Depth], tuple[Edge, ...]] = {}
+        self._edges: dict[tuple[Node, Depth], tuple[Edge, ...]] = {}
         self.languages = frozenset(reader.language for reader in readers if reader.language)
         self.unfollowed: set[Unfollowed] = set()
         self.files_read: set[ImagePath] = set()
@@ -45,18 +45,18 @@ class Reading:
         """The references of a node whose file has this real path; headers and literals only unless `full`."""
         depth = Depth.FULL if full else Depth.HEADERS
         key = (node, depth)
-        if key not in self._known:
-            self._known[key] = tuple(self._read(node, path, full=full))
-        return self._known[key]
+        if key not in self._edges:
+            self._edges[key] = tuple(self._read(node, path, full=full))
+        return self._edges[key]
 
-    def must_be_told(self, node: Node, path: ImagePath) -> bool:
-        """Whether the readers of a node's language would not know its file for theirs by its name and content."""
+    def needs_language(self, node: Node, path: ImagePath) -> bool:
+        """Whether name and content of a file do not tell its language, so that the node must."""
         subject = self._file_subject(replace(node, language=""), path, full=True)
         readers = (reader for reader in self._readers if reader.language == node.language)
         return subject is not None and not any(self._accepts(reader, subject) for reader in readers)
 
     def has_reader(self, path: ImagePath) -> bool:
-        """Whether the reader of some language knows a file for one of its scripts."""
+        """Whether the reader of any language accepts a file."""
         subject = self._file_subject(Node(path=path), path, full=True)
         readers = (reader for reader in self._readers if reader.language)
         return subject is not None and any(self._accepts(reader, subject) for reader in readers)
@@ -71,7 +71,7 @@ class Reading:
             return ()
         subject = self._subject(node, path, full=True)
         readers = [reader for reader in self._readers if reader.depth == Depth.LOADER] if subject is not None else []
-        edges = (edge for reader in readers if subject is not None for edge in self._asked(reader, subject))
+        edges = (edge for reader in readers if subject is not None for edge in self._accepted_edges(reader, subject))
         return tuple(edge for edge in edges if edge.firing is Firing.LOAD)
 
     def coverage(self) -> dict[str, ReaderCount]:
@@ -95,12 +95,12 @@ class Reading:
             self.unfollowed.add(Unfollowed(node=node, reader=node.language, reason="no-reader"))
         for reader in self._readers:
             if full or reader.depth != Depth.FULL:
-                edges.extend(self._asked(reader, subject))
-        edges.extend(self._further(subject, path))
+                edges.extend(self._accepted_edges(reader, subject))
+        edges.extend(self._literals_beyond(subject, path))
         return edges
 
-    def _further(self, subject: Subject, path: ImagePath) -> Iterator[Edge]:
-        """Literals of a kept package file behind the first bytes, which every other reader was content with."""
+    def _literals_beyond(self, subject: Subject, path: ImagePath) -> Iterator[Edge]:
+        """Literals beyond the first bytes of a kept package file; no other reader needs more than those."""
         file, most = subject.file, self._context.limits.literals
         if file is None or file.size <= len(subject.data):
             return
@@ -112,13 +112,13 @@ class Reading:
             for edge in (edge for reader in searching for edge in self._run(reader, piece)):
                 yield replace(edge, line=0)
 
-    def _asked(self, reader: Reader, subject: Subject) -> list[Edge]:
+    def _accepted_edges(self, reader: Reader, subject: Subject) -> list[Edge]:
         try:
             return self._run(reader, subject) if reader.accepts(subject) else []
         except XraydiffError:
             raise
         except Exception as error:
-            raise _raised(reader, subject, error) from error
+            raise _plugin_error(reader, subject, error) from error
 
     def _accepts(self, reader: Reader, subject: Subject) -> bool:
         try:
@@ -126,13 +126,13 @@ class Reading:
         except XraydiffError:
             raise
         except Exception as error:
-            raise _raised(reader, subject, error) from error
+            raise _plugin_error(reader, subject, error) from error
 
     def _run(self, reader: Reader, subject: Subject) -> list[Edge]:
         self._reached[reader.name] += 1
         if reader.depth == Depth.FULL and subject.file is not None:
             self.files_parsed.add(subject.path)
-        self._watched(subject, reader.name)
+        self._notify(subject, reader.name)
         self._context.budget.spend(self._cost(reader, subject))
         edges: list[Edge] = []
         gaps: list[Gap] = []
@@ -146,7 +146,7 @@ class Reading:
             else:
                 gaps.append(Gap(node=subject.node, reason="too-many-references"))
                 break
-        self._watched(subject, "")
+        self._notify(subject, "")
         self.unfollowed.update(
             Unfollowed(node=gap.node, reader=reader.name, reason=gap.reason, detail=gap.detail) for gap in gaps
         )
@@ -155,7 +155,7 @@ class Reading:
         return edges
 
     def _launched(self, command: Command, subject: Subject) -> Iterator[Edge]:
-        """What the readers that claim a program make of its arguments."""
+        """References that the readers of a program find in its arguments."""
         for reader in self._readers:
             if isinstance(reader, Launcher) and command.program in reader.claims:
                 try:
@@ -163,7 +163,7 @@ class Reading:
                 except XraydiffError:
                     raise
                 except Exception as error:
-                    raise _raised(reader, subject, error) from error
+                    raise _plugin_error(reader, subject, error) from error
                 for item in found:
                     if isinstance(item, Edge):
                         yield replace(item, by=item.by or reader.name)
@@ -172,7 +172,7 @@ class Reading:
                             Unfollowed(node=item.node, reader=reader.name, reason=item.reason, detail=item.detail)
                         )
 
-    def _watched(self, subject: Subject, reader: str) -> None:
+    def _notify(self, subject: Subject, reader: str) -> None:
         if self._context.watch is not None:
             self._context.watch(subject.tree, subject.path, reader)
 
@@ -218,6 +218,6 @@ _SHARED = 8 << 10
 """Bytes that two pieces of a large file share, twice as many as the longest path has."""
 
 
-def _raised(reader: Reader, subject: Subject, error: Exception) -> PluginError:
+def _plugin_error(reader: Reader, subject: Subject, error: Exception) -> PluginError:
     message = f"reader {reader.name} raised {type(error).__name__}: {error}"
     return PluginError(message, path=escaped(subject.path))

@@ -1,4 +1,4 @@
-"""The application's own files, asked for by place: below WORKDIR, beside the start command, in a named directory."""
+"""The application's files that no reference names singly: in a named directory, in PATH, beside a kept file."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _NEVER = re.compile(
 
 
 def never_counts(path: str) -> bool:
-    """Documentation, tests, type stubs, source maps, sources of compiled programs and caches: no run asks for them."""
+    """Documentation, tests, type stubs, source maps, sources of compiled programs and caches: no run needs them."""
     return _NEVER.search(path) is not None
 
 
@@ -68,8 +68,8 @@ def user_of(context: Context) -> int:
     return 0
 
 
-class Places:
-    """Which removed application files a directory stands for; asked by directory, answered from one index."""
+class Directories:
+    """Removed application files by their directory, from one index."""
 
     def __init__(
         self, original: FileTree, owners: Owners, presence: Presence, *, user: int = 0, budget: Budget | None = None
@@ -79,55 +79,55 @@ class Places:
         self._presence = presence
         self._user = user
         self._budget = budget or Budget()
-        self._answered: set[ImagePath | tuple[ImagePath, str]] = set()
-        self._gone: dict[ImagePath, list[ImagePath]] = {}
-        self._alike: dict[tuple[ImagePath, str], list[ImagePath]] = {}
+        self._done: set[ImagePath | tuple[ImagePath, str]] = set()
+        self._missing: dict[ImagePath, list[ImagePath]] = {}
+        self._by_suffix: dict[tuple[ImagePath, str], list[ImagePath]] = {}
         for path, file in original.files.items():
             if file.type is not FileType.DIRECTORY and not presence.kept(path):
-                self._gone.setdefault(parent(path), []).append(path)
-                self._alike.setdefault((parent(path), _suffix(path)), []).append(path)
+                self._missing.setdefault(parent(path), []).append(path)
+                self._by_suffix.setdefault((parent(path), _suffix(path)), []).append(path)
 
     def content(self, source: Node, directory: ImagePath, *, detail: str) -> Iterator[Edge]:
         """Edges from a node that names a directory to the removed application files below it, however many."""
         if directory in SYSTEM_ROOTS or engine_provides(directory):
             return
-        for path in self._own_below(directory):
+        for path in self._application_files_below(directory):
             yield _contains(source, path, detail)
 
     def siblings(self, source: Node, kept: ImagePath) -> Iterator[Edge]:
         """Edges from a kept application file to removed ones with its suffix in its own directory.
 
-        Of all files that are alike the first that is asked for has them: each further one would say the same.
+        They are given once, for the first file of a suffix: each further one would give the same.
         """
         folder, suffix = parent(kept), _suffix(kept)
         if folder in SYSTEM_ROOTS or not suffix or kept not in self._original.files:
             return
-        for path in self._once((folder, suffix), self._alike.get((folder, suffix), [])):
-            if self._own(path, basename(path)):
+        for path in self._once_for((folder, suffix), self._by_suffix.get((folder, suffix), [])):
+            if self._is_application_file(path, basename(path)):
                 yield _contains(source, path, f"*{suffix} beside it")
 
     def commands(self, source: Node, folders: Iterable[ImagePath]) -> Iterator[Edge]:
         """Edges to the application's removed programs in PATH: no run starts them, operators do."""
         for folder in folders:
             real = self._original.resolve(folder).path
-            for path in self._gone.get(real, ()) if real is not None else ():
+            for path in self._missing.get(real, ()) if real is not None else ():
                 file = self._original.resolve(path).file
-                if file is not None and file.mode & 0o111 and self._own(path, basename(path)):
-                    yield _stands_ready(source, path, "PATH", field=ConfigField.PATH)
+                if file is not None and file.mode & 0o111 and self._is_application_file(path, basename(path)):
+                    yield _operator_program(source, path, "PATH", field=ConfigField.PATH)
 
     def programs(self, source: Node, kept: ImagePath) -> Iterator[Edge]:
         """Edges from a kept program of the application to removed ones beside it, which operators start.
 
-        Again the first program of a directory that is asked for has them all.
+        They are given once, for the first program of a directory.
         """
         folder, own = parent(kept), self._original.files.get(kept)
         if folder in SYSTEM_ROOTS or own is None or not own.mode & 0o111:
             return
-        for path in self._once(folder, self._gone.get(folder, [])):
+        for path in self._once_for(folder, self._missing.get(folder, [])):
             file = self._original.resolve(path).file
             runs = file is not None and file.type is FileType.FILE and bool(file.mode & 0o111)
-            if runs and self._own(path, basename(path)):
-                yield _stands_ready(source, path, "beside it")
+            if runs and self._is_application_file(path, basename(path)):
+                yield _operator_program(source, path, "beside it")
 
     def state(
         self, source: Node, active: Iterable[ImagePath], *, made_anew: frozenset[str] = frozenset()
@@ -149,22 +149,22 @@ class Places:
                 if special or (own and path not in made_anew):
                     yield _contains(source, path, "an empty directory", kind=NodeKind.DIRECTORY)
 
-    def _once(self, group: ImagePath | tuple[ImagePath, str], gone: list[ImagePath]) -> list[ImagePath]:
-        """What is gone of a group, for the first who asks."""
-        if group in self._answered:
+    def _once_for(self, group: ImagePath | tuple[ImagePath, str], missing: list[ImagePath]) -> list[ImagePath]:
+        """The missing files of a group on the first call, nothing on later ones."""
+        if group in self._done:
             return []
-        self._answered.add(group)
-        self._budget.spend(len(gone))
-        return gone
+        self._done.add(group)
+        self._budget.spend(len(missing))
+        return missing
 
-    def _own_below(self, directory: ImagePath) -> Iterator[ImagePath]:
+    def _application_files_below(self, directory: ImagePath) -> Iterator[ImagePath]:
         state = self._is_state(directory)
         for path in self._original.below(directory):
-            if self._presence.kept(path) or not self._wanted_type(path):
+            if self._presence.kept(path) or not self._can_be_missed(path):
                 continue
             # What the directory's own name says does not count: `docs` may be what the application serves.
             below = "/" if state else path[len(directory) :]
-            if self._own(path, below):
+            if self._is_application_file(path, below):
                 yield path
 
     def _is_state(self, directory: ImagePath) -> bool:
@@ -172,14 +172,14 @@ class Places:
         file = self._original.files[directory]
         return self._user != 0 and file.uid == self._user
 
-    def _wanted_type(self, path: ImagePath) -> bool:
+    def _can_be_missed(self, path: ImagePath) -> bool:
         file = self._original.files[path]
         return file.type in (FileType.FILE, FileType.SYMLINK) or self._is_empty_directory(path, file)
 
     def _is_empty_directory(self, path: ImagePath, file: File) -> bool:
         return file.type is FileType.DIRECTORY and not self._original.children(path)
 
-    def _own(self, path: ImagePath, name: str) -> bool:
+    def _is_application_file(self, path: ImagePath, name: str) -> bool:
         return not never_counts(name) and self._owners.owner(path).kind is OwnerKind.APPLICATION
 
 
@@ -201,7 +201,7 @@ def _contains(source: Node, path: ImagePath, detail: str, *, kind: NodeKind = No
     )
 
 
-def _stands_ready(source: Node, path: ImagePath, detail: str, *, field: ConfigField | None = None) -> Edge:
+def _operator_program(source: Node, path: ImagePath, detail: str, *, field: ConfigField | None = None) -> Edge:
     """A program that no run starts, and operators may."""
     return Edge(
         source=source,
