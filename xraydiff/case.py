@@ -72,13 +72,13 @@ class Need(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """Missing paths that one source asks for in one way, with everything that they need in turn."""
+    """Missing paths that one source refers to in one way, with all their own dependencies that are missing."""
 
     need: Need
     source: str
-    """Who asks: the last kept place of the chain, as text."""
+    """The last kept node of the chain, as text."""
     direct: tuple[Missing, ...]
-    """What the source itself asks for, most certain first."""
+    """What the source itself refers to, most certain first."""
     restore: tuple[ImagePath, ...]
     """All of it with its closure, sorted."""
     certainty: Certainty
@@ -112,7 +112,7 @@ class Case:
     owners: Owners
     """Of the original's files."""
     run: Run = UNKNOWN_RUN
-    """What is known of the minifier's run, and of what it was told to keep."""
+    """Evidence of the minifier's run, and the paths that it was to include."""
     unfinished: tuple[Problem, ...] = ()
     """Why the walk did not come to its end."""
     reach: Reach | None = None

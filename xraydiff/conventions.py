@@ -1,4 +1,4 @@
-"""What every container has, whatever its image holds, and names that many rooms go by: stated once, asked by all."""
+"""What every container has, whatever its image holds, and names that many rooms go by: stated once, used by all."""
 
 from __future__ import annotations
 

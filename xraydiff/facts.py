@@ -143,7 +143,7 @@ class Problem:
     """What a person can do about it, or empty."""
 
 
-# --- who asks for what ----------------------------------------------------------------------------------------------
+# --- references -----------------------------------------------------------------------------------------------------
 
 
 class NodeKind(StrEnum):
@@ -267,7 +267,7 @@ class ConfigField(StrEnum):
 
 
 class Origin(StrEnum):
-    """What gave an edge. Which reader it was is told to people alone; this is what the walk goes by."""
+    """What gave an edge, as the walk goes by it; the name of the reader is for people alone."""
 
     FILE = "file"
     """A reader found the reference in the file that the edge leaves."""
@@ -282,7 +282,7 @@ class Origin(StrEnum):
     RUN = "run"
     """The minifier's report of what its run used."""
     INCLUDE = "include"
-    """The list of what the minifier was told to keep."""
+    """The list of paths that the minifier was to include."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,7 +312,7 @@ class Edge:
     """What the edge shares with others of its source where all are one cause: a package that was kept in part, a row of
     what is known, a directory."""
     stops: bool | None = None
-    """Whether the source ends where the target is gone (`exec`, under `set -e`); None where the kind decides that."""
+    """Whether the source ends where the target is missing (`exec`, under `set -e`); None where the kind decides."""
     when: When | None = None
     """The moment that the reader knows (`trap`, a stop script); None for that of the file which holds the reference."""
 
@@ -391,7 +391,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closure:
-    """A missing path that is asked for, and the missing paths that nothing asks for but it, directly or in turn."""
+    """A missing path that is referred to, and the missing paths that only it needs, directly or in turn."""
 
     path: str
     needs: tuple[str, ...]
@@ -419,7 +419,7 @@ class Finding:
     fingerprint: str = ""
     """Filled in by the rules room: see DESIGN.md section 6."""
     closures: tuple[Closure, ...] = ()
-    """By path. What of `restore` is in none of them is asked for itself; so is all of it where there are none."""
+    """By path. A path of `restore` in none of them is referred to itself; so is each of them where there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,11 +41,11 @@ class Suggestions:
 
     items: tuple[Suggestion, ...]
     certainty: Certainty
-    """The least certainty that was asked for."""
+    """The least certainty that was requested."""
     left_out: tuple[Suggestion, ...] = ()
     """As certain, but over the budget."""
     lacking: str = ""
-    """What was asked for and cannot be here, in one line; empty where everything is."""
+    """What was requested and cannot be here, in one line; empty where everything is."""
 
     @property
     def bytes(self) -> int:
@@ -57,7 +57,7 @@ class Suggestions:
         return tuple(escaped(item.path) for item in _listed(self.items))
 
     def flags(self) -> tuple[str, ...]:
-        """The set as `--include-path` flags, shell-quoted; what no flag can name is told by `notes`."""
+        """The set as `--include-path` flags, shell-quoted; `notes` says what no flag can name."""
         return tuple(f"--include-path {_quoted(item.path)}" for item in _listed(self.items) if _can_be_named(item.path))
 
     def notes(self) -> tuple[str, ...]:
@@ -96,7 +96,7 @@ def choose(
 ) -> Suggestions:
     """The suggestions of at least that certainty; with a budget in bytes, whole findings as far as they fit.
 
-    `depth` is that of the walk that found them: of one that went less far than is asked, the choice says so.
+    `depth` is that of the walk that found them: if it went less far than is requested, the choice says so.
 
     The most certain findings come first and, among equals, the smallest, so that a budget is spent where it mends most.
     What is left of it is filled with what the `findings` hold to be less certain, each path with all that it needs.
@@ -128,7 +128,7 @@ def choose(
 
 
 def _filling(proposed: Iterable[Suggestion], findings: Iterable[Finding], kept: set[str], left: int) -> Iterator[str]:
-    """What is worth its bytes most: by the kind of need, then the smallest with all that it needs."""
+    """The most useful for its bytes: by the kind of need, then the smallest with all its dependencies."""
     items = {item.path: item for item in proposed if item.path not in kept}
     units: list[tuple[int, int, tuple[str, ...]]] = []
     for finding in findings:

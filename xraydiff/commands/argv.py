@@ -25,7 +25,7 @@ class Word(Protocol):
 
     @property
     def first(self) -> str:
-        """The word, or of several texts that it may be the first one: options are told by it."""
+        """The word, or of several possible texts the first one: options are recognised by it."""
 
     def part(self, text: str) -> Self:
         """A word that stands within this one: the value of `--user=app`."""
@@ -52,7 +52,7 @@ class Argument:
 
     @property
     def first(self) -> str:
-        """The text, by which options are told."""
+        """The text, by which options are recognised."""
         return self.text
 
     @property
@@ -358,7 +358,7 @@ def _options_of(row: Interpreter, words: Sequence[W]) -> tuple[tuple[tuple[str, 
     """frozenset[str] with their values, those that may name files, and where the operands begin."""
     options: list[tuple[str, W | None]] = []
     names: list[W] = []
-    told = row.inline | row.script | row.module
+    own_options = row.inline | row.script | row.module
     at = 0
     while at < len(words):
         text = words[at].first
@@ -373,10 +373,10 @@ def _options_of(row: Interpreter, words: Sequence[W]) -> tuple[tuple[tuple[str, 
             found, taken = _read_apart(words, at, row.valued)
         else:
             found, taken = _read_option(words, at, row.valued, attached=row.attached, whole=row.whole)
-        values = [value for name, value in found if value is not None and name not in told]
+        values = [value for name, value in found if value is not None and name not in own_options]
         if values:
             names += values
-        elif all(name not in told for name, _ in found):
+        elif all(name not in own_options for name, _ in found):
             names.append(words[at])
         options += found
         at += taken

@@ -272,10 +272,10 @@ def _check_headers_in_memory(memory: Memory, segments: tuple[Segment, ...], phof
     ld.so and musl read those of a program from memory, at AT_PHDR, which the kernel takes from the last segment that
     holds their offset; how far the program was moved they learn from PT_PHDR.
     """
-    held = [one for one in segments if one.type == PT_LOAD and one.offset <= phoff < one.offset + one.filesz]
-    if not held:
+    covering = [one for one in segments if one.type == PT_LOAD and one.offset <= phoff < one.offset + one.filesz]
+    if not covering:
         raise ElfError("the program headers are not loaded", offset=phoff)
-    address = phoff - held[-1].offset + held[-1].vaddr
+    address = phoff - covering[-1].offset + covering[-1].vaddr
     if any(one.type == PT_PHDR and one.vaddr != address for one in segments):
         raise ElfError("PT_PHDR is not where the program headers are loaded", offset=phoff)
     if memory.exactly(address, len(raw), "the program header table") != raw:

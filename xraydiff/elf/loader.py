@@ -50,7 +50,7 @@ _CACHE_FLAGS: Mapping[tuple[int, int], frozenset[int]] = {
 }
 """Flags of cache entries that a loader of this machine and class accepts (`_dl_cache_check_flags`)."""
 _PLATFORM = {_EM_X86_64: "x86_64", _EM_386: "i686", _EM_AARCH64: "aarch64", _EM_ARM: "v7l", _EM_S390: "z900"}
-"""AT_PLATFORM of a plain CPU. Elsewhere a path with $PLATFORM is dropped, as by a loader that was told none."""
+"""AT_PLATFORM of a plain CPU. Elsewhere a path with $PLATFORM is dropped, as by a loader that knows none."""
 _TRIPLET = {
     (_EM_X86_64, 64): "x86_64-linux-gnu",
     (_EM_X86_64, 32): "x86_64-linux-gnux32",
@@ -75,7 +75,7 @@ class Found:
     """The answer to one search."""
 
     name: str
-    """As asked for: a soname, or a path."""
+    """As requested: a soname, or a path."""
     path: ImagePath | None = None
     """As the loader opens it, links unresolved; None where it is not found."""
     real: ImagePath | None = None
@@ -627,7 +627,7 @@ class Loader:
         """The trusted directories and the cache of a glibc loader, as compiled into it.
 
         Distributions differ (Debian: /lib/TRIPLET, /usr/lib/TRIPLET, /lib, /usr/lib; Fedora: /lib64, /usr/lib64), so
-        the loader of the image is asked itself; a table answers where it has gone.
+        the loader of the image itself says it; where it is missing, a table does.
         """
         real = self._file(interpreter) if interpreter else None
         if real is None:

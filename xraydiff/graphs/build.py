@@ -1,4 +1,4 @@
-"""For people: inventories, references and chains as a networkx.MultiDiGraph, and what can be asked of one.
+"""For people: inventories, references and chains as a networkx.MultiDiGraph, and queries on one.
 
 Nodes are strings, attributes are scalars. A node is a path of the image, or `soname:`, `package:`, `user:`,
 `certificate:`, `config of` and `script in` with a name. Edges are keyed by their kind: needs, interprets, links,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     Graph = nx.MultiDiGraph[str]
 
 _ROOT = ""
-"""Stands before every root when dominators are asked for."""
+"""Stands before every root when dominators are computed."""
 _LOOKS: Mapping[str, Mapping[str, str]] = {
     "removed": {"style": "dashed", "color": "red"},
     "added": {"color": "blue"},
@@ -147,14 +147,14 @@ def chains_graph(findings: Iterable[Finding]) -> Graph:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Who asks for one path."""
+    """The references that lead to one path."""
 
     path: str
     status: str
     """kept, removed, or absent (from the original)."""
     certainty: Certainty
     chains: tuple[tuple[Evidence, ...], ...]
-    """One for each place that asks for it directly, the most certain and shortest first; empty: nothing asks for it."""
+    """One for each direct reference to it, the most certain and shortest first; empty where there is none."""
     holders: tuple[str, ...] = ()
     """What alone holds it: every chain from a root passes through each of these, the nearest first."""
 
@@ -174,7 +174,7 @@ def explain(reach: Reach | None, path: ImagePath, status: str) -> Explanation:
 def _chains(reach: Reach, path: ImagePath) -> Iterator[tuple[Evidence, ...]]:
     known = reach.missing.get(path)
     best = known.chain if known else ()
-    # A link and what it leads to, both gone, are asked for by the link's name.
+    # A link and its target, both missing, are referred to by the link's name.
     named = {path, known.edge.target.path} if known else {path}
     if best:
         yield best
@@ -221,8 +221,8 @@ def _holders(reach: Reach, path: ImagePath) -> tuple[str, ...]:
         graph.add_edge(_ROOT if _stands_for_others(step) else step.source, step.target)
     if path not in graph:
         return ()
-    gone = {str(missing) for missing in reach.missing}
-    graph.add_edges_from((_ROOT, node) for node in list(graph) if node not in gone)
+    missing = {str(path) for path in reach.missing}
+    graph.add_edges_from((_ROOT, node) for node in list(graph) if node not in missing)
     dominators = nx.immediate_dominators(graph, _ROOT)
     found = []
     node = dominators.get(path)
@@ -233,9 +233,9 @@ def _holders(reach: Reach, path: ImagePath) -> tuple[str, ...]:
 
 
 def _stands_for_others(reference: Edge | Evidence) -> bool:
-    """Whether a reference may be told of one of several that ask alike, so that its source alone holds nothing.
+    """Whether a reference stands for several equal ones, so that its source does not dominate the target.
 
-    What lies in a directory that many files name, or beside many that are alike, is told of the first of them.
+    A file in a directory that many files name, or beside many of its kind, is referred to by the first of them only.
     """
     return reference.kind is EdgeKind.CONTAINS and reference.firing is Firing.KEPT_WITH
 
@@ -343,18 +343,18 @@ def _add_programs(graph: Graph, tree: FileTree, config: ImageConfig, certainties
 
 def _add_reference(graph: Graph, tree: FileTree, edge: Edge, certainties: Certainties, *, elf: bool) -> None:
     path, target = edge.source.path, edge.target.path
-    told = _told(edge, certainties)
+    attributes = _attributes_of(edge, certainties)
     if edge.kind is EdgeKind.NEEDS and elf:
         soname = f"soname:{edge.detail or target}"
         graph.add_node(soname, kind="soname")
-        _edge(graph, path, soname, "needs", told)
+        _edge(graph, path, soname, "needs", attributes)
         _edge(graph, soname, target, "links")
     elif edge.kind in (EdgeKind.INTERPRETS, EdgeKind.TRUSTS, EdgeKind.LOADS):
-        _edge(graph, path, target, _WORDS.get(edge.kind, edge.kind.value), told)
+        _edge(graph, path, target, _WORDS.get(edge.kind, edge.kind.value), attributes)
     else:
         return
     for link in link_edges(tree, ImagePath(target)):
-        _edge(graph, described(link.source), described(link.target), "links", _told(link, certainties))
+        _edge(graph, described(link.source), described(link.target), "links", _attributes_of(link, certainties))
 
 
 def _add_inventory(graph: Graph, tree: FileTree, inventory: Inventory) -> None:
@@ -377,21 +377,23 @@ def _add_inventory(graph: Graph, tree: FileTree, inventory: Inventory) -> None:
                 _edge(graph, name, path, "needs")
 
 
-def _told(edge: Edge, certainties: Certainties) -> Mapping[str, str]:
+def _attributes_of(edge: Edge, certainties: Certainties) -> Mapping[str, str]:
     """What is known of a reference, as attributes."""
-    told = {"firing": edge.firing.value}
+    attributes = {"firing": edge.firing.value}
     certainty = certainties.get(_alike(edge))
-    return told if certainty is None else {**told, "certainty": str(certainty)}
+    return attributes if certainty is None else {**attributes, "certainty": str(certainty)}
 
 
-def _edge(graph: Graph, source: str, target: str, kind: str, told: Mapping[str, str] = MappingProxyType({})) -> None:
+def _edge(
+    graph: Graph, source: str, target: str, kind: str, attributes: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """Add an edge; of several of one kind the one that fires first stays."""
     if source == target:
         return
-    if not graph.has_edge(source, target, kind) or _place(told) < _place(graph[source][target][kind]):
-        graph.add_edge(source, target, key=kind, kind=kind, **told)
+    if not graph.has_edge(source, target, kind) or _firing_rank(attributes) < _firing_rank(graph[source][target][kind]):
+        graph.add_edge(source, target, key=kind, kind=kind, **attributes)
 
 
-def _place(told: Mapping[str, str]) -> int:
+def _firing_rank(attributes: Mapping[str, str]) -> int:
     firings = list(Firing)
-    return firings.index(Firing(told["firing"])) if "firing" in told else len(firings)
+    return firings.index(Firing(attributes["firing"])) if "firing" in attributes else len(firings)

@@ -15,7 +15,7 @@ def link_edges(tree: FileTree, path: ImagePath) -> tuple[Edge, ...]:
     """From a path to every symlink that resolving it walks through and to the real file; empty for a real path.
 
     Directory links count: `/bin/sh` leads to the link `/bin`, to the link `/usr/bin/sh` and to `/usr/bin/dash`. Every
-    edge leaves the path itself, since a link like `/bin` alone asks for none of what lies behind it. Where the path
+    edge leaves the path itself, since a link like `/bin` alone refers to nothing that lies behind it. Where the path
     does not resolve, the links up to there are given.
     """
     found = tree.resolve(path)
@@ -33,7 +33,7 @@ def link_edges(tree: FileTree, path: ImagePath) -> tuple[Edge, ...]:
 def hard_link_edges(tree: FileTree, path: ImagePath) -> tuple[Edge, ...]:
     """From a real path to the other names of its inode.
 
-    They are companions and not needs: a program under one name does not ask for its other names. A busybox of four
+    They are companions and not needs: a program under one name does not need its other names. A busybox of four
     hundred names of which slimming kept two lacks nothing.
     """
     return tuple(

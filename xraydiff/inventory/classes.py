@@ -1,4 +1,4 @@
-"""Which class a removed path belongs to: what people ask for when they ask what slimming took."""
+"""The class of a removed path: what people look for when they want to know what slimming took."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def file_kinds(
     """What libmagic calls regular files, each given by its tree and real path; both answers in the order of the paths.
 
     A file that hangs or crashes libmagic, and one beyond `Limits.worker_files` or `worker_failures`, is a problem of
-    scope analysis. Raises `ImageError` where bytes of the image are gone.
+    scope analysis. Raises `ImageError` where bytes of the image are missing.
     """
     kinds: list[FileKind] = []
     problems: list[Problem] = []
@@ -45,11 +45,11 @@ def file_kinds(
 def elf_details(
     tree: FileTree, paths: Iterable[str], *, limits: Limits = DEFAULT
 ) -> tuple[tuple[ElfDetails, ...], tuple[Problem, ...]]:
-    """The deep view of ELF files of one image, links resolved inside it, in the order that they are asked for.
+    """The deep view of ELF files of one image, links resolved inside it, in the order of the requests.
 
     What is no whole ELF file, or hangs or crashes the analyser, is a problem of scope analysis. Raises `UsageError`
     where a path is no regular file of an image that was read whole; of another one that is a problem too. Raises
-    `ImageError` where bytes of the image are gone.
+    `ImageError` where bytes of the image are missing.
     """
     found: list[ElfDetails] = []
     problems: list[Problem] = []
@@ -79,12 +79,12 @@ def _regular(tree: FileTree, wanted: str) -> ImagePath | Problem:
 
 
 class _Asker:
-    """A worker that is asked about a bounded number of files, and no more once several of them have broken it."""
+    """A worker for a bounded number of files, given up once several of them have broken it."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._worker = Worker(limits=limits)
-        self._asked = 0
+        self._requests = 0
         self._failures = 0
         self._left_out = 0
 
@@ -97,13 +97,13 @@ class _Asker:
         self._worker.close()
 
     def kind(self, tree: FileTree, path: ImagePath) -> str | Problem | None:
-        """What libmagic calls a file; None where nobody is asked any more."""
+        """What libmagic calls a file; None where the worker has been given up."""
         if not self._may_ask():
             return None
         return self._counted(self._worker.file_type(tree.read_at(path, 0, MIB), path=path))
 
     def elf(self, tree: FileTree, path: ImagePath, wanted: str) -> ElfDetails | Problem | None:
-        """The deep view of a file; None where nobody is asked any more."""
+        """The deep view of a file; None where the worker has been given up."""
         if not self._may_ask():
             return None
         try:
@@ -126,8 +126,8 @@ class _Asker:
             yield _problem("limit-exceeded", "", f"{why}: {self._left_out} further files were not looked at closely")
 
     def _may_ask(self) -> bool:
-        may = self._asked < self._limits.worker_files and self._failures < self._limits.worker_failures
-        self._asked += may
+        may = self._requests < self._limits.worker_files and self._failures < self._limits.worker_failures
+        self._requests += may
         self._left_out += not may
         return may
 

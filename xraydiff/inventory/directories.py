@@ -1,4 +1,4 @@
-"""Directories that people ask for by purpose: C headers, homes of users, temporary files."""
+"""Directories by their purpose: C headers, homes of users, temporary files."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 
 from xraydiff.facts import File, FileType, Privilege, PrivilegeKind, Problem
-from xraydiff.inventory.packages.reading import Problems
+from xraydiff.inventory.packages.databases import Problems
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.paths import ImagePath
 from xraydiff.tree import FileTree
@@ -105,10 +105,10 @@ def _clauses(permitted: int, inheritable: int, *, effective: bool) -> str:
     """cap_text_formats(7): one clause for each set of flags, in the order of their first capability."""
     names: dict[str, list[int]] = {}
     for number in range((permitted | inheritable).bit_length()):
-        held, inherited = permitted >> number & 1, inheritable >> number & 1
-        if held or inherited:
+        is_permitted, is_inherited = permitted >> number & 1, inheritable >> number & 1
+        if is_permitted or is_inherited:
             # One bit stands for the effective set of all capabilities that the file has (capabilities(7)).
-            flags = "e" * effective + "i" * inherited + "p" * held
+            flags = "e" * effective + "i" * is_inherited + "p" * is_permitted
             names.setdefault(flags, []).append(number)
     if not names:
         return "="

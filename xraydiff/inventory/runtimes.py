@@ -14,7 +14,7 @@ from xraydiff.tree import FileTree
 __all__ = ["read_runtimes"]
 
 _PROGRAM, _LIBRARY, _LANDMARK = range(3)
-"""What a runtime was told by, best first: something worse counts only where its installation shows nothing better."""
+"""What a runtime was detected by, best first: a worse sign counts only where its installation shows no better one."""
 
 _BEGINNINGS = (
     "python", "pypy", "libpython", "libpypy", "os.py", "node", "libnode", "ruby", "libruby", "php", "libphp", "perl",
@@ -47,20 +47,20 @@ _NAMES = tuple(
 )
 _LOADERS = frozenset({"glibc", "musl"})
 """Found in folders of libraries, links to them included: musl's loader may be a link to its libc.so."""
-_LONGEST = 64
-_SMALL = 64 << 10
+_NAME_LENGTH = 64
+_HEADER_BYTES = 64 << 10
 """Bytes of a file that tells a version which are looked at; the real ones lie in the first few thousand."""
 _LIBC = 4 << 20
 _LIBCS = 4
 """C libraries whose text is searched for a version: an image has one, seldom two, and a hostile one a million."""
 _VERSION = rb"([0-9][0-9A-Za-z.+_~-]{0,31})"
 _NAMES_LISTED = 200_000
-"""Names of directories that are gone through for versions, for the same reason as the bound before."""
+"""Names of directories that are searched for versions, for the same reason as the bound before."""
 _LIBC_TEXT = re.compile(rb"GNU C Library [^\n]{0,100}?version " + _VERSION + rb"[.,]")
 
 
 @dataclass(slots=True)
-class _Found:
+class _Sign:
     """One sign of a runtime."""
 
     language: str
@@ -71,7 +71,7 @@ class _Found:
 
 
 @dataclass(slots=True)
-class _Sight:
+class _Image:
     """The tree, and what may still be spent on it."""
 
     tree: FileTree
@@ -87,7 +87,7 @@ def read_runtimes(tree: FileTree) -> tuple[Runtime, ...]:
     The path is that of the program; where an installation shows none, of the shared library, or of Python's `os.py`.
     Go programs carry their runtime in themselves; `go` is the toolchain.
     """
-    sight = _Sight(tree)
+    image = _Image(tree)
     found = sorted(_signs(tree), key=lambda one: (one.rank, one.path))
     taken: set[tuple[str, str]] = set()
     runtimes: dict[tuple[str, int | ImagePath], Runtime] = {}
@@ -96,7 +96,7 @@ def read_runtimes(tree: FileTree) -> tuple[Runtime, ...]:
         if one.rank != _PROGRAM and place in taken:
             continue
         taken.add(place)
-        version = _longer(_told(sight, one), one.version)
+        version = _longer(_version_of(image, one), one.version)
         key = (one.language, one.inode or one.path)
         known = runtimes.get(key)
         if known is None:
@@ -107,17 +107,17 @@ def read_runtimes(tree: FileTree) -> tuple[Runtime, ...]:
     return tuple(sorted(runtimes.values()))
 
 
-def _signs(tree: FileTree) -> Iterator[_Found]:
+def _signs(tree: FileTree) -> Iterator[_Sign]:
     """One pass over the names."""
     for path, file in tree.files.items():
         name = path[path.rfind("/") + 1 :]
-        if name.startswith(_BEGINNINGS) and len(name) <= _LONGEST and file.type is not FileType.DIRECTORY:
+        if name.startswith(_BEGINNINGS) and len(name) <= _NAME_LENGTH and file.type is not FileType.DIRECTORY:
             yield from _named(tree, path, file, name)
         elif _in_programs(path) and tool_class(name) is ToolClass.SHELL and _runs(file):
-            yield _Found("shell", _PROGRAM, path, "", file.inode)
+            yield _Sign("shell", _PROGRAM, path, "", file.inode)
 
 
-def _named(tree: FileTree, path: ImagePath, file: File, name: str) -> Iterator[_Found]:
+def _named(tree: FileTree, path: ImagePath, file: File, name: str) -> Iterator[_Sign]:
     for language, rank, pattern in _NAMES:
         match = pattern.fullmatch(name)
         if match is None:
@@ -128,7 +128,7 @@ def _named(tree: FileTree, path: ImagePath, file: File, name: str) -> Iterator[_
                 return
             path, file = target.path, target.file
         if file.type is FileType.FILE and _in_place(tree, path, file, language, rank):
-            yield _Found(language, rank, path, _version(match), file.inode)
+            yield _Sign(language, rank, path, _version(match), file.inode)
         return
 
 
@@ -179,136 +179,136 @@ def _prefix(path: ImagePath) -> str:
     return path[:at].removesuffix("/usr")
 
 
-def _longer(told: str, named: str) -> str:
-    return told if len(told) >= len(named) else named
+def _longer(recorded: str, named: str) -> str:
+    return recorded if len(recorded) >= len(named) else named
 
 
 # --- versions ---------------------------------------------------------------------------------------------------------
 
 
-def _told(sight: _Sight, one: _Found) -> str:
+def _version_of(image: _Image, one: _Sign) -> str:
     """The version that a small file beside the runtime tells, or an empty string."""
     tell = _TELL.get(one.language)
-    return tell(sight, one) if tell is not None else ""
+    return tell(image, one) if tell is not None else ""
 
 
-def _search(sight: _Sight, path: str, pattern: bytes) -> str:
+def _search(image: _Image, path: str, pattern: bytes) -> str:
     """The first group of a pattern at the start of a line of a small file."""
-    found = sight.tree.resolve(path)
+    found = image.tree.resolve(path)
     if found.path is None or found.file is None or found.file.type is not FileType.FILE:
         return ""
     key = (found.path, pattern)
-    if key not in sight.memo:
-        text = sight.tree.read_at(found.path, 0, _SMALL)
+    if key not in image.memo:
+        text = image.tree.read_at(found.path, 0, _HEADER_BYTES)
         match = re.search(rb"(?m)^" + pattern, text)
-        sight.memo[key] = match[1].decode("ascii") if match else ""
-    return sight.memo[key]
+        image.memo[key] = match[1].decode("ascii") if match else ""
+    return image.memo[key]
 
 
-def _children(sight: _Sight, folder: str, beginning: str) -> list[str]:
+def _children(image: _Image, folder: str, beginning: str) -> list[str]:
     """Names below a folder that begin so, sorted."""
-    real = sight.tree.resolve(folder).path
-    if real is None or sight.names <= 0:
+    real = image.tree.resolve(folder).path
+    if real is None or image.names <= 0:
         return []
-    names = sight.tree.children(real)
-    sight.names -= len(names) + 1
+    names = image.tree.children(real)
+    image.names -= len(names) + 1
     return [name for name in names if name.startswith(beginning)]
 
 
-def _python(sight: _Sight, one: _Found) -> str:
+def _python(image: _Image, one: _Sign) -> str:
     """include/pythonX.Y/patchlevel.h, else the name of the library's folder."""
     if one.rank == _LANDMARK:
-        return re.sub(r"\A\D+|[a-z]+\Z", "", basename(parent(one.path)))[:_LONGEST]
+        return re.sub(r"\A\D+|[a-z]+\Z", "", basename(parent(one.path)))[:_NAME_LENGTH]
     home = _home(one.path) if one.rank == _PROGRAM else _prefix(one.path) or "/usr"
     version = one.version
     if "." not in version:
-        folders = _children(sight, f"{home}/lib", f"python{version or '3'}.")
+        folders = _children(image, f"{home}/lib", f"python{version or '3'}.")
         version = folders[0].removeprefix("python") if len(folders) == 1 else version
-    full = _search(sight, f"{home}/include/python{version}/patchlevel.h", rb'#define PY_VERSION\s{1,40}"' + _VERSION)
+    full = _search(image, f"{home}/include/python{version}/patchlevel.h", rb'#define PY_VERSION\s{1,40}"' + _VERSION)
     return full or version
 
 
-def _node(sight: _Sight, one: _Found) -> str:
+def _node(image: _Image, one: _Sign) -> str:
     """include/node/node_version.h."""
     header = f"{_home(one.path) if one.rank == _PROGRAM else '/usr'}/include/node/node_version.h"
     parts = [
-        _search(sight, header, rb"#define NODE_" + part + rb"_VERSION ([0-9]{1,5})")
+        _search(image, header, rb"#define NODE_" + part + rb"_VERSION ([0-9]{1,5})")
         for part in (b"MAJOR", b"MINOR", b"PATCH")
     ]
     return ".".join(parts) if all(parts) else ""
 
 
-def _ruby(sight: _Sight, one: _Found) -> str:
+def _ruby(image: _Image, one: _Sign) -> str:
     """The version of its library, which is more than the one in the program's name."""
     home = _home(one.path)
-    for folder in (f"{home}/lib", *(f"{home}/lib/{name}" for name in _children(sight, f"{home}/lib", ""))):
-        for name in _children(sight, folder, "libruby"):
+    for folder in (f"{home}/lib", *(f"{home}/lib/{name}" for name in _children(image, f"{home}/lib", ""))):
+        for name in _children(image, folder, "libruby"):
             match = re.fullmatch(r"libruby(?:-\d+\.\d+)?\.so\.(\d+\.\d+\.\d+)", name)
             if match is not None and match[1].startswith(one.version):
                 return match[1]
-    folders = _children(sight, f"{home}/lib/ruby", "")
+    folders = _children(image, f"{home}/lib/ruby", "")
     return next((name for name in folders if re.fullmatch(r"\d+\.\d+\.\d+", name)), "") if not one.version else ""
 
 
-def _php(sight: _Sight, one: _Found) -> str:
+def _php(image: _Image, one: _Sign) -> str:
     """include/php/main/php_version.h, where the program was built from source."""
     header = f"{_home(one.path)}/include/php/main/php_version.h"
-    return _search(sight, header, rb'#define PHP_VERSION "' + _VERSION + rb'"')
+    return _search(image, header, rb'#define PHP_VERSION "' + _VERSION + rb'"')
 
 
-def _java(sight: _Sight, one: _Found) -> str:
+def _java(image: _Image, one: _Sign) -> str:
     """The file `release` of the Java home (JEP 223)."""
     home = parent(one.path)
     for _ in range(4):
         home = parent(home)
-        version = _search(sight, f"{home}/release", rb'JAVA_VERSION="' + _VERSION + rb'"')
+        version = _search(image, f"{home}/release", rb'JAVA_VERSION="' + _VERSION + rb'"')
         if version:
             return version
     return ""
 
 
-def _erlang(sight: _Sight, one: _Found) -> str:
+def _erlang(image: _Image, one: _Sign) -> str:
     """releases/N/OTP_VERSION, else the version of the emulator."""
     erts = parent(parent(one.path))
     releases = f"{parent(erts)}/releases"
-    for name in _children(sight, releases, ""):
-        version = _search(sight, f"{releases}/{name}/OTP_VERSION", _VERSION)
+    for name in _children(image, releases, ""):
+        version = _search(image, f"{releases}/{name}/OTP_VERSION", _VERSION)
         if version:
             return version
-    return basename(erts)[:_LONGEST]
+    return basename(erts)[:_NAME_LENGTH]
 
 
-def _dotnet(sight: _Sight, one: _Found) -> str:
+def _dotnet(image: _Image, one: _Sign) -> str:
     """The last version of the shared framework."""
     if one.rank == _LIBRARY:
-        return basename(parent(one.path))[:_LONGEST]
-    versions = _children(sight, f"{parent(one.path)}/shared/Microsoft.NETCore.App", "")
-    return versions[-1][:_LONGEST] if versions else ""
+        return basename(parent(one.path))[:_NAME_LENGTH]
+    versions = _children(image, f"{parent(one.path)}/shared/Microsoft.NETCore.App", "")
+    return versions[-1][:_NAME_LENGTH] if versions else ""
 
 
-def _go(sight: _Sight, one: _Found) -> str:
-    return _search(sight, f"{_home(one.path)}/VERSION", b"go" + _VERSION)
+def _go(image: _Image, one: _Sign) -> str:
+    return _search(image, f"{_home(one.path)}/VERSION", b"go" + _VERSION)
 
 
-def _glibc(sight: _Sight, one: _Found) -> str:
+def _glibc(image: _Image, one: _Sign) -> str:
     """The name of libc.so.6's real file, or the line that it prints when it is run as a program."""
-    libc = sight.tree.resolve(f"{parent(one.path)}/libc.so.6")
+    libc = image.tree.resolve(f"{parent(one.path)}/libc.so.6")
     if libc.path is None or libc.file is None or libc.file.type is not FileType.FILE:
         return ""
     named = re.fullmatch(r"libc-(2\.\d{1,4})\.so", basename(libc.path))
     if named is not None:
         return named[1]
     key = (libc.path, _LIBC_TEXT.pattern)
-    if key not in sight.memo:
-        if sight.libcs == 0:
+    if key not in image.memo:
+        if image.libcs == 0:
             return ""
-        sight.libcs -= 1
-        match = _LIBC_TEXT.search(sight.tree.read_at(libc.path, 0, _LIBC))
-        sight.memo[key] = match[1].decode("ascii") if match else ""
-    return sight.memo[key]
+        image.libcs -= 1
+        match = _LIBC_TEXT.search(image.tree.read_at(libc.path, 0, _LIBC))
+        image.memo[key] = match[1].decode("ascii") if match else ""
+    return image.memo[key]
 
 
-_TELL: dict[str, Callable[[_Sight, _Found], str]] = {
+_TELL: dict[str, Callable[[_Image, _Sign], str]] = {
     "python": _python,
     "node": _node,
     "ruby": _ruby,

@@ -41,7 +41,7 @@ def take(
     """What an image holds, and the problems of all readers, each sorted.
 
     Lines of `inventories` stand in `extra` by their name. Raises `PluginError` where one of them raises or gives
-    anything but lines and problems, `ImageError` where bytes of the image are gone.
+    anything but lines and problems, `ImageError` where bytes of the image are missing.
     """
     packages, databases, package_problems = read_packages(tree, limits=limits)
     certificates, keys, stores, certificate_problems = read_certificates(

@@ -68,7 +68,7 @@ def _folders(tree: FileTree, config: ImageConfig) -> Iterator[ImagePath]:
 
 
 class _Applets:
-    """Which hard links are applets of a multi-call program; the names of each inode are gone through once."""
+    """Which hard links are applets of a multi-call program; the names of each inode are read once."""
 
     def __init__(self, tree: FileTree) -> None:
         self._tree = tree

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from xraydiff.errors import LimitExceeded
 from xraydiff.facts import FileType, Group, Problem, User
-from xraydiff.inventory.packages.reading import Problems
+from xraydiff.inventory.packages.databases import Problems
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.paths import decoded
 from xraydiff.tree import FileTree

@@ -1,6 +1,6 @@
 """The process that can be killed for libmagic and pyelftools: both have crashed or hung on files made to do so.
 
-`Worker` starts it when it is first asked, restarts it after it died, and turns a crash, a hang or nonsense into a
+`Worker` starts it at the first request, restarts it after it died, and turns a crash, a hang or nonsense into a
 `Problem`. The child (`python -P -m xraydiff.inventory.worker`) bounds its own memory and its CPU time for each file,
 and reads nothing but its standard input. A message is a length of four bytes, JSON of that length, and for a request
 the bytes of the file behind it.
@@ -67,7 +67,7 @@ class Worker:
         self.close()
 
     def file_type(self, data: bytes, *, path: str = "") -> str | Problem:
-        """What libmagic calls these bytes (file(1)), told by the first MiB; `path` is only for the problem."""
+        """What libmagic calls these bytes (file(1)), by the first MiB; `path` is only for the problem."""
         answer = self._ask("file_type", data[:_FILE_TYPE_BYTES], path)
         if isinstance(answer, Problem):
             return answer
@@ -86,7 +86,7 @@ class Worker:
         return self._ask("elf_details", data, path)
 
     def close(self) -> None:
-        """End the process; it starts again if it is asked again."""
+        """End the process; it starts again at the next request."""
         with self._lock:
             self._stop(patience=1.0)
 

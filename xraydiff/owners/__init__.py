@@ -9,7 +9,10 @@ from xraydiff.facts import FileType, ImageConfig, Owner, OwnerKind, Package, Run
 from xraydiff.inventory.packages import rpm, unread
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.owners.local import local_packages
-from xraydiff.owners.places import (
+from xraydiff.owners.runtimes import find_regions
+from xraydiff.owners.scripts import MaintainerScripts
+from xraydiff.owners.start import read_start
+from xraydiff.owners.system_paths import (
     STATE_FILES,
     in_state_tree,
     in_system,
@@ -19,9 +22,6 @@ from xraydiff.owners.places import (
     is_state,
     is_state_root,
 )
-from xraydiff.owners.runtimes import find_regions
-from xraydiff.owners.scripts import MaintainerScripts
-from xraydiff.owners.start import read_start
 from xraydiff.paths import ROOT, ImagePath, ancestors, basename, image_path, is_below, parent
 from xraydiff.tree import FileTree
 
@@ -33,7 +33,7 @@ UNKNOWN_OS = Owner(kind=OwnerKind.OS_PACKAGE, package="?")
 """The operating system's, of no package that we know."""
 _NODE_MODULES = Owner(kind=OwnerKind.LANGUAGE_PACKAGE, package="npm", ecosystem="node")
 _DIRECTORY_FILES = 100
-"""Files of a directory that are asked before it is said whose it is."""
+"""Files of a directory whose owners decide that of the directory."""
 
 
 class Owners(Protocol):
@@ -51,7 +51,7 @@ def find_owners(
     runtimes: Iterable[Runtime] = (),
     limits: Limits = DEFAULT,
 ) -> ImageOwners:
-    """The owners of an image: file lists now, everything else when it is asked for."""
+    """The owners of an image: file lists now, everything else when it is needed."""
     return ImageOwners(tree, tuple(packages), config, runtimes=tuple(runtimes), limits=limits)
 
 
@@ -89,15 +89,15 @@ class ImageOwners:
             self._add(package, _owner_of(package))
         self._regions = find_regions(tree, self._lists, runtimes)
         self._start = read_start(tree, config, limits=limits)
-        self._home = self._application_roots(config)
+        self._application_roots = self._find_application_roots(config)
         for package in local_packages(tree, self._own, self._packages, self._start, self._regions):
             self._lists.update(dict.fromkeys(self._still_of(package), APPLICATION))
         for package in self._system:
             self._lists.update(dict.fromkeys(package.changed - STATE_FILES, APPLICATION))
         self._scripts = MaintainerScripts(tree, self._system, limits)
         self._directories = _directories_of(self._system)
-        self._unread = _has_unread_database(tree, self._system)
-        self._gaps = not self._system or any(_is_unlisted(package) for package in self._system)
+        self._has_unread = _has_unread_database(tree, self._system)
+        self._has_unlisted = not self._system or any(_is_unlisted(package) for package in self._system)
         self._layered = len({file.layer for file in tree.files.values() if file.layer >= 0}) > 1
         self._named = frozenset(self._start.files)
         self._memo: dict[ImagePath, Owner] = {}
@@ -136,7 +136,7 @@ class ImageOwners:
     def _still_of(self, package: Package) -> Iterable[ImagePath]:
         return (path for path in package.files if self._packages[path] is package)
 
-    def _application_roots(self, config: ImageConfig) -> tuple[ImagePath, ...]:
+    def _find_application_roots(self, config: ImageConfig) -> tuple[ImagePath, ...]:
         """WORKDIR, volumes and the directories that the start command names, where these are not the whole system's."""
         volumes = (self._tree.resolve(path).path or image_path(path) for path in config.volumes)
         data = {root for root in (*volumes, *self._start.arguments) if not in_state_tree(root)}
@@ -151,7 +151,7 @@ class ImageOwners:
             return region
         if "/node_modules/" in path:
             return self._of_node_module(path)
-        if any(is_below(path, root) for root in self._home):
+        if any(is_below(path, root) for root in self._application_roots):
             return APPLICATION
         return self._of_link(path) or self._of_system(path) or APPLICATION
 
@@ -190,7 +190,7 @@ class ImageOwners:
         listed, package = self._nearest(parent(path))
         if is_state_root(listed) or (is_generated(path) and listed == parent(path)):
             return package or UNKNOWN_OS
-        if self._unread or (self._gaps and is_library(path)) or self._is_busybox(path):
+        if self._has_unread or (self._has_unlisted and is_library(path)) or self._is_busybox(path):
             return UNKNOWN_OS
         return None
 
@@ -210,7 +210,7 @@ class ImageOwners:
 
     def _is_busybox(self, path: ImagePath) -> bool:
         """Whether a file is a name of busybox in an image without packages."""
-        if not self._gaps or path not in self._tree.files or self._tree.files[path].type is not FileType.FILE:
+        if not self._has_unlisted or path not in self._tree.files or self._tree.files[path].type is not FileType.FILE:
             return False
         return any(basename(name) == "busybox" for name in self._tree.links(path))
 
@@ -258,7 +258,7 @@ def _source_of(path: ImagePath) -> ImagePath | None:
 
 
 def _is_unlisted(package: Package) -> bool:
-    """Whether the file list of a package has gone: dpkg's always name directories."""
+    """Whether the file list of a package is missing: dpkg's always name directories."""
     return package.ecosystem == "dpkg" and not package.files and not package.directories
 
 

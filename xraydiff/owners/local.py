@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from xraydiff.facts import FileType, Package
-from xraydiff.owners.places import is_root
 from xraydiff.owners.runtimes import Regions
 from xraydiff.owners.start import Start
+from xraydiff.owners.system_paths import is_root
 from xraydiff.paths import ImagePath, basename, is_below, parent
 from xraydiff.tree import FileTree
 
@@ -24,7 +24,7 @@ def local_packages(
     """The language packages that are the application, in a fixed order.
 
     A server that only runs the application (`gunicorn shop:app`) is not: a program or `-m` module counts only where
-    nothing else of the image does, neither a local package, nor what the program is told to run, nor code in WORKDIR.
+    nothing else of the image does, neither a local package, nor the module that the program runs, nor code in WORKDIR.
     """
     packages = tuple(packages)
     programs = [*start.commands, *(path for path in start.files if _is_program(path))]
@@ -32,10 +32,10 @@ def local_packages(
     found = [package for package in packages if package.local]
     found.extend(by_path[path] for path in named if path in by_path)
     sites = sorted({parent(parent(ImagePath(p.location))) for p in packages if p.ecosystem == "python"})
-    told = [module.partition(".")[0] for module in start.objects]
-    elsewhere = any(_is_module(tree, start.workdir, top) for top in told)
+    started = [module.partition(".")[0] for module in start.objects]
+    elsewhere = any(_is_module(tree, start.workdir, top) for top in started)
     if not elsewhere:
-        found.extend(_of_modules(tree, by_path, sites, told))
+        found.extend(_of_modules(tree, by_path, sites, started))
     found.extend(_around(packages, start.workdir))
     known = {id(package) for package in packages}
     found = [package for package in found if id(package) in known]

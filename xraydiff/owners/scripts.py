@@ -114,7 +114,7 @@ class MaintainerScripts:
                         yield folder, child.removesuffix(ending), ending
 
     def layer(self, package: str) -> int:
-        """The layer that installed a package last; -1 where its file list has gone."""
+        """The layer that installed a package last; -1 where its file list is missing."""
         return self._layers.get(package, -1)
 
     def _read_registry(self) -> None:

@@ -48,7 +48,7 @@ class Start:
     arguments: list[ImagePath] = field(default_factory=list)
     """Absolute names of directories among the arguments (`-D /data/db`)."""
     looked_up: set[str] = field(default_factory=set)
-    """Words that were looked up as files already: a script says the same thing often."""
+    """Words that were looked up as files already: a script repeats them."""
     programs: dict[str, ImagePath | None] = field(default_factory=dict)
     """Real paths of the programs that words start, as far as they were looked up."""
 
@@ -104,7 +104,7 @@ class _Command:
         self._limits = limits
 
     def read(self, words: Sequence[str]) -> list[str]:
-        """Note what it names; gives the lines that it hands to a shell."""
+        """Record the files that it names; gives the lines that it hands to a shell."""
         lines: list[str] = []
         todo = [[Argument(word) for word in words]] if words else []
         for _ in range(self._limits.command_wrappers):

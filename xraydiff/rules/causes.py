@@ -43,8 +43,8 @@ def causes(reach: Reach, original: FileTree) -> tuple[Cause, ...]:
         top = reach.missing.get(path, members[0])
         need = need_of(top)
         groups.setdefault((need.value, _source(top), _subject(top), top.certainty), []).append(top)
-    asked = _asked_by_kept(reach, original)
-    found = [_cause(Need(key[0]), key[1], tops, closure, asked) for key, tops in groups.items()]
+    referenced = _referenced_by_kept(reach, original)
+    found = [_cause(Need(key[0]), key[1], tops, closure, referenced) for key, tops in groups.items()]
     return tuple(sorted(found, key=lambda cause: (cause.need, cause.source, cause.first.path)))
 
 
@@ -121,18 +121,18 @@ def _subject(missing: Missing) -> str:
     return missing.owner.package or parent(missing.cause)
 
 
-def _asked_by_kept(reach: Reach, original: FileTree) -> dict[str, Certainty]:
-    """The missing paths that something kept asks for, links followed, with the most certain of these edges.
+def _referenced_by_kept(reach: Reach, original: FileTree) -> dict[str, Certainty]:
+    """The missing paths that something kept refers to, links followed, with the most certain of these edges.
 
     The best chain to such a path may still lead through another missing one; who accepts that one has not accepted it.
     """
-    asked: dict[str, Certainty] = {}
+    referenced: dict[str, Certainty] = {}
     for step in reach.followed:
         if step.missing and step.edge.source.path not in reach.missing:
             path = step.edge.target.path
-            asked[path] = max(step.certainty, asked.get(path, Certainty.NONE))
+            referenced[path] = max(step.certainty, referenced.get(path, Certainty.NONE))
     found: dict[str, Certainty] = {}
-    for path, certainty in asked.items():
+    for path, certainty in referenced.items():
         real = original.resolve(path).path or path
         found[real] = max(certainty, found.get(real, Certainty.NONE))
     return found
@@ -143,12 +143,12 @@ def _cause(
     source: str,
     tops: list[Missing],
     closure: dict[ImagePath, list[Missing]],
-    asked: Mapping[str, Certainty],
+    referenced: Mapping[str, Certainty],
 ) -> Cause:
     tops.sort(key=lambda one: (-one.certainty, one.trail.length, one.path))
     least = min(tops[0].certainty, Certainty.LIKELY)
     restore = {member.path for top in tops for member in closure[top.cause] if member.certainty >= least}
-    itself = {path for path in restore if asked.get(path, Certainty.NONE) >= least}
+    itself = {path for path in restore if referenced.get(path, Certainty.NONE) >= least}
     follows = {top.cause: restore.intersection(one.path for one in closure[top.cause]) - itself for top in tops}
     return Cause(
         need=need,

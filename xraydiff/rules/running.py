@@ -89,7 +89,7 @@ def _joined(one: Finding, other: Finding) -> Finding:
 
 def _closures(one: Finding, other: Finding) -> Iterator[Closure]:
     """What follows from another missing path in both findings, or is in one of them alone."""
-    itself = _asked_themselves(one) | _asked_themselves(other)
+    itself = _directly_referenced(one) | _directly_referenced(other)
     needs: dict[str, set[str]] = {}
     for closure in (*one.closures, *other.closures):
         needs.setdefault(closure.path, set()).update(closure.needs)
@@ -99,7 +99,7 @@ def _closures(one: Finding, other: Finding) -> Iterator[Closure]:
             yield Closure(path=path, needs=left)
 
 
-def _asked_themselves(finding: Finding) -> set[str]:
+def _directly_referenced(finding: Finding) -> set[str]:
     return set(finding.restore).difference(*(closure.needs for closure in finding.closures))
 
 

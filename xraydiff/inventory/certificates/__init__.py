@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from xraydiff.facts import Certificate, FileType, PrivateKey, Problem, TrustStore
+from xraydiff.inventory.certificates.candidates import BUNDLES, DIRECTORIES, is_bundle_name, is_candidate, is_hash_name
 from xraydiff.inventory.certificates.content import Content, ContentReader
-from xraydiff.inventory.certificates.places import BUNDLES, DIRECTORIES, is_bundle_name, is_candidate, is_hash_name
-from xraydiff.inventory.packages.reading import Problems
+from xraydiff.inventory.packages.databases import Problems
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.paths import ImagePath, basename, parent
 from xraydiff.tree import FileTree
@@ -39,20 +39,20 @@ def read_certificates(
     Problems are of scope analysis, unless a bound of the whole image is reached: then it was not read whole.
     """
     names = _find(tree)
-    places = (*BUNDLES, *named)
-    known = {path for place in places if (path := tree.resolve(place).path) is not None and _is_file(tree, path)}
-    reading = _Reading(tree, limits)
+    paths = (*BUNDLES, *named)
+    known = {path for name in paths if (path := tree.resolve(name).path) is not None and _is_file(tree, path)}
+    contents = _Contents(tree, limits)
     for path in sorted(names.files | known):
-        reading.read(path)
-    trust = {store.path: store for store in _trust_files(reading, known)}
-    trust |= {store.path: store for store in _hashed_directories(names, reading)}
-    links = (*places, *DIRECTORIES, *names.links)
-    trust |= {store.path: store for store in _trust_links(tree, links, reading, trust)}
+        contents.read(path)
+    trust = {one.path: one for one in _trust_files(contents, known)}
+    trust |= {one.path: one for one in _hashed_directories(names, contents)}
+    links = (*paths, *DIRECTORIES, *names.links)
+    trust |= {one.path: one for one in _trust_links(tree, links, contents, trust)}
     return (
-        tuple(sorted(reading.certificates)),
-        tuple(sorted(reading.keys)),
+        tuple(sorted(contents.certificates)),
+        tuple(sorted(contents.keys)),
         tuple(sorted(trust.values())),
-        reading.problems.all(),
+        contents.problems.all(),
     )
 
 
@@ -75,7 +75,7 @@ def _find(tree: FileTree) -> _Names:
     return names
 
 
-class _Reading:
+class _Contents:
     """The files read so far, and what they hold."""
 
     def __init__(self, tree: FileTree, limits: Limits) -> None:
@@ -85,7 +85,7 @@ class _Reading:
         self._left = limits.certificate_bytes
         self._full = False
         self._by_inode: dict[int, Content] = {}
-        self.held: dict[ImagePath, tuple[str, int]] = {}
+        self.counts: dict[ImagePath, tuple[str, int]] = {}
         """Format of a file and how many certificates it holds, -1 where a password hides them."""
         self.certificates: list[Certificate] = []
         self.keys: list[PrivateKey] = []
@@ -101,17 +101,17 @@ class _Reading:
                 self._by_inode[file.inode] = content
         if not content.kind or self._over(path, len(content.certificates) + len(content.keys)):
             return
-        self.held[path] = content.kind, -1 if content.hidden else len(content.certificates)
-        for digest, said in content.certificates:
+        self.counts[path] = content.kind, -1 if content.hidden else len(content.certificates)
+        for digest, certificate in content.certificates:
             self.certificates.append(
                 Certificate(
                     path=path,
                     sha256=digest,
-                    subject=said.subject,
-                    not_before=said.not_before,
-                    not_after=said.not_after,
-                    self_signed=said.self_signed,
-                    problem=said.problem,
+                    subject=certificate.subject,
+                    not_before=certificate.not_before,
+                    not_after=certificate.not_after,
+                    self_signed=certificate.self_signed,
+                    problem=certificate.problem,
                 )
             )
         self.keys += [PrivateKey(path=path, kind=kind, encrypted=encrypted) for kind, encrypted in content.keys]
@@ -135,7 +135,7 @@ class _Reading:
         return self._reader.read(self._tree.content(path))
 
     def _over(self, path: ImagePath, more: int) -> bool:
-        """Whether an image holds more certificates and keys than are listed; said once."""
+        """Whether an image holds more certificates and keys than are listed; noted once."""
         most = self._limits.certificates_per_image
         if not self._full and len(self.certificates) + len(self.keys) + more > most:
             self._full = True
@@ -143,33 +143,33 @@ class _Reading:
         return self._full
 
 
-def _trust_files(reading: _Reading, known: set[ImagePath]) -> Iterator[TrustStore]:
-    """Files at the known places, or with the names of bundles, that hold certificates or hide them."""
-    for path, (kind, count) in reading.held.items():
+def _trust_files(contents: _Contents, known: set[ImagePath]) -> Iterator[TrustStore]:
+    """Files at the known paths, or with the names of bundles, that hold certificates or hide them."""
+    for path, (kind, count) in contents.counts.items():
         if path in known or (count and is_bundle_name(basename(path))):
             yield TrustStore(path=path, kind=_STORE_KINDS[kind], count=count)
 
 
-def _hashed_directories(names: _Names, reading: _Reading) -> Iterator[TrustStore]:
+def _hashed_directories(names: _Names, contents: _Contents) -> Iterator[TrustStore]:
     """Directories where OpenSSL finds certificates by the hash of their subject; each file counts once."""
     for directory, targets in names.hashed.items():
-        count = sum(reading.held.get(target, ("", 0))[1] > 0 for target in set(targets))
+        count = sum(contents.counts.get(target, ("", 0))[1] > 0 for target in set(targets))
         if count:
             yield TrustStore(path=directory, kind="hashed-directory", count=count)
 
 
 def _trust_links(
-    tree: FileTree, places: Iterable[str], reading: _Reading, stores: Mapping[str, TrustStore]
+    tree: FileTree, paths: Iterable[str], contents: _Contents, stores: Mapping[str, TrustStore]
 ) -> Iterator[TrustStore]:
     """Symlinks in the place of a trust store, with the count of what they lead to: 0 where they dangle."""
-    for place in places:
-        link = tree.resolve(place, follow=False)
+    for name in paths:
+        link = tree.resolve(name, follow=False)
         if link.path is None or link.file is None or link.file.type is not FileType.SYMLINK:
             continue
         target = tree.resolve(link.path).path
         count = 0
         if target is not None:
-            count = stores[target].count if target in stores else reading.held.get(target, ("", 0))[1]
+            count = stores[target].count if target in stores else contents.counts.get(target, ("", 0))[1]
         yield TrustStore(path=link.path, kind="link", count=count)
 
 

@@ -1,4 +1,4 @@
-"""What one file holds: certificates and private keys in PEM, in DER, or in a key store, told by its first bytes."""
+"""What one file holds: certificates and private keys in PEM, in DER, or in a key store, detected by its first bytes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Content:
 
 
 @dataclass(slots=True)
-class _Held:
+class _Collected:
     """What is gathered while a file is read."""
 
     certificates: list[tuple[str, Said]] = field(default_factory=list)
@@ -71,23 +71,23 @@ class ContentReader:
         return self._pem(data) if _BEGIN in data else Content()
 
     def _pem(self, data: bytes) -> Content:
-        held = _Held()
+        collected = _Collected()
         seen = 0
         for block in pem.blocks(data):
             certificate = pem.is_certificate(block.label)
             if not certificate and not pem.is_private_key(block.label):
                 continue
             if seen >= self._limits.certificates:
-                held.more = True
+                collected.more = True
                 break
             seen += 1
             if not block.whole:
-                held.broken += 1
+                collected.broken += 1
             elif certificate:
-                held.certificates.append(self._block(block))
+                collected.certificates.append(self._block(block))
             else:
-                held.keys.add((block.label, pem.is_encrypted(block)))
-        return held.content("pem")
+                collected.keys.add((block.label, pem.is_encrypted(block)))
+        return collected.content("pem")
 
     def _block(self, block: pem.Block) -> tuple[str, Said]:
         """The certificate of a block; of one that is no base64 the digest is that of its text."""
@@ -106,18 +106,18 @@ class ContentReader:
         except ValueError:
             # It only begins like DER.
             return Content()
-        held = _Held()
+        collected = _Collected()
         if inner.tag == der.SEQUENCE and outer.end == len(data):
-            held.certificates.append(self._certificate(data))
+            collected.certificates.append(self._certificate(data))
         elif data[inner.start : inner.end] in _PKCS8_VERSIONS:
-            held.keys.add(("DER", False))
-        return held.content("der" if held.certificates or held.keys else "")
+            collected.keys.add(("DER", False))
+        return collected.content("der" if collected.certificates or collected.keys else "")
 
     def _store(self, store: Store) -> Content:
-        held = _Held(certificates=[self._certificate(data) for data in store.certificates])
+        collected = _Collected(certificates=[self._certificate(data) for data in store.certificates])
         if store.private_key:
-            held.keys.add(({"jks": "JKS", "pkcs12": "PKCS#12"}[store.kind], store.encrypted))
-        content = held.content(store.kind)
+            collected.keys.add(({"jks": "JKS", "pkcs12": "PKCS#12"}[store.kind], store.encrypted))
+        content = collected.content(store.kind)
         return Content(
             kind=content.kind,
             certificates=content.certificates,

@@ -148,19 +148,19 @@ def _algorithm(cipher: str, key: bytes) -> BlockCipherAlgorithm:
 def _derived(password: bytes, scheme: Scheme, purpose: bytes, size: int) -> bytes:
     """RFC 7292, appendix B.2, with SHA-1."""
     block = _SHA1_BLOCK
-    held = _filled(scheme.salt, block) + _filled(password, block)
+    filled = _filled(scheme.salt, block) + _filled(password, block)
     result = b""
     while True:
-        digest = hashlib.sha1(purpose * block + held, usedforsecurity=False).digest()
+        digest = hashlib.sha1(purpose * block + filled, usedforsecurity=False).digest()
         for _ in range(scheme.rounds - 1):
             digest = hashlib.sha1(digest, usedforsecurity=False).digest()
         result += digest
         if len(result) >= size:
             return result[:size]
         add = int.from_bytes(_filled(digest, block)[:block], "big") + 1
-        parts = (held[at : at + block] for at in range(0, len(held), block))
+        parts = (filled[at : at + block] for at in range(0, len(filled), block))
         top = 1 << (8 * block)
-        held = b"".join(((int.from_bytes(part, "big") + add) % top).to_bytes(block, "big") for part in parts)
+        filled = b"".join(((int.from_bytes(part, "big") + add) % top).to_bytes(block, "big") for part in parts)
 
 
 def _filled(data: bytes, block: int) -> bytes:

@@ -69,9 +69,9 @@ def is_private_key(label: str) -> bool:
 
 
 def is_encrypted(block: Block) -> bool:
-    """Whether a password protects a private key; told by label, PEM header or OpenSSH's name of the cipher.
+    """Whether a password protects a private key; detected by label, PEM header or OpenSSH's name of the cipher.
 
-    Of PGP keys it is not told, which counts as not encrypted.
+    Of PGP keys it is not known, which counts as not encrypted.
     """
     if block.label.startswith("ENCRYPTED "):
         return True

@@ -155,21 +155,21 @@ def _attributes(raw: bytes, relative: der.Element) -> Iterator[str]:
         raise ValueError("a name that is no sequence of sets")
     for pair in der.elements(raw, relative):
         kind = der.only(raw, pair, der.OBJECT_IDENTIFIER)
-        held = der.element(raw, kind.end, pair.end)
+        element = der.element(raw, kind.end, pair.end)
         oid = der.oid(raw, kind)
-        yield f"{_TYPES.get(oid, oid)}={_value(raw, held)}"
+        yield f"{_TYPES.get(oid, oid)}={_value(raw, element)}"
 
 
-def _value(raw: bytes, held: der.Element) -> str:
+def _value(raw: bytes, element: der.Element) -> str:
     """The string of an attribute; `#` and its DER in hexadecimal where it is no valid string (RFC 4514, 2.4)."""
-    content = der.value(raw, held)
-    encoding = _ENCODINGS.get(held.tag)
+    content = der.value(raw, element)
+    encoding = _ENCODINGS.get(element.tag)
     if encoding is None:
-        return "#" + raw[held.start : held.end].hex()
+        return "#" + raw[element.start : element.end].hex()
     try:
         return _escaped(content.decode(encoding))
     except UnicodeDecodeError:
-        return "#" + raw[held.start : held.end].hex()
+        return "#" + raw[element.start : element.end].hex()
 
 
 def _escaped(text: str) -> str:

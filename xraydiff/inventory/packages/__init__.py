@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xraydiff.facts import Package, Problem
 from xraydiff.inventory.packages import apk, dpkg, java, node, php, python, rpm, ruby, unread
-from xraydiff.inventory.packages.reading import RealPaths
+from xraydiff.inventory.packages.databases import RealPaths
 from xraydiff.inventory.packages.records import find_records
 from xraydiff.limits import DEFAULT, Limits
 from xraydiff.tree import FileTree

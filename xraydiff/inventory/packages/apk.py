@@ -8,7 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from xraydiff.facts import Package
-from xraydiff.inventory.packages.reading import Hashes, Problems, Reading, RealPaths, database, real_file, stanzas
+from xraydiff.inventory.packages.databases import (
+    Hashes,
+    PackageRecords,
+    Problems,
+    RealPaths,
+    database,
+    real_file,
+    stanzas,
+)
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, decoded, is_below
 from xraydiff.tree import FileTree
@@ -46,7 +54,7 @@ class _Source:
     """Package that provides a name (`so:libc.musl-x86_64.so.1`)."""
 
 
-def read(tree: FileTree, paths: RealPaths, *, limits: Limits) -> Reading:
+def read(tree: FileTree, paths: RealPaths, *, limits: Limits) -> PackageRecords:
     """Every apk database of an image; one that two names reach counts once."""
     problems = Problems(limits)
     hashes = Hashes(tree, "sha1")
@@ -68,7 +76,7 @@ def read(tree: FileTree, paths: RealPaths, *, limits: Limits) -> Reading:
             package = _package(source, entry)
             if package is not None:
                 packages.setdefault((package.name, package.architecture), package)
-    return Reading(packages=tuple(packages.values()), databases=tuple(databases), problems=problems.all())
+    return PackageRecords(packages=tuple(packages.values()), databases=tuple(databases), problems=problems.all())
 
 
 def _entries(path: ImagePath, content: bytes, problems: Problems, limits: Limits) -> list[_Entry]:

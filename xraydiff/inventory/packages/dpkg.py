@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from xraydiff.facts import Package
-from xraydiff.inventory.packages.reading import (
+from xraydiff.inventory.packages.databases import (
     Hashes,
+    PackageRecords,
     Problems,
-    Reading,
     RealPaths,
     database,
     is_regular,
@@ -94,7 +94,7 @@ class _Source:
         return record(self.tree, found, self.problems, code=BAD_ENTRY, limits=self.limits) or ""
 
 
-def read(tree: FileTree, paths: RealPaths, *, limits: Limits) -> Reading:
+def read(tree: FileTree, paths: RealPaths, *, limits: Limits) -> PackageRecords:
     """Every dpkg and opkg database of an image; a database that two names reach counts once."""
     problems = Problems(limits)
     packages: dict[tuple[str, str, str], Package] = {}
@@ -116,7 +116,9 @@ def read(tree: FileTree, paths: RealPaths, *, limits: Limits) -> Reading:
             databases.append(status)
             for package in _packages(source, status, entries):
                 packages.setdefault((package.ecosystem, package.name, package.architecture), package)
-    return Reading(packages=tuple(packages.values()), databases=tuple(sorted(databases)), problems=problems.all())
+    return PackageRecords(
+        packages=tuple(packages.values()), databases=tuple(sorted(databases)), problems=problems.all()
+    )
 
 
 def _status_files(tree: FileTree, root: str) -> Iterator[tuple[ImagePath, ImagePath, bool]]:

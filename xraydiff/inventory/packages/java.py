@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from xraydiff.facts import FileType, Package
-from xraydiff.inventory.packages.reading import Reading
+from xraydiff.inventory.packages.databases import PackageRecords
 from xraydiff.paths import ImagePath, basename, is_below, parent
 from xraydiff.tree import FileTree
 
@@ -15,7 +15,7 @@ _LIBRARY_FOLDERS = frozenset({"lib", "libs", "jars", "dependency", "dependencies
 _VERSIONED = re.compile(r"(?P<name>.+?)-(?P<version>[0-9][0-9A-Za-z.+_\-]*)\Z")
 
 
-def read(tree: FileTree, records: Iterable[ImagePath]) -> Reading:
+def read(tree: FileTree, records: Iterable[ImagePath]) -> PackageRecords:
     """One package for each jar that a build tool laid into a library directory.
 
     Elsewhere than in the system's library directories a jar without a version in its name was named by the people who
@@ -32,4 +32,4 @@ def read(tree: FileTree, records: Iterable[ImagePath]) -> Reading:
             continue
         name, version = (match["name"], match["version"]) if match else (stem, "")
         packages.append(Package(ecosystem="java", name=name, version=version, location=path, files=frozenset({path})))
-    return Reading(packages=tuple(packages))
+    return PackageRecords(packages=tuple(packages))

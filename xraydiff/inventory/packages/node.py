@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from xraydiff.facts import FileType, Package
-from xraydiff.inventory.packages.reading import Problems, Reading, is_regular, json_object, record, string
+from xraydiff.inventory.packages.databases import PackageRecords, Problems, is_regular, json_object, record, string
 from xraydiff.inventory.packages.records import node_package_of, start_of_node_name
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, parent
@@ -14,7 +14,9 @@ from xraydiff.tree import FileTree
 BAD_RECORD = "bad-node-record"
 
 
-def read(tree: FileTree, records: Iterable[ImagePath], node_files: Iterable[ImagePath], *, limits: Limits) -> Reading:
+def read(
+    tree: FileTree, records: Iterable[ImagePath], node_files: Iterable[ImagePath], *, limits: Limits
+) -> PackageRecords:
     """The packages whose package.json lie at `records`; each owns what lies below it and in no deeper node_modules."""
     problems = Problems(limits)
     files: dict[ImagePath, set[ImagePath]] = {parent(path): set() for path in records}
@@ -24,7 +26,7 @@ def read(tree: FileTree, records: Iterable[ImagePath], node_files: Iterable[Imag
         if found is not None and tree.files[path].type is not FileType.DIRECTORY:
             found.add(path)
     packages = [_package(tree, root, owned, problems, limits) for root, owned in files.items()]
-    return Reading(packages=tuple(package for package in packages if package), problems=problems.all())
+    return PackageRecords(packages=tuple(package for package in packages if package), problems=problems.all())
 
 
 def _package(

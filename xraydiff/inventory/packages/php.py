@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 
 from xraydiff.facts import Package
-from xraydiff.inventory.packages.reading import Problems, Reading, files_below, is_regular, record, string
+from xraydiff.inventory.packages.databases import PackageRecords, Problems, files_below, is_regular, record, string
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, is_below, join, parent
 from xraydiff.tree import FileTree
@@ -14,7 +14,7 @@ from xraydiff.tree import FileTree
 BAD_RECORD = "bad-php-record"
 
 
-def read(tree: FileTree, records: Iterable[ImagePath], *, limits: Limits) -> Reading:
+def read(tree: FileTree, records: Iterable[ImagePath], *, limits: Limits) -> PackageRecords:
     """The packages that these files list, each with the files below its folder; Composer's own loader is one more."""
     problems = Problems(limits)
     packages: list[Package] = []
@@ -34,7 +34,7 @@ def read(tree: FileTree, records: Iterable[ImagePath], *, limits: Limits) -> Rea
                 problems.add(path, BAD_RECORD, "a package without a name")
             else:
                 packages.append(package)
-    return Reading(packages=tuple(packages), problems=problems.all())
+    return PackageRecords(packages=tuple(packages), problems=problems.all())
 
 
 def _entries(text: str) -> list[object] | None:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from xraydiff.facts import Package
-from xraydiff.inventory.packages.reading import (
+from xraydiff.inventory.packages.databases import (
+    PackageRecords,
     Problems,
-    Reading,
     RealPaths,
     files_below,
     is_regular,
@@ -42,7 +42,7 @@ class _Source:
         return record(self.tree, ImagePath(path), self.problems, code=BAD_RECORD, limits=self.limits) or ""
 
 
-def read(tree: FileTree, paths: RealPaths, records: Iterable[ImagePath], *, limits: Limits) -> Reading:
+def read(tree: FileTree, paths: RealPaths, records: Iterable[ImagePath], *, limits: Limits) -> PackageRecords:
     """The distributions whose records lie at these paths."""
     problems = Problems(limits)
     source = _Source(tree=tree, paths=paths, problems=problems, limits=limits)
@@ -53,7 +53,7 @@ def read(tree: FileTree, paths: RealPaths, records: Iterable[ImagePath], *, limi
         package = _distribution(source, path)
         if package is not None:
             packages.append(package)
-    return Reading(packages=tuple(packages), problems=problems.all())
+    return PackageRecords(packages=tuple(packages), problems=problems.all())
 
 
 def _distribution(source: _Source, metadata: ImagePath) -> Package | None:

@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterable, Iterator
 
 from xraydiff.facts import Package
-from xraydiff.inventory.packages.reading import Reading, files_below
+from xraydiff.inventory.packages.databases import PackageRecords, files_below
 from xraydiff.paths import ImagePath, basename, parent
 from xraydiff.tree import FileTree
 
 _FULL_NAME = re.compile(r"(?P<name>.+?)-(?P<version>[0-9][0-9A-Za-z.]*)(?:-(?P<platform>[A-Za-z0-9_.\-]+))?\Z")
 
 
-def read(tree: FileTree, records: Iterable[ImagePath]) -> Reading:
+def read(tree: FileTree, records: Iterable[ImagePath]) -> PackageRecords:
     """The gems whose specifications lie at these paths; a default gem owns its specification only."""
     packages: list[Package] = []
     extensions: dict[ImagePath, dict[str, list[ImagePath]]] = {}
@@ -39,7 +39,7 @@ def read(tree: FileTree, records: Iterable[ImagePath]) -> Reading:
                 files=frozenset(files),
             )
         )
-    return Reading(packages=tuple(packages))
+    return PackageRecords(packages=tuple(packages))
 
 
 def _places(home: ImagePath, full: str, extensions: dict[str, list[ImagePath]]) -> Iterator[ImagePath]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xraydiff.facts import Problem, Scope
-from xraydiff.inventory.packages.reading import Reading
+from xraydiff.inventory.packages.databases import PackageRecords
 from xraydiff.paths import ImagePath
 from xraydiff.tree import FileTree
 
@@ -18,7 +18,7 @@ _DATABASES = (
 """The last in Ubuntu images made of slices: a compressed manifest of what each slice brought."""
 
 
-def read(tree: FileTree) -> Reading:
+def read(tree: FileTree) -> PackageRecords:
     """The databases that exist, each with one problem of scope analysis."""
     databases = dict(_databases(tree))
     problems = tuple(
@@ -31,7 +31,7 @@ def read(tree: FileTree) -> Reading:
         )
         for path, kind in sorted(databases.items())
     )
-    return Reading(databases=tuple(sorted(databases)), problems=problems)
+    return PackageRecords(databases=tuple(sorted(databases)), problems=problems)
 
 
 def _databases(tree: FileTree) -> Iterator[tuple[ImagePath, str]]:

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import PrivateFormat
 from tests.certificate_files import certificate, jks, made, p12, pem, private_key, sha256
 from xraydiff.facts import PrivateKey, TrustStore
 from xraydiff.inventory.certificates import read_certificates
-from xraydiff.inventory.certificates.places import BUNDLES
+from xraydiff.inventory.certificates.candidates import BUNDLES
 from xraydiff.testing import ImageBuilder
 
 A, B = certificate("a"), certificate("b")

@@ -9,7 +9,7 @@ from typing import Final
 
 from xraydiff.errors import ImageError
 from xraydiff.facts import FileType, Package
-from xraydiff.inventory.packages.reading import Hashes, Problems, Reading, RealPaths, real_file
+from xraydiff.inventory.packages.databases import Hashes, PackageRecords, Problems, RealPaths, real_file
 from xraydiff.inventory.packages.rpm import bdb, header, ndb, sqlite
 from xraydiff.inventory.packages.rpm.header import BadHeader, Header
 from xraydiff.inventory.packages.rpm.source import BadDatabase, Blob, Source
@@ -70,7 +70,7 @@ def find_databases(tree: FileTree) -> tuple[ImagePath, ...]:
     return tuple(path for home in HOMES for path in _databases_of(tree, home))
 
 
-def read(tree: FileTree, paths: RealPaths, *, limits: Limits) -> Reading:
+def read(tree: FileTree, paths: RealPaths, *, limits: Limits) -> PackageRecords:
     """Every rpm database of an image; one that two names reach counts once, and of one folder the newest format."""
     problems = Problems(limits)
     hashes = {name: Hashes(tree, name) for name in _DIGESTS.values()}
@@ -87,7 +87,7 @@ def read(tree: FileTree, paths: RealPaths, *, limits: Limits) -> Reading:
         database = _Database(tree=tree, path=chosen, paths=paths, problems=problems, hashes=hashes, limits=limits)
         for package in _packages(database):
             packages.setdefault((package.name, package.version, package.architecture), package)
-    return Reading(packages=tuple(packages.values()), databases=tuple(sorted(seen)), problems=problems.all())
+    return PackageRecords(packages=tuple(packages.values()), databases=tuple(sorted(seen)), problems=problems.all())
 
 
 def _databases_of(tree: FileTree, home: str) -> list[ImagePath]:

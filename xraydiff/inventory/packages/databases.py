@@ -19,8 +19,8 @@ _SEPARATOR = re.compile(rb"\n(?:[ \t\r]*\n)+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What one reader found in an image."""
+class PackageRecords:
+    """The packages that one kind of database lists, and the databases themselves."""
 
     packages: tuple[Package, ...] = ()
     databases: tuple[str, ...] = ()
