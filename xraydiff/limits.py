@@ -207,6 +207,10 @@ class Limits:
     script_expressions: int = 200_000
     """Expressions of one script of JavaScript or PHP that are kept to be evaluated, at 1 KB each: bundles of 256 KiB
     have 20,000."""
+    evaluated_expressions: int = 200_000
+    """Expressions of one script of JavaScript or PHP that are evaluated: each name may have several values."""
+    reference_detail: int = 200
+    """Characters of a reference, as written, that an edge keeps: what a person needs to find it again."""
     script_tokens: int = 400_000
     """Words and signs of one script of Python: the largest of real ones have 135,000. Each costs 7 us and 300 bytes, so
     that 2 MiB of `a()` would take 14 s and 600 MiB; of what is beyond only the plain imports are looked for."""

@@ -1,4 +1,4 @@
-r"""Texts of which a script tells only parts, and how such texts come out of expressions.
+r"""Texts that are known in part, and the evaluation of expressions to such texts.
 
 `require('./plugins/' + name)` and `include "lang/$code.php"` say where to look and not what for. An unknown part is the
 character `HOLE`; a pattern is a path with holes. `DEEP` as a whole component stands for any number of directories.
@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
 __all__ = [
-    "CHOICES",
     "DEEP",
-    "DEPTH",
     "HOLE",
-    "STEPS",
+    "MAX_CHOICES",
+    "MAX_DEPTH",
     "UNKNOWN",
     "Evaluator",
     "Exhausted",
@@ -33,25 +32,23 @@ HOLE: Final = "\0"
 """No path and no word of a command holds a NUL."""
 DEEP: Final = "\0**\0"
 """A component, alone between slashes."""
-CHOICES: Final = 256
-"""Texts that one expression may stand for; a table of plug-ins has about ten."""
-LONGEST: Final = 4_096
+MAX_CHOICES: Final = 256
+"""Possible texts of one expression; a table of plug-ins has about ten."""
+MAX_TEXT_LENGTH: Final = 4_096
 """Characters of a text that are kept: no kernel opens a longer path."""
 
-DEPTH: Final = 24
-"""Expressions within expressions that are followed; people write five."""
-STEPS: Final = 200_000
-"""Expressions looked at for one script: each name may stand for several."""
+MAX_DEPTH: Final = 24
+"""Depth of nested expressions that are evaluated; people write five."""
 
 Texts = tuple[str, ...]
-"""What an expression may be; never empty."""
+"""The possible texts of an expression; never empty."""
 UNKNOWN: Final[Texts] = (HOLE,)
 
 
 def union(*choices: Texts) -> Texts:
     """Every text once, in order; unknown where none is known, and where they are too many to follow each."""
     texts = dict.fromkeys(text for one in choices for text in one if text != HOLE)
-    return tuple(texts) if 0 < len(texts) <= CHOICES else UNKNOWN
+    return tuple(texts) if 0 < len(texts) <= MAX_CHOICES else UNKNOWN
 
 
 def known(texts: Texts) -> Texts:
@@ -59,8 +56,8 @@ def known(texts: Texts) -> Texts:
     return tuple(text for text in texts if HOLE not in text)
 
 
-def concatenated(parts: Sequence[Texts], *, most: int = CHOICES) -> Texts:
-    """Every way to put the parts one after the other; unknown where there are too many or one grows too long."""
+def concatenated(parts: Sequence[Texts], *, most: int = MAX_CHOICES) -> Texts:
+    """Every concatenation of one text of each part; unknown where there are too many or one grows too long."""
     found: list[str] = [""]
     for texts in parts:
         choices = texts if len(found) * len(texts) <= most else UNKNOWN
@@ -71,7 +68,7 @@ def concatenated(parts: Sequence[Texts], *, most: int = CHOICES) -> Texts:
 def _closed(text: str) -> str:
     while HOLE + HOLE in text:
         text = text.replace(HOLE + HOLE, HOLE)
-    return text if len(text) <= LONGEST else HOLE
+    return text if len(text) <= MAX_TEXT_LENGTH else HOLE
 
 
 def normal(text: str) -> str:
@@ -94,7 +91,7 @@ def joined(directory: str, text: str) -> str:
 
 
 def is_vague(pattern: str, roots: Iterable[str]) -> bool:
-    """Whether a pattern tells too little: nothing but holes below `/` or below a directory that holds everything."""
+    """Whether a pattern is too vague to be expanded: only holes below `/`, or below a directory of the whole system."""
     at = pattern.find(HOLE)
     if at < 0:
         return False
@@ -104,18 +101,18 @@ def is_vague(pattern: str, roots: Iterable[str]) -> bool:
 
 
 class Evaluator:
-    """Evaluates each expression of one script once. Follows `DEPTH` levels, so it never recurses further than that."""
+    """Evaluates each expression of one script once. It recurses `MAX_DEPTH` levels at most."""
 
-    def __init__(self, steps: int = STEPS) -> None:
-        """`steps` is how many expressions are looked at."""
+    def __init__(self, steps: int) -> None:
+        """`steps` is how many expressions are evaluated before all others are unknown."""
         self._steps = steps
         self._known: dict[int, Texts] = {}
         self._elements: dict[int, Texts] = {}
-        """Of arrays: what each of their elements may be."""
+        """The possible texts of an array's elements."""
 
     @property
     def exhausted(self) -> bool:
-        """Whether there were more expressions than are looked at."""
+        """Whether the script has more expressions than are evaluated."""
         return self._steps <= 0
 
     def _spend(self, steps: int = 1) -> bool:
@@ -125,15 +122,15 @@ class Evaluator:
     def _once(
         self, known: dict[int, Texts], key: int, evaluate: Callable[[T, int], Texts], node: T, depth: int
     ) -> Texts:
-        """What a node evaluates to, remembered by its key; unknown beyond the bounds."""
-        if depth > DEPTH or not self._spend():
+        """The texts of a node, remembered by its key; unknown beyond the bounds."""
+        if depth > MAX_DEPTH or not self._spend():
             return UNKNOWN
         if key not in known:
-            # What a name stands for may lead back to the name.
+            # The value of a name may refer to the name itself.
             known[key] = UNKNOWN
             known[key] = evaluate(node, depth)
         return known[key]
 
 
 class Exhausted(Exception):  # noqa: N818  it says what happened
-    """One script asked for more look-ups than its bound."""
+    """One script needs more look-ups than its bound allows."""

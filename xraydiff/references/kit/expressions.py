@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
 
 __all__ = [
-    "DEPTH",
-    "ITEMS",
-    "NOTHING",
+    "MAX_DEPTH",
+    "MAX_ITEMS",
     "UNKNOWN",
+    "UNKNOWN_VALUE",
     "Expression",
     "Expressions",
     "Lowering",
@@ -33,16 +33,16 @@ __all__ = [
 
 UNKNOWN: Final = HOLE
 """Stands for text that only a run knows."""
-DEPTH: Final = 24
+MAX_DEPTH: Final = 24
 """Expressions inside each other that are evaluated: people write about five."""
-ITEMS: Final = 1_024
-"""Texts of a list."""
-_TEXTS: Final = 64
-"""Texts of one value; a list may bring more."""
-_LONG: Final = 4_096
-"""Characters of a text that is put together from alternatives: no path is longer."""
-_WORD: Final = 128 << 10
-"""Characters of a text that is put together at all: the kernel takes no longer word of a command (MAX_ARG_STRLEN)."""
+MAX_ITEMS: Final = 1_024
+"""Items of a list."""
+_MAX_ALTERNATIVES: Final = 64
+"""Possible texts of one value; a list may have more."""
+_MAX_COMBINED_LENGTH: Final = 4_096
+"""Characters of a text that combines alternatives: no path is longer."""
+_MAX_WORD_LENGTH: Final = 128 << 10
+"""Characters of any concatenated text: the kernel takes no longer word of a command (MAX_ARG_STRLEN)."""
 
 
 class Shape(StrEnum):
@@ -92,7 +92,7 @@ class Lowering:
 
     def of(self, node: Syntax | None, depth: int = 0) -> int:
         """The index of the expression of a node."""
-        if node is None or depth > DEPTH:
+        if node is None or depth > MAX_DEPTH:
             return self.opaque()
         self._spend(1)
         handler = self._kinds.get(node.type)
@@ -108,7 +108,7 @@ class Lowering:
 
     def literal(self, text: str) -> int:
         """A text of the source; one that is longer than anything that takes a text is unknown."""
-        return self.add(Shape.TEXT, text) if len(text) <= _WORD else self.opaque()
+        return self.add(Shape.TEXT, text) if len(text) <= _MAX_WORD_LENGTH else self.opaque()
 
     def add(self, shape: Shape, text: str = "", parts: tuple[int, ...] = ()) -> int:
         """The index of an expression, a new one where no equal one is known."""
@@ -134,7 +134,7 @@ class Lowering:
 
     def _list(self, node: Syntax, depth: int) -> int:
         self._spend(node.child_count)
-        items = [child for child in node.named_children if child.type != "comment"][:ITEMS]
+        items = [child for child in node.named_children if child.type != "comment"][:MAX_ITEMS]
         return self.add(Shape.LIST, "", self.all(items, depth))
 
     def _inner(self, node: Syntax, depth: int) -> int:
@@ -160,12 +160,12 @@ class Value:
         return len(self.texts) == 1 or self.is_sequence
 
 
-NOTHING: Final = Value()
+UNKNOWN_VALUE: Final = Value()
 
 
 @dataclass(slots=True, kw_only=True)
 class Scope:
-    """Names and their values, as far as the program has come; one scope for a program, since names seldom clash."""
+    """Names and their values at the current statement; one scope for a program, since names seldom clash."""
 
     path: str
     """Of the program, as it sees itself."""
@@ -179,7 +179,7 @@ class Scope:
         if known is None or not known.known:
             self.values[name] = value
         elif value.known and value.texts != known.texts:
-            self.values[name] = Value(texts=tuple(dict.fromkeys((*known.texts, *value.texts)))[:_TEXTS])
+            self.values[name] = Value(texts=tuple(dict.fromkeys((*known.texts, *value.texts)))[:_MAX_ALTERNATIVES])
 
 
 class Expressions(ABC):
@@ -195,12 +195,12 @@ class Expressions(ABC):
 
     @abstractmethod
     def name(self, name: str) -> Value:
-        """The value of a name where the program has come to."""
+        """The value of a name at the current statement."""
 
     def of(self, index: int, depth: int = 0) -> Value:
         """The value of an expression."""
-        if depth > DEPTH:
-            return NOTHING
+        if depth > MAX_DEPTH:
+            return UNKNOWN_VALUE
         self.lookups.spend()
         expression = self._expressions[index]
         match expression.shape:
@@ -209,7 +209,7 @@ class Expressions(ABC):
             case Shape.NAME:
                 return self.name(expression.text)
             case Shape.OPAQUE:
-                return NOTHING
+                return UNKNOWN_VALUE
             case _:
                 values = [self.of(part, depth + 1) for part in expression.parts]
                 return self._compound(expression.shape, expression.text, values)
@@ -220,7 +220,7 @@ class Expressions(ABC):
 
     def words(self, indexes: Sequence[int]) -> tuple[str, ...]:
         """Those of them that are known whole, each once."""
-        return tuple(dict.fromkeys(text for text in self.texts(indexes) if UNKNOWN not in text))[:ITEMS]
+        return tuple(dict.fromkeys(text for text in self.texts(indexes) if UNKNOWN not in text))[:MAX_ITEMS]
 
     def _compound(self, shape: Shape, text: str, values: list[Value]) -> Value:
         match shape:
@@ -231,8 +231,8 @@ class Expressions(ABC):
             case Shape.EITHER:
                 return either(*values)
             case Shape.LIST:
-                texts = tuple(text for value in values for text in value.texts)[:ITEMS]
-                return Value(texts=texts, is_sequence=True) if texts else NOTHING
+                texts = tuple(text for value in values for text in value.texts)[:MAX_ITEMS]
+                return Value(texts=texts, is_sequence=True) if texts else UNKNOWN_VALUE
             case Shape.CALL:
                 return self.functions[text](self, values)
             case _:
@@ -249,16 +249,16 @@ class Expressions(ABC):
         count = len(left.texts) * len(right.texts)
         longest = max(map(len, left.texts), default=0) + max(map(len, right.texts), default=0)
         self.lookups.spend(count * (1 + (longest >> 8)))
-        if count > ITEMS or longest > (_LONG if count > 1 else _WORD):
-            return NOTHING
+        if count > MAX_ITEMS or longest > (_MAX_COMBINED_LENGTH if count > 1 else _MAX_WORD_LENGTH):
+            return UNKNOWN_VALUE
         texts = tuple(dict.fromkeys(one + joint + two for one in left.texts for two in right.texts))
         return Value(texts=texts, is_sequence=left.is_sequence or right.is_sequence)
 
 
 def either(left: Value, right: Value) -> Value:
-    """What one or the other of two values may be."""
+    """The texts of either value."""
     texts = [text for text in (*left.texts, *right.texts) if text != UNKNOWN]
-    return Value(texts=tuple(dict.fromkeys(texts))[:_TEXTS]) if texts else NOTHING
+    return Value(texts=tuple(dict.fromkeys(texts))[:_MAX_ALTERNATIVES]) if texts else UNKNOWN_VALUE
 
 
 def changed(value: Value, change: Callable[[str], str]) -> Value:
@@ -269,7 +269,7 @@ def changed(value: Value, change: Callable[[str], str]) -> Value:
 def path_of(expressions: Expressions, parts: Sequence[Value]) -> Value:
     """The parts as one path, with a single slash between two of them (`File.join`, `catfile`)."""
     if not parts:
-        return NOTHING
+        return UNKNOWN_VALUE
     whole = parts[0]
     for part in parts[1:]:
         head, tail = changed(whole, lambda text: text.rstrip("/")), changed(part, lambda text: text.lstrip("/"))

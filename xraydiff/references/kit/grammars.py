@@ -42,27 +42,27 @@ __all__ = [
 
 T = TypeVar("T")
 
-_STACK: Final = 128 << 20
+_STACK_BYTES: Final = 128 << 20
 """Bytes of stack for the parser: 512 KiB of `{a:{a:{a:` take 14 MiB. Only what is used is ever backed by memory."""
-_SMALL: Final = 8 << 10
+_ANY_STACK_BYTES: Final = 8 << 10
 """Bytes of a script that fit the stack of any thread, however deep they nest."""
-_CHUNK: Final = 256
+_CHUNK_BYTES: Final = 256
 """Bytes that the parser gets at a time. It asks again whenever it goes back, so that tells how much it reads."""
-_AGAIN: Final = 16
+_MAX_REREADS: Final = 16
 """Times that a script may be read: what people write is read twice, or six times where it is short. A comment or
 regular expression without an end has the rest of the text read for each of its beginnings."""
-_AGAIN_OF: Final = {"perl": 1_000}
+_MAX_REREADS_OF: Final = {"perl": 1_000}
 """... of languages whose parser asks for the column at each word, and so goes back to the start of the line:
 what people write of Perl is read 90 to 300 times."""
-_PIECES: Final = 16
+_CHUNKS_PER_CALLBACK: Final = 16
 """Pieces of a text that cost as much as one report of work, each 2.4 us: a parser that only looks ahead and goes back
 reports next to nothing, and yet reads its script a thousand times."""
 _TOTAL_SECONDS: Final = 600
 """CPU time in which all reports of an image's scripts are spent, whatever a report takes: a script that takes longer
 than a second pays by the second, so that ten minutes are the end even for work that no count foresees."""
-_FEW: Final = 1_000
+_MIN_CALLBACKS: Final = 1_000
 """Reports of work that any script may cause."""
-_BYTES: Final = 8
+_BYTES_PER_CALLBACK: Final = 8
 """A script may cause one report of work for so many of its bytes: what people write causes one for 50 to 200."""
 _COMMENTS: Final = {"javascript": (b"//", b"/*"), "perl": (b"#",)}
 """How comments begin in languages whose parser goes over all of them again at each one, where the text is broken:
@@ -75,7 +75,7 @@ _BRACKETS: Final = {
     opening: re.compile(rb"\\.|[" + re.escape(opening) + re.escape(closing) + rb"]", re.DOTALL)
     for opening, closing in _CLOSING.items()
 }
-_SIBLINGS: Final = 100_000
+_MAX_SIBLINGS: Final = 100_000
 """Children of a node that are looked through for the first error."""
 
 
@@ -212,10 +212,10 @@ def parse(data: bytes, language: str, *, limits: Limits, allowance: Allowance) -
     most = min(
         allowance.left,
         limits.syntax_work // (2 if language == "php" else 1),
-        _FEW + len(data) // _BYTES,
+        _MIN_CALLBACKS + len(data) // _BYTES_PER_CALLBACK,
     )
-    work = _Work(data, most, _AGAIN_OF.get(language, _AGAIN), limits.syntax_seconds)
-    tree = _parsed(work, _parser(language), small=len(data) <= _SMALL)
+    work = _Work(data, most, _MAX_REREADS_OF.get(language, _MAX_REREADS), limits.syntax_seconds)
+    tree = _parsed(work, _parser(language), small=len(data) <= _ANY_STACK_BYTES)
     allowance.left = max(0, allowance.left - work.cost(limits.syntax_total // _TOTAL_SECONDS))
     return tree or Refused(reason="too-large", detail="more work for the parser than its limit")
 
@@ -240,13 +240,13 @@ class _Work:
         self._data = data
         self._pieces: dict[int, bytes] = {}
         self._left = most
-        self._chunks = _FEW + again * (len(data) // _CHUNK)
+        self._chunks = _MIN_CALLBACKS + again * (len(data) // _CHUNK_BYTES)
         self._seconds = seconds
         self._took = 0.0
 
     def cost(self, by_second: int) -> int:
         """What the text took, in reports of work: those that came, the pieces asked for, and whole seconds."""
-        return max(self._reports + self._handed // _PIECES, int(self._took) * by_second)
+        return max(self._reports + self._handed // _CHUNKS_PER_CALLBACK, int(self._took) * by_second)
 
     def parse(self, parser: Parser) -> Tree | None:
         """The tree, or None where that takes too much."""
@@ -270,7 +270,7 @@ class _Work:
             return b""
         piece = self._pieces.get(offset)
         if piece is None:
-            piece = self._pieces[offset] = self._data[offset : offset - offset % _CHUNK + _CHUNK]
+            piece = self._pieces[offset] = self._data[offset : offset - offset % _CHUNK_BYTES + _CHUNK_BYTES]
         return piece
 
     def _count(self, _offset: int, _has_error: bool) -> bool:  # noqa: FBT001  how tree-sitter calls it
@@ -286,7 +286,7 @@ def _in_a_deep_stack(call: Callable[[], T]) -> T:
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="xraydiff-parser") as threads:
-        before = threading.stack_size(_STACK)
+        before = threading.stack_size(_STACK_BYTES)
         try:
             future = threads.submit(call)
         finally:
@@ -320,7 +320,7 @@ def first_error(root: Syntax) -> int:
     """The line of the first thing that does not parse."""
     node = root
     for _ in range(64):
-        if node.child_count > _SIBLINGS:
+        if node.child_count > _MAX_SIBLINGS:
             break
         broken = next((child for child in node.children if child.type == "ERROR" or child.is_missing), None)
         if broken is not None:

@@ -20,7 +20,7 @@ __all__ = ["Exhausted", "Lookups", "candidates"]
 _SYSTEM: Final = frozenset(
     ("", "/lib", "/bin", "/usr", "/usr/lib", "/usr/local", "/usr/local/lib", "/etc", "/var", "/opt")
 )
-_PASSED: Final = 64
+_FILES_PER_STEP: Final = 64
 """Files that are passed by on the way to directories, for which one look-up counts."""
 
 
@@ -127,7 +127,7 @@ class Lookups:
                     if name is None and part == DEEP:
                         # A file that `**` goes by is no directory; it counts as a candidate of the next component.
                         passed += 1
-                        if passed % _PASSED:
+                        if passed % _FILES_PER_STEP:
                             continue
                     self.spend()
                     if name is not None:

@@ -38,11 +38,11 @@ __all__ = [
 
 Sound = Callable[[bytes], bool | None]
 """Tells whether a text parses; None where the parser takes no more."""
-_WINDOW: Final = 4_096
+_MAX_STATEMENT_BYTES: Final = 4_096
 """Bytes that a statement takes at most: people write about eighty. Of a longer one its first text is taken."""
-_BEFORE: Final = 300
+_CONTEXT_BYTES: Final = 300
 """Bytes of a line before the word that asks, which say what its value is given to."""
-_AGAIN: Final = 8
+_MAX_RESCANS: Final = 8
 """Times the program that may be looked through for the ends of statements: they do not overlap where it is sound."""
 _TOKENS: Final = re.compile(
     rb"\"(?>[^\"\\]|\\.)*+\"?|'(?>[^'\\]|\\.)*+'?|`(?>[^`\\]|\\.)*+`?|[()\[\]{}]|\n|;", re.DOTALL
@@ -156,15 +156,17 @@ class Outline:
 
     def end(self, at: int) -> int:
         """Where the statement ends whose text goes on at an offset, or -1 where that is too far."""
-        if self._looked > _AGAIN * len(self.data) + (_WINDOW << 8):
+        if self._looked > _MAX_RESCANS * len(self.data) + (_MAX_STATEMENT_BYTES << 8):
             self.lost = self.lost or "more statements than the limit for one script"
             return -1
         end = end_of(self.data, at, lines_end=self.form.lines_end)
-        self._looked += end - at if end >= 0 else _WINDOW
+        self._looked += end - at if end >= 0 else _MAX_STATEMENT_BYTES
         here = _HERE.search(self.data, at, end) if self.form.here_documents and end >= 0 else None
         if here is None:
             return end
-        closing = re.compile(rb"^[ \t]*" + here[1] + rb"[ \t\r]*$", re.MULTILINE).search(self.data, end, at + _WINDOW)
+        closing = re.compile(rb"^[ \t]*" + here[1] + rb"[ \t\r]*$", re.MULTILINE).search(
+            self.data, end, at + _MAX_STATEMENT_BYTES
+        )
         return closing.end() if closing is not None else -1
 
     def bind(self) -> None:
@@ -189,7 +191,7 @@ class Outline:
         """Take one statement; where to go on."""
         word = match.start()
         end = self.end(match.end())
-        line = self.data.rfind(b"\n", max(0, word - _BEFORE), word) + 1 or word
+        line = self.data.rfind(b"\n", max(0, word - _CONTEXT_BYTES), word) + 1 or word
         top = is_top(self.data, word)
         if end >= 0:
             starts = (line, word) if self.form.whole_lines and b"#" not in self.data[line:word] else (word,)
@@ -226,7 +228,7 @@ class Outline:
 def end_of(data: bytes, at: int, *, lines_end: bool) -> int:
     """Where a statement ends that goes on at an offset: before a `;` or a bracket not its own; -1 if far off."""
     depth = 0
-    window = min(len(data), at + _WINDOW)
+    window = min(len(data), at + _MAX_STATEMENT_BYTES)
     # The word may stand before its opening bracket or behind it.
     for match in _TOKENS.finditer(data, at, window):
         sign = match[0][:1]

@@ -20,7 +20,7 @@ __all__ = ["OPAQUE", "Expressive", "Lowering", "PlainNode", "PlainTable", "Row"]
 
 OPAQUE: Final = 0
 """The row of what is not followed."""
-_BEGINNING: Final = 300
+_COMPOUND_TEXT_BYTES: Final = 300
 """Bytes of the text of a compound expression, for people and for short names: texts of nested ones overlap."""
 
 
@@ -152,7 +152,7 @@ class Lowering:
             self.full = True
             return OPAQUE
         kind = node.type
-        text = text_of(node, self._data, most=None if kind in self._expressive.whole else _BEGINNING)
+        text = text_of(node, self._data, most=None if kind in self._expressive.whole else _COMPOUND_TEXT_BYTES)
         sign = node.child_by_field_name("operator") if kind in self._expressive.followed else None
         self._rows.append(
             Row(

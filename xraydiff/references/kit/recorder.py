@@ -1,10 +1,10 @@
-"""What a reader saw in one script: edges and what it could not follow, each once, in the order of the file."""
+"""Records the references of one script as edges, and what could not be followed as gaps: each once, in file order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final, Self
+from typing import Self
 
 from xraydiff.facts import ConfigField, Edge, EdgeKind, FileType, Firing, Node, NodeKind, Origin, When
 from xraydiff.limits import Limits
@@ -12,9 +12,6 @@ from xraydiff.paths import ImagePath
 from xraydiff.references import Command, Gap
 
 __all__ = ["Lost", "Sightings", "weakened"]
-
-_DETAIL: Final = 200
-"""Characters of a reference that a person needs to find it again."""
 
 
 def weakened(firing: Firing) -> Firing:
@@ -90,7 +87,7 @@ class Sightings:
 
     def gap(self, reason: str, detail: str = "") -> None:
         """Note something that could not be followed. Of very many the details are left out, but never that one was."""
-        detail = detail[:_DETAIL] if len(self._gaps) < self._limits.inline_scripts else ""
+        detail = detail[: self._limits.reference_detail] if len(self._gaps) < self._limits.inline_scripts else ""
         if not self.quiet:
             self._gaps.setdefault((reason, detail), Gap(node=self.source, reason=reason, detail=detail))
 
@@ -122,7 +119,7 @@ class Sightings:
         if len(self._edges) >= self._limits.edges_per_file:
             self.gap("too-many-references")
             return
-        detail = " ".join(detail.split())[:_DETAIL]
+        detail = " ".join(detail.split())[: self._limits.reference_detail]
         self._edges[key] = Edge(
             source=self.source,
             target=target,

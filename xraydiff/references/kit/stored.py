@@ -25,7 +25,7 @@ __all__ = ["StoredError", "dump", "load"]
 
 T = TypeVar("T")
 
-_DIGITS: Final = 30
+_MAX_INTEGER_DIGITS: Final = 30
 """Characters of an integer: offsets, lines and flags have ten; very long ones cost their square to convert."""
 
 
@@ -67,7 +67,7 @@ def _json(data: bytes, limits: Limits) -> object:
 
 
 def _integer(digits: str) -> int:
-    return int(digits) if len(digits) <= _DIGITS else _refuse(digits)
+    return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else _refuse(digits)
 
 
 def _refuse(value: object) -> NoReturn:

@@ -10,9 +10,9 @@ from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
 from xraydiff.references import Context
 from xraydiff.references.kit.expressions import (
-    ITEMS,
-    NOTHING,
+    MAX_ITEMS,
     UNKNOWN,
+    UNKNOWN_VALUE,
     Expression,
     Expressions,
     Lowering,
@@ -49,7 +49,7 @@ class Names(Expressions):
     methods = MappingProxyType({"upper": lambda _, value, __: changed(value, str.upper)})
 
     def name(self, name: str) -> Value:
-        return self.scope.values.get(name, NOTHING)
+        return self.scope.values.get(name, UNKNOWN_VALUE)
 
 
 @pytest.fixture
@@ -72,32 +72,32 @@ def value(*texts: str) -> Value:
 
 def test_either_of_two() -> None:
     assert either(value("a"), value("b", "a")) == value("a", "b")
-    assert either(value("a"), NOTHING) == value("a")
-    assert either(NOTHING, NOTHING) == NOTHING
-    assert not NOTHING.known
+    assert either(value("a"), UNKNOWN_VALUE) == value("a")
+    assert either(UNKNOWN_VALUE, UNKNOWN_VALUE) == UNKNOWN_VALUE
+    assert not UNKNOWN_VALUE.known
 
 
 def test_a_name_holds_what_every_branch_gave_it() -> None:
     scope = Scope(path="", directory="", values={})
-    for one in (NOTHING, value("a"), value("b"), NOTHING, value("a")):
+    for one in (UNKNOWN_VALUE, value("a"), value("b"), UNKNOWN_VALUE, value("a")):
         scope.set("x", one)
     assert scope.values["x"] == value("a", "b")
 
 
 def test_parts_of_a_path(expressions: Expressions) -> None:
-    assert path_of(expressions, []) == NOTHING
+    assert path_of(expressions, []) == UNKNOWN_VALUE
     assert path_of(expressions, [value("/srv/", "lib"), value("/a")]) == value("/srv/a", "lib/a")
-    assert path_of(expressions, [value("/srv"), NOTHING]) == value(f"/srv/{UNKNOWN}")
+    assert path_of(expressions, [value("/srv"), UNKNOWN_VALUE]) == value(f"/srv/{UNKNOWN}")
     assert changed(value("a.rb", "a"), lambda text: text.removesuffix(".rb")) == value("a")
 
 
 def test_what_is_put_together_has_bounds(expressions: Expressions) -> None:
-    many = value(*map(str, range(ITEMS)))
+    many = value(*map(str, range(MAX_ITEMS)))
     assert expressions.joined(many, value(""), "") == many
-    assert expressions.joined(many, value("a", "b"), "") == NOTHING
+    assert expressions.joined(many, value("a", "b"), "") == UNKNOWN_VALUE
     longest = "x" * (128 << 10)
     assert expressions.joined(value(longest), value(""), "") == value(longest)
-    assert expressions.joined(value(longest), value("y"), "") == NOTHING
+    assert expressions.joined(value(longest), value("y"), "") == UNKNOWN_VALUE
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ _APPLICATIONS: Final = frozenset(
     }
 )
 _TRUST: Final = frozenset({("public_key", "cacerts_get"), ("public_key", "cacerts_load")})
-_LONGEST: Final = 1_024
+_MAX_NAME_LENGTH: Final = 1_024
 _TEXTS: Final = 20_000
 """Literals of one module that are looked up."""
 
@@ -142,7 +142,7 @@ class _Module:
         if len(self._beam.texts) > _TEXTS:
             self._seen.gap("too-large", f"{len(self._beam.texts)} literals")
         for text in self._beam.texts[:_TEXTS]:
-            if 0 < len(text) <= _LONGEST and "\0" not in text:
+            if 0 < len(text) <= _MAX_NAME_LENGTH and "\0" not in text:
                 self._text(text)
 
     def _dynamic(self) -> None:

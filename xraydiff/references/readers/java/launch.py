@@ -32,7 +32,7 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w{0,60})(?::?[-=]([^{}$\n]{0,500}))?\}|\
 _COMPUTED = re.compile(r"\$\([^()\n]{0,500}\)|`[^`\n]{0,500}`")
 _NESTED: Final = 4
 """Command substitutions inside each other: `$(cd "$(dirname "$0")" && pwd)` has two."""
-_LONGEST: Final = 65_536
+_MAX_VALUE_LENGTH: Final = 65_536
 """Characters of a variable that are kept: a generated class path of 500 jars has 30,000."""
 _ENTRIES: Final = 2_000
 """Entries of a class path."""
@@ -168,12 +168,12 @@ def _expanded(text: str, values: Mapping[str, str]) -> str:
     def value(match: re.Match[str]) -> str:
         return values.get(match[1] or match[3]) or match[2] or _HOLE
 
-    text = text[:_LONGEST]
+    text = text[:_MAX_VALUE_LENGTH]
     for _ in range(_NESTED):
         if "$(" not in text and "`" not in text:
             break
         text = _COMPUTED.sub(_HOLE, text)
-    return _VARIABLE.sub(value, text)[:_LONGEST] if "$" in text else text
+    return _VARIABLE.sub(value, text)[:_MAX_VALUE_LENGTH] if "$" in text else text
 
 
 # --- what a launch asks for -----------------------------------------------------------------------------------------

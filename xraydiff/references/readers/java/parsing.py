@@ -19,7 +19,7 @@ from xraydiff.references.readers.java.startscript import Line, lines_of
 
 __all__ = ["Class", "Parsed", "parse"]
 
-_LONGEST: Final = 1_024
+_MAX_CONSTANT_LENGTH: Final = 1_024
 """Characters of a constant that may be a path or a name."""
 _PROVIDER: Final = re.compile(r"^[ \t]*([A-Za-z_$][\w$.]{0,500})[ \t]*(?:#[^\n]*)?$", re.MULTILINE | re.ASCII)
 _MANIFEST: Final = "META-INF/MANIFEST.MF"
@@ -28,7 +28,7 @@ _ATTRIBUTE: Final = re.compile(r"^([A-Za-z0-9_-]{1,70}): ?([^\r\n]*)\r?$", re.MU
 _CLASSES: Final = ("BOOT-INF/classes/", "WEB-INF/classes/")
 """Where Spring Boot and servlets keep the application's own classes; what lies beside them is a launcher."""
 _VERSIONS: Final = "META-INF/versions/"
-_FEW: Final = 500
+_MAX_OWN_CLASSES: Final = 500
 """Classes of an archive that may all be the application's own; larger ones have their libraries poured in."""
 _TEXTS: Final = re.compile(r"\.(?:properties|ya?ml|xml|conf|json|toml|cfg|ini)$")
 _TEXT_SIZE: Final = 1 << 18
@@ -132,7 +132,7 @@ def _looked_at(data: bytes, budget: Budget, classes: list[Class], name: str = ""
 
 
 def _is_short(text: str) -> bool:
-    return 0 < len(text) <= _LONGEST
+    return 0 < len(text) <= _MAX_CONSTANT_LENGTH
 
 
 class _Jar:
@@ -186,7 +186,7 @@ def _own(archive: Archive, main: str) -> list[str]:
         inside = [name for name in classes if name.startswith(folder)]
         if inside:
             return inside
-    if len(classes) <= _FEW or not main:
+    if len(classes) <= _MAX_OWN_CLASSES or not main:
         return classes
     package = main.split(".")[:-1]
     start = "/".join(package[:2]) + "/"

@@ -68,7 +68,7 @@ class Calls:
         self._place = place
         self._resolver = resolver
         self._seen = seen
-        self._values = Values(script, place, resolver)
+        self._values = Values(script, place, resolver, steps=context.limits.evaluated_expressions)
         self._lookups = Lookups(context)
         self._programs = Programs(seen.source, seen, self._lookups, scripts=EdgeKind.SOURCES)
         self._requires: dict[str, ImagePath] = {}

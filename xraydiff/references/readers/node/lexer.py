@@ -20,7 +20,7 @@ _REGEX: Final = re.compile(rb"/(?>[^/\\\[\n]|\\[^\n]|\[(?>[^\]\\\n]|\\[^\n])*+\]
 _TEMPLATE: Final = re.compile(rb"(?>[^`\\$]|\\.|\$(?!\{))*+(?:`|\$\{)?", re.DOTALL)
 _BEFORE: Final = 24
 """Bytes before a `/` that tell what it is: the longest keyword has ten, and blanks may follow it."""
-_AGAIN: Final = 4
+_MAX_RESCANS: Final = 4
 """Times the script that may be looked through in vain for ends of regular expressions."""
 _VALUE_ENDS: Final = re.compile(rb"[\w$)\]\"'`}][ \t\r\n]*\Z")
 _KEYWORD: Final = re.compile(
@@ -44,7 +44,7 @@ class _Lexer:
         """Brackets that are open: `$` for that of a template, `c` for the parenthesis of a condition."""
         self._tops: list[int] = []
         self._sure = True
-        self._left = _AGAIN * len(data) + _AGAIN
+        self._left = _MAX_RESCANS * len(data) + _MAX_RESCANS
         """Bytes that may still be looked through for regular expressions that turn out to be none."""
         self._after_condition = -_BEFORE
         """Where the parenthesis of a condition was closed last."""

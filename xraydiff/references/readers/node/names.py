@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from xraydiff.references.kit.evaluation import DEPTH, STEPS
+from xraydiff.limits import DEFAULT, Limits
+from xraydiff.references.kit.evaluation import MAX_DEPTH
 from xraydiff.references.kit.grammars import text_of
 from xraydiff.references.readers.node.literals import unescaped
 from xraydiff.references.readers.node.vocabulary import ALIASES
@@ -52,7 +53,7 @@ def values_of(node: Syntax) -> list[Syntax]:
 
 def inner(node: Syntax) -> Syntax:
     """What stands in parentheses, behind `await`, or last in `(0, x)`."""
-    for _ in range(DEPTH):
+    for _ in range(MAX_DEPTH):
         if node.type in _WRAPPED:
             found = [child for child in node.named_children if child.type != "comment"]
         elif node.type == "sequence_expression":
@@ -68,9 +69,9 @@ def inner(node: Syntax) -> Syntax:
 class Names:
     """The bindings of one script; its scopes are not told apart, so a name may have several meanings."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, limits: Limits = DEFAULT) -> None:
         self._data = data
-        self._steps = STEPS
+        self._steps = limits.evaluated_expressions
         self.values: dict[str, list[Syntax]] = {}
         self.elements: dict[str, list[Syntax]] = {}
         """Of a loop's or callback's variable: the arrays that it goes through."""
@@ -166,7 +167,7 @@ class Names:
         """Module and export that an expression stands for, None where it is something else."""
         node = inner(node)
         self._steps -= 1
-        if depth > DEPTH or self._steps <= 0:
+        if depth > MAX_DEPTH or self._steps <= 0:
             return None
         if node.type == "identifier":
             return self._modules.get(text_of(node, self._data))

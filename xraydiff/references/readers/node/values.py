@@ -10,10 +10,10 @@ from urllib.parse import unquote
 
 from xraydiff.paths import ImagePath, basename, parent
 from xraydiff.references.kit.evaluation import (
-    CHOICES,
     DEEP,
-    DEPTH,
     HOLE,
+    MAX_CHOICES,
+    MAX_DEPTH,
     UNKNOWN,
     Evaluator,
     Texts,
@@ -52,8 +52,8 @@ class Place:
 class Values(Evaluator):
     """Evaluates expressions of one script."""
 
-    def __init__(self, script: Script, place: Place, resolver: Resolver) -> None:
-        super().__init__()
+    def __init__(self, script: Script, place: Place, resolver: Resolver, *, steps: int) -> None:
+        super().__init__(steps)
         self._properties: dict[tuple[int, str | None], Texts] = {}
         self._script = script
         self._nodes = script.table.nodes()
@@ -105,7 +105,7 @@ class Values(Evaluator):
 
     def _listed(self, node: PlainNode, depth: int) -> Texts:
         if node.kind == "array":
-            return union(*(self.texts(one, depth + 1) for one in self._children(node)[: CHOICES + 1]))
+            return union(*(self.texts(one, depth + 1) for one in self._children(node)[: MAX_CHOICES + 1]))
         if node.kind == "identifier":
             held = self._bound(node.text)
             return union(*(self.elements(one, depth + 1) for one in held)) if held else UNKNOWN
@@ -116,7 +116,7 @@ class Values(Evaluator):
     def properties(self, node: PlainNode, name: str | None, depth: int = 0) -> Texts:
         """The texts of one property of an object, or of all of them where the name is not known."""
         node = _inner(node)
-        if depth > DEPTH or not self._spend():
+        if depth > MAX_DEPTH or not self._spend():
             return UNKNOWN
         key = (node.index, name)
         if key not in self._properties:
@@ -135,7 +135,7 @@ class Values(Evaluator):
         if node.kind != "object":
             return UNKNOWN
         found = [value for key, value in self.pairs(node) if name is None or key == name]
-        return union(*(self.texts(value, depth + 1) for value in found[: CHOICES + 1])) if found else UNKNOWN
+        return union(*(self.texts(value, depth + 1) for value in found[: MAX_CHOICES + 1])) if found else UNKNOWN
 
     def pairs(self, node: PlainNode) -> list[tuple[str, PlainNode]]:
         """Keys and values of an object literal."""
@@ -338,7 +338,7 @@ class Values(Evaluator):
 
 def _inner(node: PlainNode) -> PlainNode:
     """What stands in parentheses, behind `await`, or last in `(0, x)`."""
-    for _ in range(DEPTH):
+    for _ in range(MAX_DEPTH):
         if node.kind in _WRAPPED:
             inner = node.parts[:1]
         elif node.kind == "sequence_expression":

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from xraydiff.paths import decoded
-from xraydiff.references.kit.expressions import DEPTH, ITEMS, Lowering, Shape
+from xraydiff.references.kit.expressions import MAX_DEPTH, MAX_ITEMS, Lowering, Shape
 from xraydiff.references.readers.perl.values import FUNCTIONS, METHODS
 
 if TYPE_CHECKING:
@@ -102,12 +102,12 @@ class PerlLowering(Lowering):
         content = node.child_by_field_name("content")
         texts = self.text(content).split() if content is not None else []
         self._spend(len(texts))
-        return self.add(Shape.LIST, "", tuple(map(self.literal, texts[:ITEMS])))
+        return self.add(Shape.LIST, "", tuple(map(self.literal, texts[:MAX_ITEMS])))
 
     def _heredoc(self, node: Syntax, depth: int) -> int:
         """The body of `<<END` stands behind the statement that begins it."""
         at: Syntax | None = node
-        for _ in range(DEPTH):
+        for _ in range(MAX_DEPTH):
             if at is None:
                 break
             after = at.next_named_sibling

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from xraydiff.paths import image_path, join
-from xraydiff.references.kit.expressions import NOTHING, UNKNOWN, Expressions, Value, changed, path_of
+from xraydiff.references.kit.expressions import UNKNOWN, UNKNOWN_VALUE, Expressions, Value, changed, path_of
 from xraydiff.references.kit.expressions import Scope as Names
 
 __all__ = ["FUNCTIONS", "METHODS", "SPECIAL", "Scope", "Values"]
@@ -26,7 +26,7 @@ def _dirname(text: str) -> str:
 def _concatenated(values: Values, arguments: list[Value]) -> Value:
     """`join('/', ...)`: with the joint given first."""
     if len(arguments) < 2:
-        return NOTHING
+        return UNKNOWN_VALUE
     whole = arguments[1]
     for part in arguments[2:]:
         whole = values.joined(whole, part, arguments[0].texts[0])
@@ -34,18 +34,18 @@ def _concatenated(values: Values, arguments: list[Value]) -> Value:
 
 
 def _first(_: Values, arguments: list[Value]) -> Value:
-    return arguments[0] if arguments else NOTHING
+    return arguments[0] if arguments else UNKNOWN_VALUE
 
 
 def _parents(_: Values, arguments: list[Value]) -> Value:
-    return changed(arguments[0], _dirname) if arguments else NOTHING
+    return changed(arguments[0], _dirname) if arguments else UNKNOWN_VALUE
 
 
 def _absolute(values: Values, arguments: list[Value]) -> Value:
     if not arguments:
-        return NOTHING
+        return UNKNOWN_VALUE
     base = arguments[1].texts[0] if len(arguments) > 1 else values.lookups.context.cwd
-    return values.absolute(arguments[0], base) if UNKNOWN not in base else NOTHING
+    return values.absolute(arguments[0], base) if UNKNOWN not in base else UNKNOWN_VALUE
 
 
 def _working(values: Values, _: list[Value]) -> Value:
@@ -58,13 +58,13 @@ def _glob(values: Values, arguments: list[Value]) -> Value:
         for text in pattern.split()[:16]:
             if UNKNOWN not in text:
                 found.extend(values.lookups.glob(join(values.lookups.context.cwd, text)))
-    return Value(texts=tuple(found), is_sequence=True) if found else NOTHING
+    return Value(texts=tuple(found), is_sequence=True) if found else UNKNOWN_VALUE
 
 
 def _environment(values: Values, arguments: list[Value]) -> Value:
     """`$ENV{NAME}`: of the image's environment; the run may set another."""
     text = values.lookups.context.env.get(arguments[0].texts[0])
-    return Value(texts=(text,)) if text is not None else NOTHING
+    return Value(texts=(text,)) if text is not None else UNKNOWN_VALUE
 
 
 def _parent(_: Values, value: Value, __: list[Value]) -> Value:
@@ -111,7 +111,7 @@ METHODS: Final[Mapping[str, Callable[[Values, Value, list[Value]], Value]]] = {
     "catfile": lambda values, _, arguments: path_of(values, arguments),
     "catdir": lambda values, _, arguments: path_of(values, arguments),
     "rel2abs": lambda values, _, arguments: _absolute(values, arguments),
-    "canonpath": lambda _, __, arguments: arguments[0] if arguments else NOTHING,
+    "canonpath": lambda _, __, arguments: arguments[0] if arguments else UNKNOWN_VALUE,
 }
 """Of Path::Tiny, Path::Class and File::Spec, whose methods are called on the class."""
 
@@ -140,7 +140,7 @@ class Values(Expressions):
         bare = name.lstrip("$")
         if bare in _DIRECTORY:
             return Value(texts=(self.scope.directory,))
-        return Value(texts=(self.scope.path,)) if bare in _PROGRAM else NOTHING
+        return Value(texts=(self.scope.path,)) if bare in _PROGRAM else UNKNOWN_VALUE
 
     def absolute(self, value: Value, base: str) -> Value:
         """Relative texts as seen from a directory."""

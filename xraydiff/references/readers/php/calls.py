@@ -41,7 +41,7 @@ class Calls:
         self._place = place
         self._autoload = autoload
         self._seen = seen
-        self._values = Values(script, place)
+        self._values = Values(script, place, steps=context.limits.evaluated_expressions)
         self._lookups = Lookups(context)
         self._programs = Programs(seen.source, seen, self._lookups)
         self._included: set[int] = set()

@@ -19,7 +19,7 @@ _TOKEN: Final = re.compile(
     rb"|(?://|#(?!\[))(?>[^\n?]|\?(?!>))*+|<<<[ \t]*(?:\"(\w+)\"|'(\w+)'|(\w+))\r?\n|\?>|[{}]",
     re.DOTALL,
 )
-_AGAIN: Final = 16
+_MAX_RESCANS: Final = 16
 """Times the script that may be looked through in vain for ends of here-documents."""
 
 
@@ -37,7 +37,7 @@ class _Lexer:
         self._depth = 0
         self._tops: list[int] = []
         self._sure = True
-        self._left = _AGAIN * len(data) + _AGAIN
+        self._left = _MAX_RESCANS * len(data) + _MAX_RESCANS
         """Bytes that may still be looked through for ends of here-documents that have none."""
 
     def run(self) -> Lexed:

@@ -36,7 +36,7 @@ _NAMES: Final = re.compile(
     rb"|(\\?[A-Za-z_][\w\\]{0,300})::)"
 )
 _SELF: Final = frozenset((b"self", b"static", b"parent", b"class"))
-_MOST: Final = 20_000
+_MAX_CLASS_NAMES: Final = 20_000
 """Names of classes of one script."""
 
 
@@ -44,7 +44,7 @@ def outline(lexed: Lexed, limits: Limits, sound: Sound, wanted: Callable[[int], 
     """The outline of a script; of the lines that are not `wanted` only what names stand for."""
     found = Outline(data=lexed.code, form=_FORM, limits=limits, sound=sound, code=lexed.masked)
     for count, match in enumerate(_NAMES.finditer(lexed.masked)):
-        if count > _MOST:
+        if count > _MAX_CLASS_NAMES:
             found.lost = "more names of classes than the limit for one script"
             break
         _name(match, found, top=lexed.is_top(match.start()), wanted=wanted(match.start()))

@@ -9,10 +9,10 @@ from typing import Final
 
 from xraydiff.paths import ImagePath, basename, parent
 from xraydiff.references.kit.evaluation import (
-    CHOICES,
     DEEP,
-    DEPTH,
     HOLE,
+    MAX_CHOICES,
+    MAX_DEPTH,
     UNKNOWN,
     Evaluator,
     Texts,
@@ -70,8 +70,8 @@ class Place:
 class Values(Evaluator):
     """Evaluates expressions of one script."""
 
-    def __init__(self, script: Script, place: Place) -> None:
-        super().__init__()
+    def __init__(self, script: Script, place: Place, *, steps: int) -> None:
+        super().__init__(steps)
         self._script = script
         self._nodes = script.table.nodes()
         self._place = place
@@ -211,7 +211,7 @@ class Values(Evaluator):
         arrays = self._arrays(node, depth)
         found: list[Texts] = []
         for array in arrays:
-            for entry in self._children(array)[: CHOICES + 1]:
+            for entry in self._children(array)[: MAX_CHOICES + 1]:
                 parts = entry.parts
                 if not parts or (len(parts) > 1 and key is not None and self.texts(parts[0], depth + 1) != (key,)):
                     continue
@@ -230,7 +230,7 @@ class Values(Evaluator):
             name = node.parts[-1] if node.parts else node
             text = name.text
             names = self._bound(f"->{text[1:]}" if text.startswith("$") else text)
-        inner = (_inner(one) for one in names) if depth <= DEPTH else ()
+        inner = (_inner(one) for one in names) if depth <= MAX_DEPTH else ()
         return [one for one in inner if one.kind == "array_creation_expression"]
 
     def _list(self, node: PlainNode, depth: int) -> Texts:
@@ -296,7 +296,7 @@ class Values(Evaluator):
 
 
 def _inner(node: PlainNode) -> PlainNode:
-    for _ in range(DEPTH):
+    for _ in range(MAX_DEPTH):
         if node.kind not in WRAPPED or not node.parts:
             break
         node = node.parts[-1]

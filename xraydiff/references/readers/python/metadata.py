@@ -22,9 +22,9 @@ _ENTRY: Final = re.compile(r"\s*([\w. +-]{1,200}?)\s*=\s*([\w.]{1,300})\s*(?::\s
 _NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,100}")
 _WORD: Final = re.compile(r"\w+")
 _TEXT: Final = 1 << 20
-_MOST: Final = 100
+_MAX_START_WORDS: Final = 100
 """Words of the start command that are looked at."""
-_LONGEST: Final = 4_096
+_MAX_WORD_LENGTH: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +131,8 @@ def _started(context: Context) -> frozenset[str]:
     """Words of the start command and of the variables that name an application."""
     config = context.config
     named = [context.env[name] for name in sorted(MODULE_VARIABLES & context.env.keys())]
-    words = [*(config.entrypoint or ())[:_MOST], *(config.cmd or ())[:_MOST], *named]
-    return frozenset(part for word in words for part in _WORD.findall(word[:_LONGEST]))
+    words = [*(config.entrypoint or ())[:_MAX_START_WORDS], *(config.cmd or ())[:_MAX_START_WORDS], *named]
+    return frozenset(part for word in words for part in _WORD.findall(word[:_MAX_WORD_LENGTH]))
 
 
 def _local(site: ImagePath, context: Context) -> frozenset[str]:

@@ -21,9 +21,9 @@ __all__ = ["Directories", "Finder", "Module", "directories"]
 _EXTENSION: Final = re.compile(r"(.+?)\.(?:cpython-(\d)(\d{1,2})[a-z]*-[\w-]+|abi3|pypy\w*-[\w-]+)\.so\Z")
 _SPLIT: Final = (b"extend_path", b"declare_namespace")
 """Words by which a package with an `__init__` says that more of it lies in other places."""
-_SMALL: Final = 4_096
+_MAX_IDLE_BYTES: Final = 4_096
 """Bytes of an `__init__` that may do nothing."""
-_NOTHING: Final = re.compile(
+_IDLE_MODULE: Final = re.compile(
     rb"(?>\s++|#[^\n]*+"
     rb'|"""(?>[^"\\]|\\.|"(?!""))*+"""|"(?!"")[^"\\\n]*+"'
     rb"|'''(?>[^'\\]|\\.|'(?!''))*+'''|'(?!'')[^'\\\n]*+'"
@@ -39,7 +39,7 @@ _SEARCHED: Final = 1 << 30
 """Bytes of modules that are searched for words in one walk: beyond that every name is taken to be there."""
 _REMEMBERED: Final = 8 << 20
 """Bytes of modules that are kept for the next question."""
-_LONGEST: Final = 500
+_MAX_NAME_LENGTH: Final = 500
 """Characters of a dotted name that are looked up."""
 _PARTS: Final = 30
 """Components of a dotted name that are looked up."""
@@ -120,8 +120,8 @@ class Directories:
         known = self._idle.get(path)
         if known is None:
             file = self.tree.resolve(path).file
-            small = file is not None and file.size <= _SMALL
-            known = self._idle[path] = small and _NOTHING.fullmatch(self.content(path, _SMALL)) is not None
+            small = file is not None and file.size <= _MAX_IDLE_BYTES
+            known = self._idle[path] = small and _IDLE_MODULE.fullmatch(self.content(path, _MAX_IDLE_BYTES)) is not None
         return known
 
     def content(self, path: ImagePath, limit: int) -> bytes:
@@ -235,7 +235,7 @@ class Finder:
 
     def _find(self, name: str) -> tuple[tuple[Module, ...], bool]:
         parts = name.split(".")
-        if len(name) > _LONGEST or len(parts) > _PARTS or not all(parts):
+        if len(name) > _MAX_NAME_LENGTH or len(parts) > _PARTS or not all(parts):
             return (), False
         found: list[Module] = []
         at = self._top(parts[0])

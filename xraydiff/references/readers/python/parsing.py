@@ -31,7 +31,7 @@ _COMMAND: Final = re.compile(
     + "|".join(re.escape(name) for name in sorted(SERVERS, reverse=True))
     + r"|python[\d.]{0,6}|pypy[\d.]{0,6})[ \t][^\n;&|)]{0,4000})"
 )
-_MOST: Final = 100
+_MAX_COMMANDS: Final = 100
 """Commands of one text."""
 
 
@@ -77,7 +77,7 @@ def _commands(data: bytes, limits: Limits) -> Parsed:
 
 def _command_lines(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The Python programs that a list of commands starts."""
-    for match in islice(_COMMAND.finditer(text), _MOST):
+    for match in islice(_COMMAND.finditer(text), _MAX_COMMANDS):
         line = match[1].strip().rstrip("\"'")
         try:
             yield line, tuple(shlex.split(line, comments=True))

@@ -13,19 +13,19 @@ from xraydiff.tree import FileTree
 
 __all__ = ["concatenated", "expand", "union"]
 
-CHOICES: Final = 64
+MAX_CHOICES: Final = 64
 """Texts that one expression may stand for; a table of plug-ins has about ten."""
 
 
 def union(*choices: Texts) -> Texts:
     """Every text once, in order; unknown only where nothing is known."""
     texts = dict.fromkeys(text for one in choices for text in one if text != HOLE)
-    return tuple(texts)[:CHOICES] or UNKNOWN
+    return tuple(texts)[:MAX_CHOICES] or UNKNOWN
 
 
 def concatenated(parts: Sequence[Texts]) -> Texts:
     """Every way to put the parts one after the other; unknown where there are too many or one grows too long."""
-    return every_way(parts, most=CHOICES)
+    return every_way(parts, most=MAX_CHOICES)
 
 
 def expand(tree: FileTree, pattern: str, *, most: int) -> tuple[tuple[ImagePath, ...], int]:

@@ -24,7 +24,7 @@ from xraydiff.references.readers.python.vocabulary import ALWAYS_BUILT_IN
 
 __all__ = ["Call", "Program"]
 
-_MOST_NAMES: Final = 20_000
+_MAX_FILE_NAMES: Final = 20_000
 """Names of files looked at for one module: a catalogue names hundreds."""
 
 
@@ -68,7 +68,7 @@ class Program:
     """Directories that relative names of files may count from: WORKDIR, the module's own."""
     literals: set[str] | None = None
     """Every literal, once somebody asked."""
-    _left: int = field(default=_MOST_NAMES)
+    _left: int = field(default=_MAX_FILE_NAMES)
     _noted: set[tuple[str, Firing, bool]] = field(default_factory=set)
     """Calls of libraries whose imports were noted."""
 

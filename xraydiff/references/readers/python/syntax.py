@@ -103,7 +103,7 @@ _CONDITION: Final = 400
 """Bytes of a condition whose outcome may be known."""
 _PARTS: Final = 64
 """Components of one dotted name."""
-_MANY: Final = 20_000
+_MAX_ITEMS: Final = 20_000
 """Names of one import statement, items of one bracket."""
 
 
@@ -537,7 +537,7 @@ class _Parser:
 
     def _imports(self, start: int, end: int, type_: str, names: bytes, module: str) -> None:
         pairs: list[tuple[str, str]] = []
-        for part in _COMMENTS.sub(b" ", names).split(b",")[:_MANY]:
+        for part in _COMMENTS.sub(b" ", names).split(b",")[:_MAX_ITEMS]:
             words = part.decode("utf-8", "surrogateescape").split()
             if not words:
                 continue
@@ -661,7 +661,7 @@ class _Parser:
         """What ends here belongs to the bracket or statement."""
         node = self._end(frame)
         if not (frame.walrus or frame.target or frame.loop or frame.comprehension or frame.key):
-            if node and len(frame.items) < _MANY:
+            if node and len(frame.items) < _MAX_ITEMS:
                 frame.items.append(node)
             return
         if frame.walrus and node:
@@ -684,7 +684,7 @@ class _Parser:
         if frame.key and frame.kind in ("call", "brace", "params"):
             node = self._keyed(frame, frame.key, node)
             frame.key = 0
-        if len(frame.items) < _MANY:
+        if len(frame.items) < _MAX_ITEMS:
             frame.items.append(node)
 
     def _keyed(self, frame: _Frame, key: int, value: int) -> int:
@@ -871,7 +871,7 @@ class _Parser:
             return
         if frame.kind == "line" and frame.key:
             node = self._end(frame)
-            if node and len(frame.row) < _MANY:
+            if node and len(frame.row) < _MAX_ITEMS:
                 frame.row.append(node)
             return
         self._item(frame)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from xraydiff.paths import ImagePath, basename, parent
-from xraydiff.references.kit.evaluation import DEPTH, HOLE, UNKNOWN, Evaluator, Texts, joined, normal
+from xraydiff.references.kit.evaluation import HOLE, MAX_DEPTH, UNKNOWN, Evaluator, Texts, joined, normal
 from xraydiff.references.readers.python.modules import Finder
 from xraydiff.references.readers.python.patterns import concatenated, union
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Bindings", "Scene", "Values"]
 
 _ITEMS: Final = 64
-_LONGEST: Final = 4_096
+_MAX_TEXT_BYTES: Final = 4_096
 """Bytes of an expression's text that are looked at."""
 _PREFIX: Final = re.compile(rb"[A-Za-z]{0,2}")
 _ESCAPE: Final = re.compile(r"""\\(?:([\\'"abfnrtv])|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|([0-7]{1,3})|(\n))""")
@@ -105,7 +105,7 @@ class Values(Evaluator):
 
     def text(self, node: int) -> str:
         """Source text of a node, or its beginning: whole texts of nested nodes would be the square of a module."""
-        end = min(self._ends[node], self._starts[node] + _LONGEST)
+        end = min(self._ends[node], self._starts[node] + _MAX_TEXT_BYTES)
         return self._text[self._starts[node] : end].decode("utf-8", "surrogateescape")
 
     def dotted(self, node: int) -> str:
@@ -217,7 +217,7 @@ class Values(Evaluator):
 
     def words(self, node: int, depth: int = 0) -> list[str] | None:
         """The words of a command given as a list, each its first possible text; None for no list."""
-        if depth > DEPTH or not self._spend():
+        if depth > MAX_DEPTH or not self._spend():
             return None
         if node not in self._words:
             self._words[node] = None
@@ -364,7 +364,7 @@ class Values(Evaluator):
 
     def _looked_up(self, held: int, index: int | None, depth: int) -> Texts:
         """The values of a dict, all of them where the key is not known; the elements of a list."""
-        if depth > DEPTH or not self._spend():
+        if depth > MAX_DEPTH or not self._spend():
             return UNKNOWN
         if self._kinds[held] == "identifier":
             nodes = self.bindings.values.get(self.text(held), ())

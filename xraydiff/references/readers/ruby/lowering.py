@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final
 
-from xraydiff.references.kit.expressions import DEPTH, Lowering, Shape
+from xraydiff.references.kit.expressions import MAX_DEPTH, Lowering, Shape
 from xraydiff.references.readers.ruby.values import FUNCTIONS, METHODS
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class RubyLowering(Lowering):
     def _heredoc(self, node: Syntax, depth: int) -> int:
         """The body of `<<~SQL` stands behind the line that begins it, beside one of the expressions around it."""
         at: Syntax | None = node
-        for _ in range(DEPTH):
+        for _ in range(MAX_DEPTH):
             if at is None:
                 break
             after = at.next_named_sibling

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from xraydiff.paths import image_path, join
-from xraydiff.references.kit.expressions import NOTHING, UNKNOWN, Expressions, Value, changed, path_of
+from xraydiff.references.kit.expressions import UNKNOWN, UNKNOWN_VALUE, Expressions, Value, changed, path_of
 
 __all__ = ["FUNCTIONS", "METHODS", "Values"]
 
@@ -25,21 +25,21 @@ def _basename(text: str, suffix: str = "") -> str:
 
 def _expand(values: Values, arguments: list[Value]) -> Value:
     if not arguments:
-        return NOTHING
-    return values.expanded(arguments[0], arguments[1] if len(arguments) > 1 else NOTHING)
+        return UNKNOWN_VALUE
+    return values.expanded(arguments[0], arguments[1] if len(arguments) > 1 else UNKNOWN_VALUE)
 
 
 def _dirnames(_: Values, arguments: list[Value]) -> Value:
-    return changed(arguments[0], _dirname) if arguments else NOTHING
+    return changed(arguments[0], _dirname) if arguments else UNKNOWN_VALUE
 
 
 def _first(_: Values, arguments: list[Value]) -> Value:
-    return arguments[0] if arguments else NOTHING
+    return arguments[0] if arguments else UNKNOWN_VALUE
 
 
 def _basenames(_: Values, arguments: list[Value]) -> Value:
     if not arguments:
-        return NOTHING
+        return UNKNOWN_VALUE
     suffix = arguments[1].texts[0] if len(arguments) > 1 else ""
     return changed(arguments[0], lambda text: _basename(text, suffix))
 
@@ -47,9 +47,9 @@ def _basenames(_: Values, arguments: list[Value]) -> Value:
 def _environment(values: Values, arguments: list[Value]) -> Value:
     """A variable of the image's environment, and the default beside it: the run may set another."""
     if not arguments:
-        return NOTHING
+        return UNKNOWN_VALUE
     text = values.lookups.context.env.get(arguments[0].texts[0])
-    one = Value(texts=(text,)) if text is not None else NOTHING
+    one = Value(texts=(text,)) if text is not None else UNKNOWN_VALUE
     return one if len(arguments) < 2 or one.known else arguments[1]
 
 
@@ -59,7 +59,7 @@ def _working(values: Values, _: list[Value]) -> Value:
 
 def _glob(values: Values, arguments: list[Value]) -> Value:
     if not arguments:
-        return NOTHING
+        return UNKNOWN_VALUE
     return values.globbed(Value(texts=tuple(text for value in arguments for text in value.texts)))
 
 
@@ -95,7 +95,7 @@ def _method_join(values: Values, value: Value, arguments: list[Value]) -> Value:
 
 
 def _method_expand(values: Values, value: Value, arguments: list[Value]) -> Value:
-    return values.expanded(value, arguments[0] if arguments else NOTHING)
+    return values.expanded(value, arguments[0] if arguments else UNKNOWN_VALUE)
 
 
 def _suffixed(_: Values, value: Value, arguments: list[Value]) -> Value:
@@ -116,7 +116,7 @@ METHODS: Final[Mapping[str, Callable[[Values, Value, list[Value]], Value]]] = {
     "basename": lambda _, value, __: changed(value, _basename),
     "delete_suffix": _suffixed,
     "chomp": _suffixed,
-    "glob": lambda values, value, arguments: values.globbed(arguments[0], value) if arguments else NOTHING,
+    "glob": lambda values, value, arguments: values.globbed(arguments[0], value) if arguments else UNKNOWN_VALUE,
     "children": lambda values, value, __: values.globbed(Value(texts=("*",)), value),
 }
 
@@ -135,7 +135,7 @@ class Values(Expressions):
             case "__dir__":
                 return Value(texts=(self.scope.directory,))
             case _:
-                return self.scope.values.get(name, NOTHING)
+                return self.scope.values.get(name, UNKNOWN_VALUE)
 
     def expanded(self, value: Value, base: Value) -> Value:
         """`File.expand_path`: absolute, with `..` taken lexically; relative texts count from another value's."""
@@ -146,7 +146,7 @@ class Values(Expressions):
             for text in value.texts:
                 at = root if root.startswith("/") else join(self.lookups.context.cwd, root)
                 if UNKNOWN in at or text.startswith(UNKNOWN):
-                    return NOTHING
+                    return UNKNOWN_VALUE
                 texts.append(join(at, text.removeprefix("~/") if text.startswith("~/") else text))
         return Value(texts=tuple(texts), is_sequence=value.is_sequence)
 
@@ -160,4 +160,4 @@ class Values(Expressions):
             if UNKNOWN in text or not text:
                 continue
             found.extend(self.lookups.glob(join(self.lookups.context.cwd, text)))
-        return Value(texts=tuple(found), is_sequence=True) if found else NOTHING
+        return Value(texts=tuple(found), is_sequence=True) if found else UNKNOWN_VALUE

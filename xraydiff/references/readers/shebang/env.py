@@ -35,7 +35,7 @@ _VALUED: Final = "aCSu"
 _PLAIN: Final = "iv0"
 _NO_PATH: Final = "/bin:/usr/bin"
 """Where execvp(3) looks without PATH (_CS_PATH of glibc)."""
-_LONGEST: Final = 128 << 10
+_MAX_ARGUMENT_LENGTH: Final = 128 << 10
 """MAX_ARG_STRLEN of Linux."""
 _SCRIPT: Final = "\0"
 """Stands for the path of the script, the last argument; no argument holds a NUL."""
@@ -157,7 +157,7 @@ def split(text: str, env: Mapping[str, str]) -> list[str]:
             words.append("")
             apart = False
         words[-1] += piece
-        if len(words[-1]) > _LONGEST:
+        if len(words[-1]) > _MAX_ARGUMENT_LENGTH:
             raise ValueError("a word longer than the kernel passes on")
     if quote:
         raise ValueError("no terminating quote")

@@ -43,7 +43,7 @@ _TURNS = 32
 """Wrappers in wrappers."""
 _SHOWN = 12
 """Words of a command that a person needs to find it again."""
-_LONGEST = 200
+_MAX_DETAIL_LENGTH = 200
 """Characters of them."""
 _NO_CODE = frozenset({"", "-"})
 
@@ -206,7 +206,7 @@ class Commands:
             firing=call.firing,
             stops=call.stops,
             when=self._seen.when,
-            detail=detail[:_LONGEST],
+            detail=detail[:_MAX_DETAIL_LENGTH],
             line=self._seen.line,
         )
         self._seen.command(command)

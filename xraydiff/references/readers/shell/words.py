@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _LEVELS = 16
 """Words in words (`"${A:-"${B:-...}"}"`) followed; a deeper one is not constant."""
-_LONGEST = 1 << 16
+_MAX_VALUE_LENGTH = 1 << 16
 """Characters of a value; a script can double a variable on every line."""
 _ALTERNATIVES = 8
 """Lists of words that one `"$@"` is followed through."""
@@ -268,7 +268,7 @@ class Words:
             value = self.value(piece, quoted=True)
             known = len(value.texts) == 1 and UNKNOWN not in value.texts[0] and REST not in value.texts[0]
             written.append(plain(value.texts[0]) if known else self.source.text(piece))
-        return "".join(written) if len(text) <= _LONGEST else ""
+        return "".join(written) if len(text) <= _MAX_VALUE_LENGTH else ""
 
     def _literal(self, text: str, *, quoted: bool) -> str:
         if _SAFE.match(text):
@@ -312,7 +312,7 @@ class Words:
             return right
         if len(left.texts) * len(right.texts) > self.variables.most and min(len(left.texts), len(right.texts)) > 1:
             return NOTHING_KNOWN
-        if max(map(len, left.texts), default=0) + max(map(len, right.texts), default=0) > _LONGEST:
+        if max(map(len, left.texts), default=0) + max(map(len, right.texts), default=0) > _MAX_VALUE_LENGTH:
             return NOTHING_KNOWN
         self.lookups.spend(len(left.texts) * len(right.texts) + (len(left.texts[0]) + len(right.texts[0])) // 64)
         texts = tuple(first + second for first in left.texts for second in right.texts)
