@@ -1,0 +1,2 @@
+// The old back office. Nobody loads it.
+export const retired = true;

@@ -1,0 +1,3 @@
+export function open() {
+  document.body.insertAdjacentHTML("beforeend", "<aside>Your basket is empty</aside>");
+}

@@ -1,0 +1,5 @@
+export function card(sock) {
+  const element = document.createElement("article");
+  element.textContent = `${sock.name}: ${sock.price}`;
+  return element;
+}
