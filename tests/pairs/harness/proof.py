@@ -17,6 +17,7 @@ from tests.pairs.harness.tree import Tree
 
 WORKERS = 5
 FIRST_PARTS = 16
+FEW = 6
 Say = Callable[[str], None]
 
 
@@ -28,10 +29,11 @@ class Proof:
         self.kept = {str(row["path"]) for row in pair.listing}
         self.goal = [check for check in pair.checks if check.name in pair.broken]
 
-    def failing(self, back: Iterable[str]) -> frozenset[str]:
-        """The broken checks that these paths do not mend; a failure must show twice."""
+    def failing(self, back: Iterable[str], *, sure: bool = True) -> frozenset[str]:
+        """The broken checks that these paths do not mend; to be sure, a failure must show twice."""
         layer = self.tree.layer(self.tree.with_parents(back) - self.kept)
-        return self._ask(layer) and self._ask(layer)
+        failed = self._ask(layer)
+        return self._ask(layer) if failed and sure else failed
 
     def _ask(self, layer: bytes) -> frozenset[str]:
         held = ask_image(self.pair, self.pair.slim, self.goal, layer)
@@ -54,13 +56,14 @@ class Proof:
             while parts:
                 rests = [[path for path in candidates if path not in set(part)] for part in parts]
                 following: list[list[str]] = []
-                for part, failed in zip(parts, pool.map(self.failing, rests), strict=True):
+                tried = pool.map(lambda rest: self.failing(rest, sure=len(candidates) - len(rest) == 1), rests)
+                for part, failed in zip(parts, tried, strict=True):
                     if not failed:
                         spare.append(part)
                     elif len(part) == 1:
                         why[part[0]] = failed
                     else:
-                        following += [part[: len(part) // 2], part[len(part) // 2 :]]
+                        following += halves(part)
                 parts = following
                 self.say(f"needed {len(why)}, spare {sum(map(len, spare))}, in question {sum(map(len, parts))}")
         return why, spare
@@ -79,7 +82,7 @@ class Proof:
             elif len(part) == 1:
                 why[part[0]] = failed
             else:
-                spare += [part[: len(part) // 2], part[len(part) // 2 :]]
+                spare += halves(part)
         if failed := self.failing(keep):
             raise RuntimeError(f"{self.pair.name}: the needed list does not mend {sorted(failed)}")
         return {path: self._when(why[path]) for path in sorted(keep)}
@@ -90,6 +93,12 @@ class Proof:
             return "start"
         operating = {check.name for check in self.goal if check.operate}
         return "operate" if failed <= operating else "use"
+
+
+def halves(part: list[str]) -> list[list[str]]:
+    """Two halves, or each path by itself where few are left."""
+    middle = len(part) // 2
+    return [part[:middle], part[middle:]] if len(part) > FEW else [[path] for path in part]
 
 
 def prove(pair: Pair, tree: Tree, work: Path, say: Say) -> dict[str, str]:

@@ -124,6 +124,11 @@ def tree_of(image: str, work: Path) -> Tree:
     archive = work / f"{image.replace('/', '_').replace(':', '_')}.export.tar"
     with container(image, "none") as one, archive.open("wb") as out:
         subprocess.run(["docker", "export", one.id], stdout=out, check=True)
+    return read_tree(archive)
+
+
+def read_tree(archive: Path) -> Tree:
+    """The headers of an exported tar."""
     entries = {}
     with tarfile.open(archive) as tar:
         for info in tar:
