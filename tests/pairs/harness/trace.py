@@ -26,6 +26,8 @@ SECOND = re.compile(r'(?:(?:AT_FDCWD|\d+)<([^>"]*)>, )?"((?:[^"\\]|\\.)*)"')
 TWO_PATHS = frozenset("rename renameat renameat2 link linkat".split())
 KEPT_CALLS = frozenset("open openat openat2 execve execveat readlink readlinkat".split())
 """A minifier keeps what was opened, executed, and the links that were read; what was only looked at is lost."""
+BYTECODE = re.compile(r"/__pycache__/([^/.]+)\.[^/]+\.pyc$")
+"""Python looks at a source and opens its byte-code: minifiers keep both."""
 EXECUTED = frozenset(["execve", "execveat"])
 SLOWER = 4.0
 """A traced container takes so many times as long to answer."""
@@ -141,8 +143,8 @@ def _note(tree: Tree, found: Trace, call: str, path: str) -> None:
     found.seen.update(hops, [target] if target in tree.entries else [_nearest(tree, target)])
     if call not in KEPT_CALLS:
         return
-    if tree.is_file(target) or hops:
-        found.kept.update(hops, [target] if tree.is_file(target) else [])
+    files = [file for file in (target, BYTECODE.sub(r"/\1.py", target)) if tree.is_file(file)]
+    found.kept.update(hops, files)
     if call in EXECUTED:
         for interpreter in interpreters(tree, target):
             links, file = tree.resolve(interpreter)
