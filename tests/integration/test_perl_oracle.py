@@ -15,7 +15,7 @@ from tests.elf_files import tree_of_directory
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, ImageConfig, Node, NodeKind
 from xraydiff.paths import ROOT, ImagePath, image_path
 from xraydiff.references import Context, Subject
-from xraydiff.references.kit.lookup import Lookups
+from xraydiff.references.kit.lookup import Lookup
 from xraydiff.references.readers.perl import PerlReader
 from xraydiff.references.readers.perl.interpreter import find_interpreter
 from xraydiff.tree import Tree
@@ -175,7 +175,7 @@ def really(tree: Tree, names: Sequence[str]) -> set[str]:
 def test_the_search_path_is_that_of_the_real_perl(tree: Tree) -> None:
     context = context_of(tree, "/srv")
     real = [name for name in perl("-e", 'print join("\\n", @INC)') if tree.resolve(name).path is not None]
-    assert list(find_interpreter(context, Lookups(context)).inc) == real
+    assert list(find_interpreter(context, Lookup(context)).inc) == real
 
 
 def test_modules_of_the_library(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:

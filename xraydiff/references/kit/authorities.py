@@ -8,8 +8,8 @@ from xraydiff.conventions import OPENSSLDIR
 from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import decoded
 from xraydiff.references import Context
-from xraydiff.references.kit.lookup import Exhausted, Lookups
-from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.kit.lookup import Exhausted, Lookup
+from xraydiff.references.kit.recorder import Recorder
 
 __all__ = ["trusted"]
 
@@ -23,12 +23,12 @@ _LIBRARIES: Final = (
 )
 
 
-def trusted(client: str, firing: Firing, seen: Sightings, lookups: Lookups) -> None:
+def trusted(client: str, firing: Firing, seen: Recorder, lookup: Lookup) -> None:
     """Note what a client of TLS trusts: the first that is there of what the environment and OpenSSL itself name."""
-    env, homes = lookups.context.env, lookups.context.once(_homes)
+    env, homes = lookup.context.env, lookup.context.once(_homes)
     names = [env.get("SSL_CERT_FILE", ""), *(f"{home}/cert.pem" for home in homes)]
     names += [env.get("SSL_CERT_DIR", ""), *(f"{home}/certs" for home in homes)]
-    found = next((found for name in names if (found := lookups.named(name, "/")) is not None), None)
+    found = next((found for name in names if (found := lookup.named(name, "/")) is not None), None)
     if found is not None and found[1] is FileType.FILE:
         seen.file(found[0], EdgeKind.TRUSTS, firing, client)
     elif found is not None:
@@ -37,12 +37,12 @@ def trusted(client: str, firing: Firing, seen: Sightings, lookups: Lookups) -> N
 
 def _homes(context: Context) -> tuple[str, ...]:
     """OPENSSLDIR of every libcrypto where the loader looks by default."""
-    lookups = Lookups(context)
+    lookup = Lookup(context)
     homes: dict[str, None] = {}
     try:
         for pattern in _LIBRARIES:
-            for path in lookups.glob(pattern):
-                match = OPENSSLDIR.search(lookups.content(path, context.limits.elf))
+            for path in lookup.glob(pattern):
+                match = OPENSSLDIR.search(lookup.content(path, context.limits.elf))
                 if match:
                     homes[decoded(match[1])] = None
     except Exhausted:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from xraydiff.paths import decoded
 from xraydiff.references.kit.evaluation import HOLE
-from xraydiff.references.kit.lookup import Lookups
+from xraydiff.references.kit.lookup import Lookup
 
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
@@ -188,9 +188,9 @@ class Expressions(ABC):
     functions: Mapping[str, Callable[[Any, list[Value]], Value]]
     methods: Mapping[str, Callable[[Any, Value, list[Value]], Value]]
 
-    def __init__(self, expressions: Sequence[Expression], scope: Scope, lookups: Lookups) -> None:
+    def __init__(self, expressions: Sequence[Expression], scope: Scope, lookup: Lookup) -> None:
         self.scope = scope
-        self.lookups = lookups
+        self.lookup = lookup
         self._expressions = expressions
 
     @abstractmethod
@@ -201,7 +201,7 @@ class Expressions(ABC):
         """The value of an expression."""
         if depth > MAX_DEPTH:
             return UNKNOWN_VALUE
-        self.lookups.spend()
+        self.lookup.spend()
         expression = self._expressions[index]
         match expression.shape:
             case Shape.TEXT:
@@ -248,7 +248,7 @@ class Expressions(ABC):
         """Every text of one value before every text of another."""
         count = len(left.texts) * len(right.texts)
         longest = max(map(len, left.texts), default=0) + max(map(len, right.texts), default=0)
-        self.lookups.spend(count * (1 + (longest >> 8)))
+        self.lookup.spend(count * (1 + (longest >> 8)))
         if count > MAX_ITEMS or longest > (_MAX_COMBINED_LENGTH if count > 1 else _MAX_WORD_LENGTH):
             return UNKNOWN_VALUE
         texts = tuple(dict.fromkeys(one + joint + two for one in left.texts for two in right.texts))

@@ -15,7 +15,7 @@ from xraydiff.references.kit.evaluation import DEEP, HOLE, Exhausted
 from xraydiff.tree import FileTree
 from xraydiff.tree.glob import glob
 
-__all__ = ["Exhausted", "Lookups", "candidates"]
+__all__ = ["Exhausted", "Lookup", "candidates"]
 
 _SYSTEM: Final = frozenset(
     ("", "/lib", "/bin", "/usr", "/usr/lib", "/usr/local", "/usr/local/lib", "/etc", "/var", "/opt")
@@ -24,7 +24,7 @@ _FILES_PER_STEP: Final = 64
 """Files that are passed by on the way to directories, for which one look-up counts."""
 
 
-class Lookups:
+class Lookup:
     """Finds names of one program in the original; counts the work."""
 
     def __init__(self, context: Context) -> None:

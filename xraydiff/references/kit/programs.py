@@ -12,8 +12,8 @@ from xraydiff.facts import EdgeKind, FileType, Firing, Node, NodeKind
 from xraydiff.knowledge.commands import Interpreter, Wrapper
 from xraydiff.paths import ImagePath, join
 from xraydiff.references import UNKNOWN_PART, Command, Context
-from xraydiff.references.kit.lookup import Lookups
-from xraydiff.references.kit.recorder import Sightings, weakened
+from xraydiff.references.kit.lookup import Lookup
+from xraydiff.references.kit.recorder import Recorder, weakened
 
 __all__ = ["Programs", "Start"]
 
@@ -37,14 +37,12 @@ class Start:
 class Programs:
     """Follows what one node starts, over the PATH of its context; a word's `detail` is that of its edges."""
 
-    def __init__(
-        self, source: Node, seen: Sightings, lookups: Lookups, *, scripts: EdgeKind = EdgeKind.EXECUTES
-    ) -> None:
+    def __init__(self, source: Node, seen: Recorder, lookup: Lookup, *, scripts: EdgeKind = EdgeKind.EXECUTES) -> None:
         """`scripts` is how a script that an interpreter is given is referred to."""
         self._source = source
         self._seen = seen
-        self._lookups = lookups
-        self._context: Context = lookups.context
+        self._lookup = lookup
+        self._context: Context = lookup.context
         self._limits = self._context.limits
         self._knowledge = self._context.knowledge
         self._scripts = scripts
@@ -104,7 +102,7 @@ class Programs:
             for text in word.texts:
                 named = text.rpartition("=")[2]
                 if "/" in named and "://" not in named and UNKNOWN_PART not in named:
-                    found = self._lookups.named(named, cwd)
+                    found = self._lookup.named(named, cwd)
                     self._seen.field = word.field
                     if found is not None:
                         self._seen.named(*found, word.detail)
@@ -140,14 +138,14 @@ class Programs:
     def _executes(
         self, program: str, word: Argument, firing: Firing, cwd: ImagePath, *, stops: bool | None = None
     ) -> ImagePath | None:
-        path = self._lookups.executable(program, cwd)
+        path = self._lookup.executable(program, cwd)
         self._seen.field = word.field
         if path is not None:
             self._seen.edge(Node(path=path), EdgeKind.EXECUTES, firing, word.detail, stops=stops)
         return path
 
     def _known(self, word: str, path: ImagePath | None, start: Start) -> Iterable[Start]:
-        real = self._lookups.real(path) if path is not None else None
+        real = self._lookup.real(path) if path is not None else None
         name = called(word, real[0] if real is not None else None, self._knowledge)
         row = wrapper(name, self._knowledge)
         if row is not None:
@@ -198,7 +196,7 @@ class Programs:
         self._seen.field = word.field
         user, _, group = word.text.partition(":")
         for name, database in ((user, "/etc/passwd"), (group, "/etc/group")):
-            if name and not name.isdigit() and self._lookups.is_file(database):
+            if name and not name.isdigit() and self._lookup.is_file(database):
                 self._seen.edge(Node(path=ImagePath(database)), EdgeKind.RUNS_AS, firing, word.detail)
 
     # --- scripts ----------------------------------------------------------------------------------------------------
@@ -218,12 +216,12 @@ class Programs:
         for text in word.texts:
             if not text or UNKNOWN_PART in text:
                 continue
-            found = self._lookups.real(join(start.cwd, text))
+            found = self._lookup.real(join(start.cwd, text))
             path = join(start.cwd, text)
             if found is None and row.flags and "/" not in text:
                 # A shell looks its script up in PATH where the working directory has none (sh(1)).
-                path = self._lookups.executable(text, start.cwd) or path
-                found = self._lookups.real(path)
+                path = self._lookup.executable(text, start.cwd) or path
+                found = self._lookup.real(path)
             if found is None:
                 self.no_script(word)
             elif found[1] is FileType.DIRECTORY:

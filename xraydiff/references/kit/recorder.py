@@ -11,7 +11,7 @@ from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
 from xraydiff.references import Command, Gap
 
-__all__ = ["Lost", "Sightings", "weakened"]
+__all__ = ["Lost", "Recorder", "weakened"]
 
 
 def weakened(firing: Firing) -> Firing:
@@ -28,7 +28,7 @@ class Lost:
     detail: str = ""
 
 
-class Sightings:
+class Recorder:
     """Edges and gaps of one node, made by the reader of this name."""
 
     def __init__(

@@ -17,7 +17,7 @@ from xraydiff.references import Command, Context, Gap, Subject
 from xraydiff.references.kit.expressions import UNKNOWN, Expression, Expressions, Value
 from xraydiff.references.kit.lookup import Exhausted
 from xraydiff.references.kit.programs import Programs
-from xraydiff.references.kit.recorder import Lost, Sightings, weakened
+from xraydiff.references.kit.recorder import Lost, Recorder, weakened
 
 __all__ = ["Program", "Resolution", "Step", "location"]
 
@@ -59,10 +59,10 @@ class Resolution(ABC):
         """`reader` is the name of the reader, for the edges."""
         self._program = program
         self._values = values
-        self._lookups = values.lookups
-        self._cwd = values.lookups.context.cwd
-        self._seen = Sightings(subject.node, reader, values.lookups.context.limits)
-        self._started = Programs(subject.node, self._seen, self._lookups)
+        self._lookup = values.lookup
+        self._cwd = values.lookup.context.cwd
+        self._seen = Recorder(subject.node, reader, values.lookup.context.limits)
+        self._started = Programs(subject.node, self._seen, self._lookup)
         self._handlers = self._handled()
 
     @abstractmethod
@@ -76,7 +76,7 @@ class Resolution(ABC):
     def run(self) -> Iterator[Edge | Gap | Command]:
         """Edges in the order of the file, then gaps, then commands."""
         try:
-            self._lookups.context.budget.spend(self._program.nodes)
+            self._lookup.context.budget.spend(self._program.nodes)
             for step in self._program.steps:
                 self._seen.line = step.line
                 firing = self._firing(step)
@@ -112,11 +112,11 @@ class Resolution(ABC):
         """A path; of one that is made up as the program runs, the directory."""
         folder = text.partition(UNKNOWN)[0].rpartition("/")[0]
         if UNKNOWN not in text:
-            found = self._lookups.named(text, self._cwd)
+            found = self._lookup.named(text, self._cwd)
             if found is not None and found[0].count("/") >= 1 + (found[1] is FileType.DIRECTORY):
                 self._seen.named(*found, text)
         elif "/" in folder:
-            found = self._lookups.named(folder, self._cwd)
+            found = self._lookup.named(folder, self._cwd)
             if found is not None and found[1] is FileType.DIRECTORY and found[0].count("/") >= 2:
                 self._seen.named(*found, text.replace(UNKNOWN, "..."))
 

@@ -16,8 +16,8 @@ from xraydiff.facts import Edge, EdgeKind, FileType, Firing, NodeKind
 from xraydiff.limits import Limits
 from xraydiff.paths import join
 from xraydiff.references import Context, Gap, ParsedReader, Subject
-from xraydiff.references.kit.lookup import Exhausted, Lookups
-from xraydiff.references.kit.recorder import Lost, Sightings
+from xraydiff.references.kit.lookup import Exhausted, Lookup
+from xraydiff.references.kit.recorder import Lost, Recorder
 
 __all__ = ["AwkReader", "Program", "Use"]
 
@@ -91,36 +91,36 @@ class AwkReader(ParsedReader[Program]):
 
     def resolve(self, parsed: Program, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """Edges in the order of the text, then gaps."""
-        seen = Sightings(subject.node, self.name, context.limits)
-        lookups = Lookups(context)
+        seen = Recorder(subject.node, self.name, context.limits)
+        lookup = Lookup(context)
         try:
-            lookups.spend(parsed.steps)
+            lookup.spend(parsed.steps)
             for use in parsed.uses:
                 seen.line = use.line
-                _resolved(use, lookups, seen)
+                _resolved(use, lookup, seen)
         except Exhausted:
             seen.gap("too-large", _TOO_MANY)
         seen.lost(parsed.lost)
         return seen.all()
 
 
-def _resolved(use: Use, lookups: Lookups, seen: Sightings) -> None:
+def _resolved(use: Use, lookup: Lookup, seen: Recorder) -> None:
     if use.kind == "command":
         if use.text:
             seen.inline("shell", use.text, Firing.GUARDED, use.text.strip().partition("\n")[0])
         else:
             seen.gap("computed-name", "a command")
     elif use.kind == "file":
-        found = lookups.named(use.text, lookups.context.cwd)
+        found = lookup.named(use.text, lookup.context.cwd)
         if found is not None:
             seen.named(*found, use.text)
     else:
-        _included(use.text, lookups, seen)
+        _included(use.text, lookup, seen)
 
 
-def _included(name: str, lookups: Lookups, seen: Sightings) -> None:
-    for text in (join(lookups.context.cwd, name), join(_LIBRARY, name), join(_LIBRARY, f"{name}.awk")):
-        found = lookups.named(text, "/")
+def _included(name: str, lookup: Lookup, seen: Recorder) -> None:
+    for text in (join(lookup.context.cwd, name), join(_LIBRARY, name), join(_LIBRARY, f"{name}.awk")):
+        found = lookup.named(text, "/")
         if found is not None and found[1] is FileType.FILE:
             seen.file(found[0], EdgeKind.SOURCES, Firing.LOAD, name, language=_LANGUAGE)
             return

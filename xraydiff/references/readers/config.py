@@ -22,9 +22,9 @@ from xraydiff.facts import ConfigField, Edge, EdgeKind, FileType, Firing, ImageC
 from xraydiff.limits import Limits
 from xraydiff.paths import ROOT, ImagePath, image_path, join
 from xraydiff.references import Command, Context, Depth, Gap, ParsedReader, Subject, Unparsed
-from xraydiff.references.kit.lookup import Exhausted, Lookups
+from xraydiff.references.kit.lookup import Exhausted, Lookup
 from xraydiff.references.kit.programs import Programs, Start
-from xraydiff.references.kit.recorder import Sightings, weakened
+from xraydiff.references.kit.recorder import Recorder, weakened
 
 __all__ = ["ConfigReader"]
 
@@ -95,12 +95,12 @@ class _Config:
     def _command(self, words: tuple[Argument, ...]) -> Iterator[Edge | Gap | Command]:
         if not words:
             return
-        seen = Sightings(self._node, ConfigReader.name, self._limits)
+        seen = Recorder(self._node, ConfigReader.name, self._limits)
         if len(words) > self._limits.command_words:
             seen.gap("too-large", words[0].detail)
             words = words[: self._limits.command_words]
         try:
-            _Programs(self._node, seen, Lookups(self._context), scripts=EdgeKind.SOURCES).start(words, Firing.LOAD)
+            _Programs(self._node, seen, Lookup(self._context), scripts=EdgeKind.SOURCES).start(words, Firing.LOAD)
         except Exhausted:
             seen.gap("too-large", words[0].detail)
         yield from seen.all()
@@ -203,7 +203,7 @@ class _Programs(Programs):
             for piece in _pieces(word.text):
                 if piece.startswith("-"):
                     continue
-                found = self._lookups.named(piece, cwd)
+                found = self._lookup.named(piece, cwd)
                 # A bare word such as `run` or `lib` is a directory below the root only by chance.
                 self._seen.field = word.field
                 if found and (found[1] is FileType.FILE or "/" in piece or piece.startswith(".")):
@@ -238,7 +238,7 @@ class _Programs(Programs):
         return "/" in word and self._begins(join(cwd, word), (b"#!", ELF_MAGIC))
 
     def _begins(self, path: ImagePath, magic: tuple[bytes, ...]) -> bool:
-        found = self._lookups.real(path)
+        found = self._lookup.real(path)
         tree = self._context.original
         return found is not None and found[1] is FileType.FILE and tree.read_at(found[0], 0, 4).startswith(magic)
 
@@ -247,7 +247,7 @@ class _Programs(Programs):
         return bool(words) and self._is_command(words[0], start)
 
     def _is_command(self, word: str, start: Start) -> bool:
-        return not word.startswith("-") and self._lookups.executable(word, start.cwd) is not None
+        return not word.startswith("-") and self._lookup.executable(word, start.cwd) is not None
 
 
 def _passes_on(text: str) -> bool:

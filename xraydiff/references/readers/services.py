@@ -20,8 +20,8 @@ from xraydiff.facts import Edge, EdgeKind, Firing, NodeKind
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath, basename, decoded, join, parent
 from xraydiff.references import Context, Depth, Gap, ParsedReader, Subject
-from xraydiff.references.kit.lookup import Exhausted, Lookups
-from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.kit.lookup import Exhausted, Lookup
+from xraydiff.references.kit.recorder import Recorder
 from xraydiff.references.kit.shebang import programs
 
 __all__ = ["ServicesReader", "Settings"]
@@ -173,11 +173,11 @@ class ServicesReader(ParsedReader[Settings]):
 
     def resolve(self, parsed: Settings, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """Edges in the order of the file, then gaps."""
-        seen = Sightings(subject.node, self.name, context.limits)
-        lookups = Lookups(context)
+        seen = Recorder(subject.node, self.name, context.limits)
+        lookup = Lookup(context)
         try:
             for seen.line, one in parsed.found:
-                _note(one, seen, lookups)
+                _note(one, seen, lookup)
         except Exhausted:
             seen.gap("too-large", "more names than are looked up")
         if parsed.too_many:
@@ -195,43 +195,43 @@ def _with_lines(items: Iterable[Item], text: str) -> Iterator[tuple[int, Item]]:
         yield line, one
 
 
-def _note(one: Item, seen: Sightings, lookups: Lookups) -> None:
+def _note(one: Item, seen: Recorder, lookup: Lookup) -> None:
     """Note what the original has of it."""
     match one:
         case Script():
             _note_script(one, seen)
         case Included():
-            for path in lookups.glob(one.pattern):
-                if lookups.is_file(path):
+            for path in lookup.glob(one.pattern):
+                if lookup.is_file(path):
                     seen.file(path, EdgeKind.NAMES, Firing.NAMED, one.detail)
         case Module():
             for name in (f"{one.stem}.py", f"{one.stem}/__init__.py"):
-                if lookups.is_file(name):
+                if lookup.is_file(name):
                     seen.file(ImagePath(name), EdgeKind.IMPORTS, Firing.LOAD, one.detail, language="python")
         case Application():
-            _note_application(one, seen, lookups)
+            _note_application(one, seen, lookup)
         case Chain():
             for at, word in enumerate(one.words):
-                if word not in "{}" and lookups.executable(word) is not None:
+                if word not in "{}" and lookup.executable(word) is not None:
                     rest = takewhile(lambda one: one not in ("{", "}"), islice(one.words, at, at + _ARGUMENTS))
                     _note_script(Script(text=shlex.join(rest), at=0), seen)
 
 
-def _note_script(script: Script, seen: Sightings) -> None:
+def _note_script(script: Script, seen: Recorder) -> None:
     said = script.text.strip()
     if script.folder and script.language == "shell":
         said = f"cd {shlex.quote(script.folder)}\n{said}"
     seen.inline(script.language, said, Firing.GUARDED, script.text.strip().partition("\n")[0])
 
 
-def _note_application(one: Application, seen: Sightings, lookups: Lookups) -> None:
-    path = next((path for path in one.paths if lookups.is_file(path)), None)
+def _note_application(one: Application, seen: Recorder, lookup: Lookup) -> None:
+    path = next((path for path in one.paths if lookup.is_file(path)), None)
     if path is None:
         _note_script(Script(text=one.name, at=one.at), seen)
     elif one.runner and one.runner != "none":
         _note_script(Script(text=f"{one.runner} {shlex.quote(path)}", at=one.at), seen)
     else:
-        language = _language(path, lookups.context)
+        language = _language(path, lookup.context)
         seen.file(ImagePath(path), EdgeKind.EXECUTES, Firing.LOAD, f"script: {one.name}", language=language)
 
 

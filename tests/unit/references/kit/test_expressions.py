@@ -23,7 +23,7 @@ from xraydiff.references.kit.expressions import (
     either,
     path_of,
 )
-from xraydiff.references.kit.lookup import Lookups
+from xraydiff.references.kit.lookup import Lookup
 from xraydiff.testing import ImageBuilder
 
 MADE = (
@@ -63,7 +63,7 @@ def expressions() -> Expressions:
         cwd=ImagePath("/srv"),
         limits=Limits(script=100),
     )
-    return Names(MADE, Scope(path="/srv/a", directory="/srv", values={"x": value("a", "b")}), Lookups(context))
+    return Names(MADE, Scope(path="/srv/a", directory="/srv", values={"x": value("a", "b")}), Lookup(context))
 
 
 def value(*texts: str) -> Value:

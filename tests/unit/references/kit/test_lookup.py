@@ -10,15 +10,15 @@ from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
 from xraydiff.references import Context
 from xraydiff.references.kit.evaluation import DEEP, HOLE
-from xraydiff.references.kit.lookup import Exhausted, Lookups
+from xraydiff.references.kit.lookup import Exhausted, Lookup
 from xraydiff.testing import ImageBuilder
 
 
-def lookups(*, steps: int = 200_000) -> Lookups:
+def lookup(*, steps: int = 200_000) -> Lookup:
     builder = ImageBuilder().config(env=["PATH=/bin"])
     builder.file("/bin/date", b"x", mode=0o755).file("/srv/a.rb", b"a").file("/srv/b.pl", b"bb").file("/proc/x", b"x")
     builder.symlink("/srv/link", "a.rb").symlink("/srv/gone", "nowhere").symlink("/srv/round", "round")
-    return Lookups(
+    return Lookup(
         Context(
             original=builder.tree(),
             config=builder.image().config,
@@ -31,7 +31,7 @@ def lookups(*, steps: int = 200_000) -> Lookups:
 
 
 def test_real_path_and_type() -> None:
-    names = lookups()
+    names = lookup()
     assert names.real("/srv/link") == ("/srv/a.rb", FileType.FILE)
     assert names.real("/srv/gone") is None
     assert names.real("/srv/round") is None
@@ -40,21 +40,21 @@ def test_real_path_and_type() -> None:
 
 
 def test_what_is_named_stays_as_it_is_spelled_and_the_engine_s_is_left_out() -> None:
-    names = lookups()
+    names = lookup()
     assert names.named("link", "/srv") == ("/srv/link", FileType.FILE)
     assert names.named("../proc/x", "/srv") is None
     assert names.named("a\0b", "/srv") is None
 
 
 def test_patterns_with_one_pair_of_braces() -> None:
-    names = lookups()
+    names = lookup()
     assert names.glob("/srv/*.{rb,pl}") == ("/srv/a.rb", "/srv/b.pl")
     assert names.children("/srv") == ("a.rb", "b.pl", "gone", "link", "round")
     assert names.below("/srv") == ("/srv/a.rb", "/srv/b.pl")
 
 
 def test_programs_and_content() -> None:
-    names = lookups()
+    names = lookup()
     assert names.executable("date") == "/bin/date"
     assert names.executable("nothing") is None
     assert names.content("/srv/b.pl", 2) == b"bb"
@@ -62,7 +62,7 @@ def test_programs_and_content() -> None:
 
 
 def test_a_program_may_ask_only_so_much() -> None:
-    names = lookups(steps=2)
+    names = lookup(steps=2)
     assert names.real("/srv/a.rb") == names.real("/srv/a.rb")
     names.real("/srv/b.pl")
     with pytest.raises(Exhausted):
@@ -70,7 +70,7 @@ def test_a_program_may_ask_only_so_much() -> None:
 
 
 def test_the_type_of_a_path() -> None:
-    names = lookups()
+    names = lookup()
     assert names.type_of("/srv/link") is FileType.FILE
     assert names.type_of("/srv") is FileType.DIRECTORY
     assert names.type_of("/srv/gone") is None
@@ -90,11 +90,11 @@ def test_the_type_of_a_path() -> None:
     ],
 )
 def test_a_path_with_holes(pattern: str, found: tuple[str, ...]) -> None:
-    assert lookups().expand(pattern) == found
+    assert lookup().expand(pattern) == found
 
 
 def test_a_path_with_holes_costs_what_it_looks_through() -> None:
-    names = lookups(steps=8)
+    names = lookup(steps=8)
     assert names.expand(f"/srv/{HOLE}.rb") == names.expand(f"/srv/{HOLE}.rb")
     with pytest.raises(Exhausted):
         names.expand(f"/srv/{HOLE}.pl")

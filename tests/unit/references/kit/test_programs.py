@@ -8,16 +8,16 @@ from xraydiff.commands.start import search_path
 from xraydiff.facts import Firing, ImageConfig, Node
 from xraydiff.paths import ROOT
 from xraydiff.references import UNKNOWN_PART, Command, Context
-from xraydiff.references.kit.lookup import Lookups
+from xraydiff.references.kit.lookup import Lookup
 from xraydiff.references.kit.programs import Programs
-from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.kit.recorder import Recorder
 from xraydiff.testing import ImageBuilder
 
 SOURCE = Node(path="/srv/app.rb")
 PROGRAMS = "sh bash python3 ruby env sudo su find xargs tool other tini busybox gunicorn"
 
 
-def _seen(*words: str | tuple[str, ...], line: str = "", cwd: str = "/srv") -> Sightings:
+def _seen(*words: str | tuple[str, ...], line: str = "", cwd: str = "/srv") -> Recorder:
     builder = ImageBuilder()
     for name in PROGRAMS.split():
         builder.file(f"/usr/bin/{name}", b"\x7fELF", mode=0o755)
@@ -27,8 +27,8 @@ def _seen(*words: str | tuple[str, ...], line: str = "", cwd: str = "/srv") -> S
     config = ImageConfig(workdir=cwd)
     tree = builder.tree()
     context = Context(original=tree, config=config, env={}, path=search_path(config), cwd=ROOT)
-    seen = Sightings(SOURCE, "ruby", context.limits)
-    programs = Programs(SOURCE, seen, Lookups(context))
+    seen = Recorder(SOURCE, "ruby", context.limits)
+    programs = Programs(SOURCE, seen, Lookup(context))
     if line:
         programs.shell(line, Firing.DEFERRED, line)
     else:

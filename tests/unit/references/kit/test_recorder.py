@@ -6,14 +6,14 @@ from xraydiff.facts import EdgeKind, Firing, Node, NodeKind, Origin, When
 from xraydiff.limits import Limits
 from xraydiff.paths import ImagePath
 from xraydiff.references import Gap
-from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.kit.recorder import Recorder
 
 SOURCE = Node(path=ImagePath("/srv/a"))
 OTHER = ImagePath("/srv/b")
 
 
-def sightings(*, edges: int = 10) -> Sightings:
-    return Sightings(SOURCE, "perl", Limits(edges_per_file=edges))
+def sightings(*, edges: int = 10) -> Recorder:
+    return Recorder(SOURCE, "perl", Limits(edges_per_file=edges))
 
 
 def test_edges_by_line_then_gaps() -> None:
@@ -35,7 +35,7 @@ def test_nothing_asks_for_itself() -> None:
     seen = sightings()
     seen.file(ImagePath("/srv/a"), EdgeKind.SOURCES, Firing.LOAD, "self")
     script = Node(kind=NodeKind.SCRIPT, path=SOURCE.path, language="perl", text="do this")
-    inner = Sightings(script, "perl", Limits())
+    inner = Recorder(script, "perl", Limits())
     inner.inline("perl", "do this", Firing.LOAD, "self")
     assert [*seen.all(), *inner.all()] == []
 
@@ -69,7 +69,7 @@ def test_very_many_gaps_hide_none_of_another_reason() -> None:
 
 
 def test_nothing_is_noted_while_it_is_quiet_and_the_stronger_of_equal_edges_counts() -> None:
-    seen = Sightings(Node(path="/a"), "shell", Limits(), origin=Origin.SHELL, stops=False)
+    seen = Recorder(Node(path="/a"), "shell", Limits(), origin=Origin.SHELL, stops=False)
     seen.quiet = True
     seen.file(ImagePath("/b"), EdgeKind.EXECUTES, Firing.LOAD, "b")
     seen.inline("shell", "ls", Firing.LOAD, "ls")

@@ -9,7 +9,7 @@ import pytest
 from xraydiff.facts import Edge, Node, NodeKind
 from xraydiff.paths import ImagePath
 from xraydiff.references import Context, Subject
-from xraydiff.references.kit.lookup import Lookups
+from xraydiff.references.kit.lookup import Lookup
 from xraydiff.references.readers.perl import PerlReader
 from xraydiff.references.readers.perl.interpreter import find_interpreter
 from xraydiff.references.readers.perl.parsing import code_of
@@ -74,7 +74,7 @@ def seen(source: str, files: Mapping[str, str] | None = None, *, path: str = "/s
 
 def test_inc_stands_in_the_program_and_is_put_in_order() -> None:
     context = installed({})
-    perl = find_interpreter(context, Lookups(context))
+    perl = find_interpreter(context, Lookup(context))
     assert perl.inc == (
         *("/etc/perl", SITE, VENDOR_ARCH, VENDOR, BASE_ARCH, ARCH, CORE),
         "/usr/local/lib/site_perl",
@@ -113,7 +113,7 @@ def test_inc_of_other_builds(names: list[str], order: list[int]) -> None:
     for name in names:
         builder.directory(name)
     context = context_of(builder)
-    assert list(find_interpreter(context, Lookups(context)).inc) == [names[index] for index in order]
+    assert list(find_interpreter(context, Lookup(context)).inc) == [names[index] for index in order]
 
 
 @pytest.mark.parametrize(
@@ -186,10 +186,10 @@ def test_a_module_below_a_link_of_inc_is_named_by_the_link() -> None:
     builder.symlink("/usr/share/perl/5.36", "5.36.0").file("/usr/share/perl/5.36.0/JSON/PP.pm", "1;\n")
     builder.symlink("/usr/lib64", "lib").file("/usr/lib/perl5/DBI.pm", "1;\n")
     context = context_of(builder)
-    perl, lookups = find_interpreter(context, Lookups(context)), Lookups(context)
+    perl, lookup = find_interpreter(context, Lookup(context)), Lookup(context)
     assert "/usr/share/perl/5.36.0" not in perl.inc
-    assert perl.file("JSON/PP.pm", lookups) == "/usr/share/perl/5.36/JSON/PP.pm"
-    assert perl.file("DBI.pm", lookups) == "/usr/lib64/perl5/DBI.pm"
+    assert perl.file("JSON/PP.pm", lookup) == "/usr/share/perl/5.36/JSON/PP.pm"
+    assert perl.file("DBI.pm", lookup) == "/usr/lib64/perl5/DBI.pm"
 
 
 def test_paths_that_a_program_adds() -> None:

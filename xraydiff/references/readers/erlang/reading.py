@@ -12,7 +12,7 @@ from xraydiff.facts import Edge, EdgeKind, FileType, Firing
 from xraydiff.knowledge import Search
 from xraydiff.paths import ImagePath, image_path, join, parent
 from xraydiff.references import UNKNOWN_PART, Command, Context, Gap, Subject
-from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.kit.recorder import Recorder
 from xraydiff.references.readers.erlang.beam import Beam
 from xraydiff.references.readers.erlang.code import code_of
 from xraydiff.references.readers.erlang.parsing import Parsed
@@ -37,7 +37,7 @@ _TEXTS: Final = 20_000
 
 def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge | Gap]:
     """Edges in the order in which they were seen, then gaps. A boot file merely lists what may be wanted."""
-    seen = Sightings(subject.node, "erlang", context.limits)
+    seen = Recorder(subject.node, "erlang", context.limits)
     if parsed.beam is not None:
         _Module(parsed.beam, subject.path, context, seen).look()
     else:
@@ -48,7 +48,7 @@ def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge
     yield from seen.gaps()
 
 
-def _text(parsed: Parsed, path: ImagePath, context: Context, seen: Sightings) -> None:
+def _text(parsed: Parsed, path: ImagePath, context: Context, seen: Recorder) -> None:
     """A resource file, a release, a boot file, or an escript."""
     found = _Found(path, context, seen)
     for kind, name in parsed.listed:
@@ -79,7 +79,7 @@ def _released(name: str, version: str, path: ImagePath, found: _Found) -> None:
 class _Found:
     """Modules as seen from one file, noted as references of one kind."""
 
-    def __init__(self, near: ImagePath, context: Context, seen: Sightings) -> None:
+    def __init__(self, near: ImagePath, context: Context, seen: Recorder) -> None:
         self._near = near
         self._code = context.once(code_of)
         self.context = context
@@ -101,7 +101,7 @@ class _Found:
 
 def launched(command: Command, context: Context) -> Iterator[Edge | Gap]:
     """erl(1): `-s MODULE`, `-boot FILE`; what only a run knows is left out."""
-    seen = Sightings.launched(command, "erlang", context.limits)
+    seen = Recorder.launched(command, "erlang", context.limits)
     modules = _Found(command.cwd, context, seen)
     for option, value in pairwise(command.words[1:]):
         if "$" in value or UNKNOWN_PART in value or value.startswith("-"):
@@ -120,7 +120,7 @@ def launched(command: Command, context: Context) -> Iterator[Edge | Gap]:
 class _Module:
     """What one compiled module asks for."""
 
-    def __init__(self, beam: Beam, path: ImagePath, context: Context, seen: Sightings) -> None:
+    def __init__(self, beam: Beam, path: ImagePath, context: Context, seen: Recorder) -> None:
         self._beam = beam
         self._path = path
         self._context = context

@@ -13,8 +13,8 @@ from xraydiff.knowledge import Facility
 from xraydiff.paths import ImagePath, basename, image_path, join
 from xraydiff.references import Context
 from xraydiff.references.kit.evaluation import Exhausted, is_vague
-from xraydiff.references.kit.lookup import Lookups
-from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.kit.lookup import Lookup
+from xraydiff.references.kit.recorder import Recorder
 from xraydiff.references.readers.java.archive import Budget
 from xraydiff.references.readers.java.bytecode import HOLE
 from xraydiff.references.readers.java.facilities import facilities
@@ -54,7 +54,7 @@ _DOTTED: Final = re.compile(r"[A-Za-z_$][\w$]{0,100}(?:[./][A-Za-z_$][\w$]{0,100
 class Asked:
     """Notes what classes ask for, all as edges of one node: a class file, or the archive that holds the classes."""
 
-    def __init__(self, context: Context, seen: Sightings, folders: tuple[str, ...]) -> None:
+    def __init__(self, context: Context, seen: Recorder, folders: tuple[str, ...]) -> None:
         """`folders` are the directories on the class path, that of the class itself first."""
         self._context = context
         self._tree = context.original
@@ -63,7 +63,7 @@ class Asked:
         self._homes: tuple[Home, ...] = context.once(homes)
         self._facilities = context.once(facilities)
         self._told: set[str] = set()
-        self._lookups = Lookups(context)
+        self._lookup = Lookup(context)
 
     def look(self, read: Class) -> None:
         """Note everything that a class refers to."""
@@ -124,7 +124,7 @@ class Asked:
     def _class(self, name: str, firing: Firing) -> None:
         for folder in self._folders:
             path = f"{folder}/{name}.class"
-            if self._lookups.type_of(path) is FileType.FILE:
+            if self._lookup.type_of(path) is FileType.FILE:
                 self._seen.file(image_path(path), EdgeKind.IMPORTS, firing, name.replace("/", "."))
                 return
 
@@ -153,13 +153,13 @@ class Asked:
             self._computed(text)
             return
         path = image_path(text)
-        type_ = self._lookups.type_of(path)
+        type_ = self._lookup.type_of(path)
         if type_ in (FileType.FILE, FileType.DIRECTORY) and path.count("/") > 1 and not engine_provides(path):
             self._seen.named(path, type_ or FileType.FILE, text, Firing.NAMED)
 
     def _relative(self, text: str) -> None:
         path = join(self._context.cwd, text)
-        type_ = self._lookups.type_of(path) if HOLE not in text else None
+        type_ = self._lookup.type_of(path) if HOLE not in text else None
         if type_ in (FileType.FILE, FileType.DIRECTORY) and path != self._context.cwd:
             self._seen.named(path, type_ or FileType.FILE, text, Firing.NAMED)
 
@@ -167,8 +167,8 @@ class Asked:
         """`"/app/data/" + name + ".json"` stands for the files that it matches."""
         if is_vague(pattern, ROOTS) or engine_provides(pattern):
             return
-        for path in self._lookups.expand(pattern):
-            type_ = self._lookups.type_of(path)
+        for path in self._lookup.expand(pattern):
+            type_ = self._lookup.type_of(path)
             if type_ is FileType.FILE:
                 self._seen.named(path, type_, pattern.replace(HOLE, "*"), Firing.NAMED)
 
@@ -182,11 +182,11 @@ class Asked:
                 places = (text,) if text.startswith("/") else (text, f"{package}/{text}")
                 for place in places:
                     path = f"{folder}/{place.lstrip('/')}"
-                    if self._lookups.type_of(path) is FileType.FILE:
+                    if self._lookup.type_of(path) is FileType.FILE:
                         self._seen.file(image_path(path), EdgeKind.NAMES, Firing.DEFERRED, text)
             if dotted and "." in text:
                 path = f"{folder}/{text.replace('.', '/')}.class"
-                if self._lookups.type_of(path) is FileType.FILE:
+                if self._lookup.type_of(path) is FileType.FILE:
                     self._seen.file(image_path(path), EdgeKind.IMPORTS, Firing.DEFERRED, text)
             if dotted and bundle:
                 self._bundle(f"{folder}/{text.replace('.', '/')}", text)
@@ -194,7 +194,7 @@ class Asked:
     def _bundle(self, stem: str, text: str) -> None:
         """`messages` is messages.properties and, by locale, messages_it.properties."""
         for pattern in (f"{stem}.properties", f"{stem}_{HOLE}.properties"):
-            for path in self._lookups.expand(pattern):
+            for path in self._lookup.expand(pattern):
                 self._seen.file(path, EdgeKind.NAMES, Firing.DEFERRED, text)
 
     # --- libraries and commands ---------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ class Asked:
         folders = (*(home.native for home in self._homes), *listed, *_DEFAULT_LIBRARIES)
         for folder in folders:
             path = f"{folder}/lib{name}.so"
-            if folder.startswith("/") and self._lookups.type_of(path) is FileType.FILE:
+            if folder.startswith("/") and self._lookup.type_of(path) is FileType.FILE:
                 self._seen.file(image_path(path), EdgeKind.LOADS, Firing.DEFERRED, name)
                 return
 

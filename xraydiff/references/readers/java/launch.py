@@ -12,7 +12,7 @@ from xraydiff.errors import ImageError, LimitExceeded
 from xraydiff.facts import ConfigField, EdgeKind, FileType, Firing, ImageConfig
 from xraydiff.paths import ImagePath, basename, decoded, join, parent
 from xraydiff.references import Context
-from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.kit.recorder import Recorder
 from xraydiff.references.readers.java.archive import JarError, names_in
 from xraydiff.references.readers.java.facilities import facilities
 from xraydiff.references.readers.java.runtime import Home, homes
@@ -179,7 +179,7 @@ def _expanded(text: str, values: Mapping[str, str]) -> str:
 # --- what a launch asks for -----------------------------------------------------------------------------------------
 
 
-def note(launch: Launch, context: Context, seen: Sightings) -> None:
+def note(launch: Launch, context: Context, seen: Recorder) -> None:
     """Note the runtime's files, the class path and what is run."""
     runtimes = context.once(homes)
     seen.field = launch.field
@@ -204,7 +204,7 @@ def note(launch: Launch, context: Context, seen: Sightings) -> None:
             seen.file(join(path, main), EdgeKind.SOURCES, launch.firing, launch.detail)
 
 
-def _note_runtime(home: Home, launch: Launch, context: Context, seen: Sightings) -> None:
+def _note_runtime(home: Home, launch: Launch, context: Context, seen: Recorder) -> None:
     seen.file(ImagePath(home.machine), EdgeKind.NEEDS, launch.firing, launch.detail)
     for row in context.once(facilities).rows:
         firing = launch.firing if row.start else Firing.KEPT_WITH
@@ -212,7 +212,7 @@ def _note_runtime(home: Home, launch: Launch, context: Context, seen: Sightings)
             seen.file(path, row.kind, firing, launch.detail)
 
 
-def _note_option(option: str, launch: Launch, runtimes: Iterable[Home], context: Context, seen: Sightings) -> None:
+def _note_option(option: str, launch: Launch, runtimes: Iterable[Home], context: Context, seen: Recorder) -> None:
     for row in context.once(facilities).of_option(option):
         for home in runtimes:
             for path in home.files(row, context.original):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing
 from xraydiff.paths import image_path, join, parent
 from xraydiff.references import Context, Gap, Subject
-from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.kit.recorder import Recorder
 from xraydiff.references.readers.java.classes import Asked, budget_of, class_root
 from xraydiff.references.readers.java.launch import Launch, class_folders, note, of_config, of_script
 from xraydiff.references.readers.java.names import SERVICES
@@ -19,7 +19,7 @@ __all__ = ["resolve"]
 
 def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge | Gap]:
     """Edges in the order in which they were seen, then gaps."""
-    seen = Sightings(subject.node, "java", context.limits)
+    seen = Recorder(subject.node, "java", context.limits)
     context.once(budget_of).charge(parsed.cost)
     if subject.config is not None:
         _launches(of_config(subject.config, context), context, seen)
@@ -33,13 +33,13 @@ def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge
     yield from seen.all()
 
 
-def _launches(launches: Iterator[Launch], context: Context, seen: Sightings) -> None:
+def _launches(launches: Iterator[Launch], context: Context, seen: Recorder) -> None:
     if context.once(homes):
         for launch in launches:
             note(launch, context, seen)
 
 
-def _class_path(parsed: Parsed, subject: Subject, context: Context, seen: Sightings) -> None:
+def _class_path(parsed: Parsed, subject: Subject, context: Context, seen: Recorder) -> None:
     """Class-Path holds URLs relative to the archive."""
     for entry in parsed.class_path:
         if len(entry) > context.limits.path or "://" in entry:
@@ -50,7 +50,7 @@ def _class_path(parsed: Parsed, subject: Subject, context: Context, seen: Sighti
             seen.file(target, EdgeKind.IMPORTS, Firing.DEFERRED, f"Class-Path: {entry}")
 
 
-def _classes(parsed: Parsed, subject: Subject, context: Context, seen: Sightings) -> None:
+def _classes(parsed: Parsed, subject: Subject, context: Context, seen: Recorder) -> None:
     folders: tuple[str, ...] = ()
     if parsed.classes and not parsed.in_archive:
         root = class_root(subject.path, parsed.classes[0].name)
@@ -61,7 +61,7 @@ def _classes(parsed: Parsed, subject: Subject, context: Context, seen: Sightings
         found.look(one)
 
 
-def _paths(parsed: Parsed, context: Context, seen: Sightings) -> None:
+def _paths(parsed: Parsed, context: Context, seen: Recorder) -> None:
     """Absolute paths in the settings of an archive."""
     for name, text in parsed.paths:
         target = image_path(text.rstrip("."))
@@ -70,7 +70,7 @@ def _paths(parsed: Parsed, context: Context, seen: Sightings) -> None:
             seen.named(target, found.type, f"{name}: {text}")
 
 
-def _providers(parsed: Parsed, subject: Subject, context: Context, seen: Sightings) -> None:
+def _providers(parsed: Parsed, subject: Subject, context: Context, seen: Recorder) -> None:
     """Providers of java.util.ServiceLoader, each a class on the same class path."""
     root = subject.path[: subject.path.rindex(SERVICES)] if parsed.providers else ""
     for name in parsed.providers:

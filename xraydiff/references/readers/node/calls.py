@@ -10,10 +10,10 @@ from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import ImagePath, basename, image_path, is_below, join, parent
 from xraydiff.references import Context
 from xraydiff.references.kit.evaluation import DEEP, HOLE, Exhausted, is_vague, joined, known
-from xraydiff.references.kit.lookup import Lookups
+from xraydiff.references.kit.lookup import Lookup
 from xraydiff.references.kit.plain import PlainNode
 from xraydiff.references.kit.programs import Programs
-from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.kit.recorder import Recorder
 from xraydiff.references.readers.node.literals import arguments, may_be_path, string
 from xraydiff.references.readers.node.modules import Found, Resolver
 from xraydiff.references.readers.node.script import Script, Use
@@ -52,7 +52,7 @@ def language_of(path: str) -> str:
     return "" if path.endswith((*SUFFIXES, ".json", ".node", ".wasm")) else "node"
 
 
-def sight_modules(seen: Sightings, found: Iterable[Found], kind: EdgeKind, firing: Firing, detail: str) -> None:
+def sight_modules(seen: Recorder, found: Iterable[Found], kind: EdgeKind, firing: Firing, detail: str) -> None:
     """Note modules with the package.json files that lead to them."""
     for module in found:
         seen.file(module.path, kind, firing, detail, language=language_of(module.path))
@@ -63,14 +63,14 @@ def sight_modules(seen: Sightings, found: Iterable[Found], kind: EdgeKind, firin
 class Calls:
     """Notes what one script asks for."""
 
-    def __init__(self, script: Script, place: Place, *, context: Context, resolver: Resolver, seen: Sightings) -> None:
+    def __init__(self, script: Script, place: Place, *, context: Context, resolver: Resolver, seen: Recorder) -> None:
         self._script = script
         self._place = place
         self._resolver = resolver
         self._seen = seen
         self._values = Values(script, place, resolver, steps=context.limits.evaluated_expressions)
-        self._lookups = Lookups(context)
-        self._programs = Programs(seen.source, seen, self._lookups, scripts=EdgeKind.SOURCES)
+        self._lookup = Lookup(context)
+        self._programs = Programs(seen.source, seen, self._lookup, scripts=EdgeKind.SOURCES)
         self._requires: dict[str, ImagePath] = {}
         """Names bound to what `createRequire` gives, each with the folder from which it looks."""
         self._specifiers: set[int] = set()
@@ -153,13 +153,13 @@ class Calls:
             self._module(text, firing, detail, directory, esm=esm)
 
     def _module(self, text: str, firing: Firing, detail: str, directory: ImagePath, *, esm: bool) -> None:
-        self._lookups.spend(8)
+        self._lookup.spend(8)
         if HOLE not in text:
             sight_modules(
                 self._seen, self._resolver.modules(text, directory, esm=esm), EdgeKind.IMPORTS, firing, detail
             )
             return
-        found = self._resolver.matching(text, directory, self._lookups, esm=esm)
+        found = self._resolver.matching(text, directory, self._lookup, esm=esm)
         if found is None:
             self._seen.gap("computed-name", f"line {self._seen.line}: {detail}")
         else:
@@ -217,7 +217,7 @@ class Calls:
                 module_path = re.sub(r"\{[^}]{0,100}\}", HOLE, found.binary_module if found is not None else "")
                 patterns.append(joined(folder, f"{module_path or 'build/Release'}/{HOLE}.node"))
         for pattern in patterns:
-            for path in self._lookups.expand(pattern):
+            for path in self._lookup.expand(pattern):
                 self._seen.file(path, EdgeKind.LOADS, firing, _snippet(node))
 
     # --- views -------------------------------------------------------------------------------------------------------
@@ -253,13 +253,13 @@ class Calls:
                     [f"{folder}/{text}"] if HAS_SUFFIX.search(text) else [f"{folder}/{text}.{self._engine or HOLE}"]
                 )
                 for pattern in patterns:
-                    for path in self._lookups.expand(pattern):
-                        if self._lookups.type_of(path) is FileType.FILE:
+                    for path in self._lookup.expand(pattern):
+                        if self._lookup.type_of(path) is FileType.FILE:
                             self._seen.named(path, FileType.FILE, text, firing)
 
     def _folder(self, base: ImagePath, name: str, detail: str) -> None:
         path = join(base, name)
-        if self._lookups.type_of(path) is FileType.DIRECTORY:
+        if self._lookup.type_of(path) is FileType.DIRECTORY:
             self._named(path, detail)
 
     # --- paths -------------------------------------------------------------------------------------------------------
@@ -279,7 +279,7 @@ class Calls:
                 self._pattern(joined(self._place.cwd, plain), _snippet(argument))
             elif plain.startswith("/") or bare:
                 path = join(self._place.cwd, plain)
-                if self._lookups.type_of(path) is FileType.FILE:
+                if self._lookup.type_of(path) is FileType.FILE:
                     self._seen.named(path, FileType.FILE, _snippet(argument), firing)
                 elif firing is Firing.NAMED:
                     self._named(path, _snippet(argument))
@@ -309,7 +309,7 @@ class Calls:
         bases = [self._place.cwd, self._resolver.package_root(self._place.directory)]
         for base in dict.fromkeys([self._place.directory, *bases] if spoken or bare else bases):
             path = join(base, text)
-            type_ = self._lookups.type_of(path)
+            type_ = self._lookup.type_of(path)
             if type_ is FileType.FILE or (type_ is FileType.DIRECTORY and (bare or "/" in text)):
                 self._named(path, text)
                 return
@@ -318,12 +318,12 @@ class Calls:
         roots = (self._place.cwd, self._resolver.package_root(self._place.directory))
         if is_vague(pattern, roots):
             return
-        for path in self._lookups.expand(pattern):
+        for path in self._lookup.expand(pattern):
             self._named(path, detail)
 
     def _named(self, path: ImagePath, detail: str) -> None:
         """A path that exists; not a directory that holds the script itself, of which everything is part."""
-        type_ = self._lookups.type_of(path)
+        type_ = self._lookup.type_of(path)
         if type_ is FileType.FILE or (
             type_ is FileType.DIRECTORY
             and path.count("/") > 1

@@ -14,7 +14,7 @@ from xraydiff.facts import FileType
 from xraydiff.paths import ImagePath, ancestors, basename, image_path
 from xraydiff.references import Context
 from xraydiff.references.kit.evaluation import HOLE, is_vague, joined
-from xraydiff.references.kit.lookup import Lookups
+from xraydiff.references.kit.lookup import Lookup
 from xraydiff.references.readers.node.manifest import Manifest, Manifests
 from xraydiff.references.readers.node.vocabulary import BUILTINS
 
@@ -71,15 +71,15 @@ class Resolver:
             self._known[key] = tuple(dict.fromkeys(self._find(specifier, directory, esm=esm)))
         return self._known[key]
 
-    def matching(self, pattern: str, directory: str, lookups: Lookups, *, esm: bool) -> tuple[Found, ...] | None:
+    def matching(self, pattern: str, directory: str, lookup: Lookup, *, esm: bool) -> tuple[Found, ...] | None:
         """The modules that a computed specifier may mean; None where it tells too little."""
         if pattern.startswith(("./", "../", "/")) or pattern in (".", ".."):
             place = joined(directory, pattern)
-            return None if is_vague(place, self._roots(directory)) else self._matching(place, lookups, esm=esm)
+            return None if is_vague(place, self._roots(directory)) else self._matching(place, lookup, esm=esm)
         if pattern.startswith((HOLE, "#")) or pattern.partition("/")[0] == "@" + HOLE:
             return None
         for folder in self._module_folders(directory):
-            found = self._matching(f"{folder}/{pattern}", lookups, esm=esm)
+            found = self._matching(f"{folder}/{pattern}", lookup, esm=esm)
             if found:
                 return found
         return ()
@@ -237,13 +237,13 @@ class Resolver:
 
     # --- patterns ----------------------------------------------------------------------------------------------------
 
-    def _matching(self, pattern: str, lookups: Lookups, *, esm: bool) -> tuple[Found, ...]:
+    def _matching(self, pattern: str, lookup: Lookup, *, esm: bool) -> tuple[Found, ...]:
         patterns = [pattern]
         if not pattern.endswith((HOLE, *LOADABLE)):
             patterns += [pattern + suffix for suffix in EXTENSIONS]
         found: dict[Found, None] = {}
         for one in patterns:
-            for path in lookups.expand(one):
+            for path in lookup.expand(one):
                 for module in self._as_module(path, esm=esm):
                     found.setdefault(module)
         return tuple(found)

@@ -9,7 +9,7 @@ from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, Firing, NodeKind
 from xraydiff.paths import ImagePath, parent
 from xraydiff.references import UNKNOWN_PART, Command, Context, Gap, Subject
-from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.kit.recorder import Recorder
 from xraydiff.references.readers.node.calls import Calls, sight_modules
 from xraydiff.references.readers.node.modules import Resolver
 from xraydiff.references.readers.node.script import Parsed
@@ -21,7 +21,7 @@ __all__ = ["launched", "resolve"]
 
 def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge | Gap | Command]:
     """Edges by line, then gaps, then programs with their arguments."""
-    seen = Sightings(subject.node, "node", context.limits)
+    seen = Recorder(subject.node, "node", context.limits)
     modules = context.once(Resolver)
     try:
         for command in commands_of(subject.config, context.cwd) if subject.config is not None else ():
@@ -45,7 +45,7 @@ def launched(command: Command, context: Context) -> Iterator[Edge | Gap]:
     """  # noqa: D205  two sentences that belong together
     if command.field is not None:
         return
-    seen = Sightings.launched(command, "node", context.limits)
+    seen = Recorder.launched(command, "node", context.limits)
     words = (command.program, *(word for word in command.words[1:] if UNKNOWN_PART not in word))
     start = Launch(words=words, detail=command.detail, firing=command.firing, cwd=command.cwd)
     try:
@@ -55,7 +55,7 @@ def launched(command: Command, context: Context) -> Iterator[Edge | Gap]:
     yield from seen.all()
 
 
-def _declared(parsed: Parsed, subject: Subject, modules: Resolver, seen: Sightings) -> None:
+def _declared(parsed: Parsed, subject: Subject, modules: Resolver, seen: Recorder) -> None:
     """Packages that the application says it needs; those of a package are its own code's affair."""
     if "/node_modules/" in subject.path:
         return
@@ -65,7 +65,7 @@ def _declared(parsed: Parsed, subject: Subject, modules: Resolver, seen: Sightin
         sight_modules(seen, found, EdgeKind.COMPANION, Firing.KEPT_WITH, f"dependencies: {name}")
 
 
-def _scripts(parsed: Parsed, subject: Subject, context: Context, modules: Resolver, seen: Sightings) -> None:
+def _scripts(parsed: Parsed, subject: Subject, context: Context, modules: Resolver, seen: Recorder) -> None:
     node = find_executable("node", context.original, context.path, context.cwd) if parsed.scripts else None
     place = Place(path=subject.path, directory=_directory(subject, context), cwd=context.cwd, node=node)
     for script in parsed.scripts:

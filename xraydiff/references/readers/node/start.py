@@ -11,7 +11,7 @@ from xraydiff.commands.start import find_executable, health_command
 from xraydiff.facts import ConfigField, EdgeKind, FileType, Firing, ImageConfig
 from xraydiff.paths import ImagePath, basename, join
 from xraydiff.references import Context
-from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.kit.recorder import Recorder
 from xraydiff.references.readers.node.calls import sight_modules
 from xraydiff.references.readers.node.manifest import Manifest
 from xraydiff.references.readers.node.modules import Resolver
@@ -107,7 +107,7 @@ def _from(words: Sequence[tuple[str, ConfigField]], cwd: ImagePath) -> Iterator[
             return
 
 
-def launch(command: Launch, context: Context, resolver: Resolver, seen: Sightings) -> None:
+def launch(command: Launch, context: Context, resolver: Resolver, seen: Recorder) -> None:
     """Note what a command line starts."""
     program, *words = command.words
     seen.field = command.field
@@ -118,7 +118,7 @@ def launch(command: Launch, context: Context, resolver: Resolver, seen: Sighting
         _Manager(command, name, context, resolver, seen).run(words)
 
 
-def _node(command: Launch, words: list[str], context: Context, resolver: Resolver, seen: Sightings) -> None:
+def _node(command: Launch, words: list[str], context: Context, resolver: Resolver, seen: Recorder) -> None:
     _preloads(context.env.get("NODE_OPTIONS", "").split(), command, resolver, seen)
     rest = _preloads(words, command, resolver, seen)
     if not rest or rest[0] in _ENDS:
@@ -139,7 +139,7 @@ def _node(command: Launch, words: list[str], context: Context, resolver: Resolve
         sight_modules(seen, (main,), EdgeKind.SOURCES, command.firing, command.detail)
 
 
-def _preloads(words: list[str], command: Launch, resolver: Resolver, seen: Sightings) -> list[str]:
+def _preloads(words: list[str], command: Launch, resolver: Resolver, seen: Recorder) -> list[str]:
     """Note what `-r` and its like load; gives the words behind the options."""
     at = 0
     while at < len(words) and words[at].startswith("-") and words[at] not in _ENDS and words[at] not in ("--run", "-"):
@@ -160,7 +160,7 @@ def _preloads(words: list[str], command: Launch, resolver: Resolver, seen: Sight
 class _Manager:
     """npm, yarn or pnpm: they run scripts of package.json by `sh -c`, with the tools of node_modules in PATH."""
 
-    def __init__(self, command: Launch, name: str, context: Context, resolver: Resolver, seen: Sightings) -> None:
+    def __init__(self, command: Launch, name: str, context: Context, resolver: Resolver, seen: Recorder) -> None:
         self._command = command
         self._name = name
         self._context = context

@@ -14,7 +14,7 @@ from typing import Final
 from xraydiff.conventions import ELF_MAGIC
 from xraydiff.paths import ImagePath, decoded, image_path, join
 from xraydiff.references import Context
-from xraydiff.references.kit.lookup import Exhausted, Lookups
+from xraydiff.references.kit.lookup import Exhausted, Lookup
 
 __all__ = ["Interpreter", "find_interpreter"]
 
@@ -63,74 +63,74 @@ class Interpreter:
     version: float = 0.0
     """As `$]` (5.036), 0 where it is not known."""
 
-    def file(self, name: str, lookups: Lookups, extra: Iterable[str] = ()) -> ImagePath | None:
+    def file(self, name: str, lookup: Lookup, extra: Iterable[str] = ()) -> ImagePath | None:
         """The first file of a name (`Foo/Bar.pm`) over @INC, with what the program puts before it."""
-        lookups.spend()
-        files = lookups.context.original.files
+        lookup.spend()
+        files = lookup.context.original.files
         for root in (*extra, *self.inc):
             path = ImagePath(f"{root}/{name}")
-            if (path in files or "/." in path) and lookups.is_file(path):
+            if (path in files or "/." in path) and lookup.is_file(path):
                 return image_path(path)
         for root in (*extra, *self.inc):
             # A root that is a link, or goes through one (`/usr/lib64 -> lib`): perl needs the link too.
-            real = lookups.real(root)
-            if real is not None and real[0] != root and lookups.is_file(f"{real[0]}/{name}"):
+            real = lookup.real(root)
+            if real is not None and real[0] != root and lookup.is_file(f"{real[0]}/{name}"):
                 return image_path(f"{root}/{name}")
         return None
 
-    def below(self, folder: str, lookups: Lookups, extra: Iterable[str] = ()) -> tuple[ImagePath, ...]:
+    def below(self, folder: str, lookup: Lookup, extra: Iterable[str] = ()) -> tuple[ImagePath, ...]:
         """The modules in a folder of @INC, which a program chooses from by a name that it makes up."""
         found: dict[ImagePath, None] = {}
         for root in (*extra, *self.inc):
-            for name in lookups.children(f"{root}/{folder}"):
+            for name in lookup.children(f"{root}/{folder}"):
                 if name.endswith(".pm"):
                     found[image_path(f"{root}/{folder}/{name}")] = None
         return tuple(found)
 
 
-def find_interpreter(context: Context, lookups: Lookups) -> Interpreter:
+def find_interpreter(context: Context, lookup: Lookup) -> Interpreter:
     """This image's perl, found once in a walk."""
     known = context.once(_interpreter)
-    lookups.spend()
+    lookup.spend()
     return known
 
 
 def _interpreter(context: Context) -> Interpreter:
     try:
-        return _installed(context, Lookups(context))
+        return _installed(context, Lookup(context))
     except Exhausted:
         return Interpreter(inc=())
 
 
-def _installed(context: Context, lookups: Lookups) -> Interpreter:
-    compiled = _compiled_in(context, lookups)
-    roots = compiled or [path for pattern in _LAYOUTS for path in lookups.glob(pattern)]
-    kept = _by_links([path for path in dict.fromkeys(roots) if lookups.is_directory(path)], lookups)
+def _installed(context: Context, lookup: Lookup) -> Interpreter:
+    compiled = _compiled_in(context, lookup)
+    roots = compiled or [path for pattern in _LAYOUTS for path in lookup.glob(pattern)]
+    kept = _by_links([path for path in dict.fromkeys(roots) if lookup.is_directory(path)], lookup)
     inc = [*_directories(context.env.get("PERL5LIB") or context.env.get("PERLLIB", ""), context), *_included(context)]
     return Interpreter(inc=tuple(dict.fromkeys([*inc, *kept])), version=_version(kept))
 
 
-def _by_links(roots: list[ImagePath], lookups: Lookups) -> list[ImagePath]:
+def _by_links(roots: list[ImagePath], lookup: Lookup) -> list[ImagePath]:
     """Without the directories that another root is a link to.
 
     Debian's @INC has `/usr/share/perl/5.36`, a link to `5.36.0`, so that point releases need no rebuild of modules; the
     program holds both names, and a module is missing where its link is missing.
     """
-    real = {root: found[0] for root in roots if (found := lookups.real(root)) is not None}
+    real = {root: found[0] for root in roots if (found := lookup.real(root)) is not None}
     linked = {path for root, path in real.items() if root != path}
     return [root for root in roots if root not in linked]
 
 
-def _compiled_in(context: Context, lookups: Lookups) -> list[ImagePath]:
+def _compiled_in(context: Context, lookup: Lookup) -> list[ImagePath]:
     """The directories that stand in the program, or in the library behind it, in the order of @INC."""
     named = (f"{folder}/perl" for folder in context.path)
-    libraries = (path for pattern in _LIBRARIES for path in lookups.glob(pattern))
+    libraries = (path for pattern in _LIBRARIES for path in lookup.glob(pattern))
     for path in dict.fromkeys([*named, *_PROGRAMS, *libraries]):
-        data = lookups.content(path, context.limits.elf)
+        data = lookup.content(path, context.limits.elf)
         if not data.startswith(ELF_MAGIC):
             continue
         names = (decoded(name) for name in dict.fromkeys(_COMPILED_IN.findall(data)))
-        roots = [image_path(name) for name in names if ":" not in name and lookups.is_directory(name)]
+        roots = [image_path(name) for name in names if ":" not in name and lookup.is_directory(name)]
         if roots:
             divided = any("/perl/" in root for root in roots)
             return sorted(roots, key=lambda root: _rank(root, divided=divided))

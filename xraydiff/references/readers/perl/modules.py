@@ -10,8 +10,8 @@ from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import ImagePath, basename, decoded, image_path, join
 from xraydiff.references import Context
 from xraydiff.references.kit.expressions import UNKNOWN, Value
-from xraydiff.references.kit.lookup import Lookups
-from xraydiff.references.kit.recorder import Sightings, weakened
+from xraydiff.references.kit.lookup import Lookup
+from xraydiff.references.kit.recorder import Recorder, weakened
 from xraydiff.references.readers.perl.interpreter import Interpreter, find_interpreter
 from xraydiff.references.readers.perl.values import Scope
 from xraydiff.references.readers.perl.vocabulary import LOADERS, PREFIXED
@@ -39,10 +39,10 @@ _ABOVE: Final = frozenset(("bin", "script", "lib"))
 class Modules:
     """Edges to what one program loads."""
 
-    def __init__(self, scope: Scope, seen: Sightings, lookups: Lookups, perl: Interpreter) -> None:
+    def __init__(self, scope: Scope, seen: Recorder, lookup: Lookup, perl: Interpreter) -> None:
         self._scope = scope
         self._seen = seen
-        self._lookups = lookups
+        self._lookup = lookup
         self._perl = perl
         self._extra: list[str] = []
         """Directories that the program itself puts before @INC."""
@@ -50,13 +50,13 @@ class Modules:
     def add_paths(self, words: Sequence[str]) -> None:
         """`use lib`, `push @INC`."""
         for word in words:
-            path = join(self._lookups.context.cwd, word)
+            path = join(self._lookup.context.cwd, word)
             if path not in self._extra and len(self._extra) < 64:
                 self._extra.append(path)
 
     def load(self, name: str, firing: Firing) -> bool:
         """A module by its name; whether it is there. What perl holds itself has no file, and so gives no edge."""
-        if len(name) > self._lookups.context.limits.component or not _NAME.match(name):
+        if len(name) > self._lookup.context.limits.component or not _NAME.match(name):
             return False
         path = self._find(re.sub(r"::|'", "/", name) + ".pm")
         if path is None:
@@ -89,7 +89,7 @@ class Modules:
 
     def configured(self, key: str, firing: Firing) -> None:
         """`$Config{key}`: a few keys stand in Config.pm itself, the others in a larger file that it loads."""
-        known = self._lookups.context.once(_configuration)
+        known = self._lookup.context.once(_configuration)
         if known and key not in known:
             for name in ("Config_heavy.pl", "Config_git.pl"):
                 self.file(name, firing)
@@ -113,7 +113,7 @@ class Modules:
         if "::" not in head:
             return False
         folder = head.rpartition("::")[0].replace("::", "/")
-        for path in self._perl.below(folder, self._lookups, self._extra):
+        for path in self._perl.below(folder, self._lookup, self._extra):
             name = basename(path)
             if name.startswith(head.rpartition("::")[2]):
                 self._seen.file(path, EdgeKind.IMPORTS, Firing.NAMED, f"{head}...", language="perl")
@@ -169,7 +169,7 @@ class Modules:
             return
         self._seen.file(index, EdgeKind.LOADS, weakened(firing), "AutoLoader", language="perl")
         home = index.rpartition("/")[0]
-        for name in self._lookups.children(home):
+        for name in self._lookup.children(home):
             if name.endswith(".al"):
                 path = image_path(f"{home}/{name}")
                 self._seen.file(path, EdgeKind.LOADS, Firing.DEFERRED, f"AutoLoader {name}", language="perl")
@@ -179,37 +179,37 @@ class Modules:
             here = self._scope.directory
             above = here.rpartition("/")[0] if basename(here) in _ABOVE else here
             for folder in dict.fromkeys((here, above)):
-                found = self._lookups.named(entry, folder or "/")
+                found = self._lookup.named(entry, folder or "/")
                 if found is not None and found[1] in (FileType.FILE, FileType.DIRECTORY):
                     self._seen.named(*found, f"{name}: {entry}", Firing.KEPT_WITH)
 
     def _find(self, name: str) -> ImagePath | None:
-        if UNKNOWN in name or len(name) > self._lookups.context.limits.path or not name:
+        if UNKNOWN in name or len(name) > self._lookup.context.limits.path or not name:
             return None
         if name.startswith(("/", "./", "../")):
-            path = join(self._lookups.context.cwd, name)
-            return path if self._lookups.is_file(path) else None
-        found = self._perl.file(name, self._lookups, self._extra)
+            path = join(self._lookup.context.cwd, name)
+            return path if self._lookup.is_file(path) else None
+        found = self._perl.file(name, self._lookup, self._extra)
         return found if found is not None else self._near(name)
 
     def _near(self, name: str) -> ImagePath | None:
         """A file that nothing on the known @INC has: another program put this one's own folders there."""
         head, slash, _ = name.partition("/")
         here = f"{self._scope.directory}/"
-        cwd = self._lookups.context.cwd
+        cwd = self._lookup.context.cwd
         roots = [here[: here.rfind(f"/{head}/")]] if slash and f"/{head}/" in here else []
         roots += [f"{self._scope.directory}/lib", f"{self._scope.directory}/../lib", f"{cwd}/lib", str(cwd)]
         roots += [] if slash else [self._scope.directory]
         for root in roots:
             path = join(root or "/", name)
-            if not self._lookups.is_system(root) and self._lookups.is_file(path):
+            if not self._lookup.is_system(root) and self._lookup.is_file(path):
                 return path
         return None
 
 
 def _configuration(context: Context) -> frozenset[str]:
     """The keys of `%Config` that stand in Config.pm itself."""
-    lookups = Lookups(context)
-    path = find_interpreter(context, lookups).file("Config.pm", lookups)
-    data = lookups.content(path, context.limits.script) if path is not None else b""
+    lookup = Lookup(context)
+    path = find_interpreter(context, lookup).file("Config.pm", lookup)
+    data = lookup.content(path, context.limits.script) if path is not None else b""
     return frozenset(decoded(name) for name in _CONFIGURED.findall(data))

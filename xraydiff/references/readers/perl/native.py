@@ -10,8 +10,8 @@ from xraydiff.facts import EdgeKind, Firing
 from xraydiff.paths import decoded, image_path
 from xraydiff.references import Context
 from xraydiff.references.kit.authorities import trusted
-from xraydiff.references.kit.lookup import Lookups
-from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.kit.lookup import Lookup
+from xraydiff.references.kit.recorder import Recorder
 from xraydiff.references.readers.perl.interpreter import Interpreter, find_interpreter
 
 __all__ = ["Native"]
@@ -61,10 +61,10 @@ class Native:
     """Collects what one program says about encodings, layers, properties and TLS."""
 
     def __init__(
-        self, seen: Sightings, lookups: Lookups, perl: Interpreter, module: Callable[[str, Firing], bool]
+        self, seen: Recorder, lookup: Lookup, perl: Interpreter, module: Callable[[str, Firing], bool]
     ) -> None:
         self._seen = seen
-        self._lookups = lookups
+        self._lookup = lookup
         self._perl = perl
         self._module = module
         self._client: tuple[int, Firing, str] | None = None
@@ -118,31 +118,31 @@ class Native:
         firing = Firing.DEFERRED if firing is Firing.LOAD else firing
         for module in _TLS_MODULES:
             self._module(module, firing)
-        bundle = self._perl.file("Mozilla/CA/cacert.pem", self._lookups)
+        bundle = self._perl.file("Mozilla/CA/cacert.pem", self._lookup)
         if bundle is not None:
             self._seen.file(bundle, EdgeKind.TRUSTS, firing, text)
-        trusted(text, firing, self._seen, self._lookups)
+        trusted(text, firing, self._seen, self._lookup)
 
     def property(self, name: str, firing: Firing) -> None:
         """A table of Unicode, for a perl that reads them from files: before 5.32 it had utf8_heavy.pl."""
-        if self._perl.file("utf8_heavy.pl", self._lookups) is None:
+        if self._perl.file("utf8_heavy.pl", self._lookup) is None:
             return
         for file in ("utf8_heavy.pl", "unicore/Heavy.pl"):
             self._file(file, firing, name)
         low = re.sub(r"[ _]", "", name.lower()).replace(":", "=")
-        found = self._lookups.context.once(_tables).get(low)
+        found = self._lookup.context.once(_tables).get(low)
         if found:
             self._file(f"unicore/lib/{found}.pl", firing, name)
 
     def _file(self, name: str, firing: Firing, detail: str) -> None:
-        path = self._perl.file(name, self._lookups)
+        path = self._perl.file(name, self._lookup)
         if path is not None:
             self._seen.file(image_path(path), EdgeKind.LOADS, firing, detail, language="perl")
 
 
 def _tables(context: Context) -> Mapping[str, str]:
     """Files of unicore/lib by the names of properties (unicore/Heavy.pl)."""
-    lookups = Lookups(context)
-    path = find_interpreter(context, lookups).file("unicore/Heavy.pl", lookups)
-    data = lookups.content(path, context.limits.script) if path else b""
+    lookup = Lookup(context)
+    path = find_interpreter(context, lookup).file("unicore/Heavy.pl", lookup)
+    data = lookup.content(path, context.limits.script) if path else b""
     return {decoded(name): decoded(file) for name, file in _TABLE.findall(data)}

@@ -9,7 +9,7 @@ from typing import Final
 from xraydiff.facts import Edge, Firing
 from xraydiff.references import Command, Context, Gap, Subject
 from xraydiff.references.kit.expressions import UNKNOWN, Shape, Value
-from xraydiff.references.kit.lookup import Lookups
+from xraydiff.references.kit.lookup import Lookup
 from xraydiff.references.kit.recorder import weakened
 from xraydiff.references.kit.steps import Program, Resolution, Step, location
 from xraydiff.references.readers.perl.interpreter import find_interpreter
@@ -28,8 +28,8 @@ _NAME: Final = re.compile(r"[A-Za-z_]\w*(?:::\w+)*\Z")
 def resolve(program: Program, subject: Subject, context: Context) -> Iterator[Edge | Gap | Command]:
     """The references of a program."""
     path, directory = location(subject, context)
-    lookups = Lookups(context)
-    values = Values(program.expressions, Scope(path=path, directory=directory, values={}), lookups)
+    lookup = Lookup(context)
+    values = Values(program.expressions, Scope(path=path, directory=directory, values={}), lookup)
     yield from _Resolution(program, values, subject).run()
 
 
@@ -45,12 +45,12 @@ class _Resolution(Resolution):
 
     def __init__(self, program: Program, values: Values, subject: Subject) -> None:
         super().__init__(program, values, subject, "perl")
-        seen, lookups = self._seen, values.lookups
-        perl = find_interpreter(lookups.context, lookups)
+        seen, lookup = self._seen, values.lookup
+        perl = find_interpreter(lookup.context, lookup)
         self._scope: Scope = values.scope
         self._version = perl.version
-        self._modules = Modules(values.scope, seen, lookups, perl)
-        self._native = Native(seen, lookups, perl, self._modules.load)
+        self._modules = Modules(values.scope, seen, lookup, perl)
+        self._native = Native(seen, lookup, perl, self._modules.load)
         self._regions: list[tuple[bool, bool]] = []
         """Of what stands around a step: whether it never runs here, and whether it is a loop over an unknown list."""
 

@@ -44,12 +44,12 @@ def _parents(_: Values, arguments: list[Value]) -> Value:
 def _absolute(values: Values, arguments: list[Value]) -> Value:
     if not arguments:
         return UNKNOWN_VALUE
-    base = arguments[1].texts[0] if len(arguments) > 1 else values.lookups.context.cwd
+    base = arguments[1].texts[0] if len(arguments) > 1 else values.lookup.context.cwd
     return values.absolute(arguments[0], base) if UNKNOWN not in base else UNKNOWN_VALUE
 
 
 def _working(values: Values, _: list[Value]) -> Value:
-    return Value(texts=(values.lookups.context.cwd,))
+    return Value(texts=(values.lookup.context.cwd,))
 
 
 def _glob(values: Values, arguments: list[Value]) -> Value:
@@ -57,13 +57,13 @@ def _glob(values: Values, arguments: list[Value]) -> Value:
     for pattern in arguments[0].texts[:16] if arguments else ():
         for text in pattern.split()[:16]:
             if UNKNOWN not in text:
-                found.extend(values.lookups.glob(join(values.lookups.context.cwd, text)))
+                found.extend(values.lookup.glob(join(values.lookup.context.cwd, text)))
     return Value(texts=tuple(found), is_sequence=True) if found else UNKNOWN_VALUE
 
 
 def _environment(values: Values, arguments: list[Value]) -> Value:
     """`$ENV{NAME}`: of the image's environment; the run may set another."""
-    text = values.lookups.context.env.get(arguments[0].texts[0])
+    text = values.lookup.context.env.get(arguments[0].texts[0])
     return Value(texts=(text,)) if text is not None else UNKNOWN_VALUE
 
 

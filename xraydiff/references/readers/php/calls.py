@@ -10,10 +10,10 @@ from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import ImagePath, ancestors, basename, image_path, is_below, join
 from xraydiff.references import Context
 from xraydiff.references.kit.evaluation import HOLE, Exhausted, is_vague, known, normal
-from xraydiff.references.kit.lookup import Lookups
+from xraydiff.references.kit.lookup import Lookup
 from xraydiff.references.kit.plain import PlainNode
 from xraydiff.references.kit.programs import Programs
-from xraydiff.references.kit.recorder import Sightings, weakened
+from xraydiff.references.kit.recorder import Recorder, weakened
 from xraydiff.references.readers.php.composer import Autoload
 from xraydiff.references.readers.php.literals import CLASS, HAS_SUFFIX, NAME, arguments
 from xraydiff.references.readers.php.names import COMMANDS, MADE, READS, RENDERS, SUFFIXES, TOUCHES, ZONES
@@ -35,15 +35,15 @@ class Calls:
     """Notes what one script asks for."""
 
     def __init__(
-        self, script: Script, place: Place, *, context: Context, autoload: Autoload | None, seen: Sightings
+        self, script: Script, place: Place, *, context: Context, autoload: Autoload | None, seen: Recorder
     ) -> None:
         self._script = script
         self._place = place
         self._autoload = autoload
         self._seen = seen
         self._values = Values(script, place, steps=context.limits.evaluated_expressions)
-        self._lookups = Lookups(context)
-        self._programs = Programs(seen.source, seen, self._lookups)
+        self._lookup = Lookup(context)
+        self._programs = Programs(seen.source, seen, self._lookup)
         self._included: set[int] = set()
         """Expressions that are included, which therefore name nothing else."""
 
@@ -91,7 +91,7 @@ class Calls:
 
     def _file(self, text: str, firing: Firing, detail: str) -> None:
         for candidate, sure in self._candidates(text):
-            if self._lookups.type_of(candidate) is FileType.FILE:
+            if self._lookup.type_of(candidate) is FileType.FILE:
                 path = image_path(candidate)
                 certain = firing if sure else weakened(firing)
                 self._seen.file(path, EdgeKind.SOURCES, certain, detail, language=_language(path))
@@ -121,7 +121,7 @@ class Calls:
         if text.count(HOLE) == 1 and HAS_SUFFIX.search(rest):
             for above in (self._place.directory, *ancestors(self._place.directory)):
                 path = join(above, rest)
-                if above != "/" and self._lookups.type_of(path) is FileType.FILE:
+                if above != "/" and self._lookup.type_of(path) is FileType.FILE:
                     self._seen.file(path, EdgeKind.SOURCES, weakened(firing), detail, language=_language(path))
                     return
         self._seen.gap("computed-name", f"line {self._seen.line}: {detail}")
@@ -130,13 +130,13 @@ class Calls:
         """The files that a text with holes may mean."""
         roots = (self._place.cwd, self._place.project)
         pattern = normal(text if text.startswith("/") else f"{self._place.directory}/{text}")
-        found = None if is_vague(pattern, roots) else self._lookups.expand(pattern)
+        found = None if is_vague(pattern, roots) else self._lookup.expand(pattern)
         if found is None:
             if kind is EdgeKind.CONTAINS:
                 self._seen.gap("computed-name", f"line {self._seen.line}: {detail}")
             return
         for path in found:
-            if kind is EdgeKind.CONTAINS and self._lookups.type_of(path) is FileType.FILE:
+            if kind is EdgeKind.CONTAINS and self._lookup.type_of(path) is FileType.FILE:
                 self._seen.file(path, kind, Firing.NAMED, detail, language=_language(path))
             elif kind is EdgeKind.NAMES:
                 self._name(path, detail)
@@ -146,7 +146,7 @@ class Calls:
     def _class(self, name: str, firing: Firing) -> None:
         if self._autoload is None:
             return
-        self._lookups.spend(2 + 2 * name.count("\\"))
+        self._lookup.spend(2 + 2 * name.count("\\"))
         path = self._autoload.find(name)
         if path is not None:
             self._seen.file(path, EdgeKind.IMPORTS, firing, name)
@@ -186,8 +186,8 @@ class Calls:
             path = ImagePath(f"/usr/share/zoneinfo/{text}")
             if (
                 _ZONE.match(text)
-                and self._lookups.type_of(path) is FileType.FILE
-                and self._lookups.context.once(zones_of_the_system)
+                and self._lookup.type_of(path) is FileType.FILE
+                and self._lookup.context.once(zones_of_the_system)
             ):
                 self._seen.named(path, FileType.FILE, text, firing)
 
@@ -203,7 +203,7 @@ class Calls:
                 for candidate in (
                     f"{base}/{folder}/{name}{end}" for folder in _VIEWS for name in names for end in _VIEW_ENDS
                 ):
-                    if self._lookups.type_of(candidate) is FileType.FILE:
+                    if self._lookup.type_of(candidate) is FileType.FILE:
                         self._seen.named(image_path(candidate), FileType.FILE, text, firing)
 
     # --- paths -------------------------------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ class Calls:
             if "://" in text or not text:
                 continue
             for candidate, sure in self._candidates(text):
-                type_ = self._lookups.type_of(candidate)
+                type_ = self._lookup.type_of(candidate)
                 if type_ is FileType.FILE:
                     self._seen.named(image_path(candidate), type_, detail, firing if sure else Firing.NAMED)
                     break
@@ -241,13 +241,13 @@ class Calls:
                 self._name(image_path(text), detail)
             elif NAME.match(text) and not text.startswith("/") and (HAS_SUFFIX.search(text) or "/" in text):
                 for base in dict.fromkeys((self._place.directory, self._place.project, self._place.cwd)):
-                    if self._lookups.type_of(join(base, text)) is FileType.FILE:
+                    if self._lookup.type_of(join(base, text)) is FileType.FILE:
                         self._name(join(base, text), text)
                         break
 
     def _name(self, path: ImagePath, detail: str) -> None:
         """A path that exists; not a directory that holds the script itself, of which everything is part."""
-        type_ = self._lookups.type_of(path)
+        type_ = self._lookup.type_of(path)
         if type_ is FileType.FILE or (
             type_ is FileType.DIRECTORY
             and path.count("/") > 1

@@ -10,7 +10,7 @@ from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing, ImageConfig, NodeKind
 from xraydiff.paths import ROOT, ImagePath, ancestors, basename, parent
 from xraydiff.references import Command, Context, Gap, Subject
-from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.kit.recorder import Recorder
 from xraydiff.references.readers.php.calls import Calls
 from xraydiff.references.readers.php.composer import autoload_of
 from xraydiff.references.readers.php.names import PROGRAM
@@ -26,7 +26,7 @@ _MARKS: Final = ("composer.json", "wp-config.php", "artisan", "index.php")
 
 def resolve(parsed: Parsed, form: str, subject: Subject, context: Context) -> Iterator[Edge | Gap | Command]:
     """Edges by line, then gaps, then programs with their arguments."""
-    seen = Sightings(subject.node, "php", context.limits)
+    seen = Recorder(subject.node, "php", context.limits)
     try:
         if subject.config is not None:
             _started(subject.config, context, seen)
@@ -43,7 +43,7 @@ def resolve(parsed: Parsed, form: str, subject: Subject, context: Context) -> It
     yield from seen.commands()
 
 
-def _started(config: ImageConfig, context: Context, seen: Sightings) -> None:
+def _started(config: ImageConfig, context: Context, seen: Recorder) -> None:
     """The settings of a PHP that the start command names."""
     for words, field in ((config.entrypoint or (), "ENTRYPOINT"), (config.cmd or (), "CMD")):
         for word in words[:16]:
@@ -56,7 +56,7 @@ def _started(config: ImageConfig, context: Context, seen: Sightings) -> None:
                 sight_program(folders_of(data), real.path, context, seen, detail=field)
 
 
-def _scripts(scripts: Iterable[Script], subject: Subject, context: Context, seen: Sightings) -> None:
+def _scripts(scripts: Iterable[Script], subject: Subject, context: Context, seen: Recorder) -> None:
     directory = context.cwd if subject.node.kind is NodeKind.SCRIPT else parent(subject.path)
     place = Place(path=subject.path, directory=directory, cwd=context.cwd, project=_project(directory, context))
     autoload = autoload_of(ImagePath(f"{directory}/x"), context)
@@ -77,7 +77,7 @@ def _project(directory: ImagePath, context: Context) -> ImagePath:
     return directory
 
 
-def _views(views: Iterable[View], path: ImagePath, context: Context, seen: Sightings) -> None:
+def _views(views: Iterable[View], path: ImagePath, context: Context, seen: Recorder) -> None:
     """The templates that one of Blade is made with: below `resources/views`."""
     top = path.partition("/views/")[0] + "/views"
     for view in views:

@@ -10,7 +10,7 @@ from xraydiff.errors import ImageError
 from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import ImagePath, basename, decoded, image_path, join, parent
 from xraydiff.references import Context
-from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.kit.recorder import Recorder
 from xraydiff.references.readers.php.names import SETTINGS
 from xraydiff.references.readers.php.script import Setting
 from xraydiff.tree import glob
@@ -47,7 +47,7 @@ def folders_of(data: bytes) -> tuple[str, ...]:
     return tuple(dict.fromkeys(decoded(match[0]) for match in _PATH.finditer(data[:_PROGRAM])))
 
 
-def sight_settings(settings: Iterable[Setting], context: Context, seen: Sightings) -> None:
+def sight_settings(settings: Iterable[Setting], context: Context, seen: Recorder) -> None:
     """Note what a settings file loads and names."""
     found = tuple(settings)
     folders = [one.value for one in found if one.key == "extension_dir" and one.value.startswith("/")]
@@ -63,7 +63,7 @@ def sight_settings(settings: Iterable[Setting], context: Context, seen: Sighting
             _named(one.value.split(":"), context, seen)
 
 
-def _extension(value: str, folders: Iterable[str], context: Context, seen: Sightings) -> None:
+def _extension(value: str, folders: Iterable[str], context: Context, seen: Recorder) -> None:
     names = (value,) if value.endswith(".so") else (f"{value}.so",)
     for name in names:
         for path in (image_path(name),) if name.startswith("/") else tuple(join(folder, name) for folder in folders):
@@ -71,14 +71,14 @@ def _extension(value: str, folders: Iterable[str], context: Context, seen: Sight
                 seen.file(path, EdgeKind.LOADS, Firing.LOAD, value)
 
 
-def _named(values: Iterable[str], context: Context, seen: Sightings) -> None:
+def _named(values: Iterable[str], context: Context, seen: Recorder) -> None:
     for value in values:
         file = context.original.resolve(value).file if value.startswith("/") else None
         if file is not None and value.count("/") > 1:
             seen.named(image_path(value), file.type, value)
 
 
-def sight_program(folders: Sequence[str], path: ImagePath, context: Context, seen: Sightings, *, detail: str) -> None:
+def sight_program(folders: Sequence[str], path: ImagePath, context: Context, seen: Recorder, *, detail: str) -> None:
     """Note the settings files that a program reads which these folders are compiled into."""
     override = context.env.get("PHPRC", "")
     scans = context.env.get("PHP_INI_SCAN_DIR", "")

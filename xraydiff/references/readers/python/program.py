@@ -13,7 +13,7 @@ from xraydiff.paths import ImagePath, image_path, is_below
 from xraydiff.references import Context
 from xraydiff.references.kit.evaluation import HOLE, Texts, is_vague, joined
 from xraydiff.references.kit.programs import Programs
-from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.kit.recorder import Recorder
 from xraydiff.references.readers.python.lazy import LazyNames
 from xraydiff.references.readers.python.library import LibraryCalls
 from xraydiff.references.readers.python.modules import Finder, Module
@@ -55,7 +55,7 @@ class Program:
     script: Script
     lazy: LazyNames
     library_calls: LibraryCalls
-    seen: Sightings
+    seen: Recorder
     programs: Programs
     """Follows what the module starts."""
     directory: ImagePath

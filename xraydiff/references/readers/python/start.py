@@ -11,7 +11,7 @@ from xraydiff.commands.start import health_command
 from xraydiff.facts import ConfigField, EdgeKind, FileType, Firing, ImageConfig
 from xraydiff.paths import ImagePath, basename, image_path, join, parent
 from xraydiff.references import UNKNOWN_PART, Context
-from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.kit.recorder import Recorder
 from xraydiff.references.readers.python.modules import Finder, Module
 from xraydiff.references.readers.python.names import MODULE_VARIABLES, SERVERS
 
@@ -55,7 +55,7 @@ def commands_of(config: ImageConfig, cwd: ImagePath) -> Iterator[Launch]:
                 break
 
 
-def launch(command: Launch, context: Context, finder: Finder, seen: Sightings) -> None:
+def launch(command: Launch, context: Context, finder: Finder, seen: Recorder) -> None:
     """Note the modules that a command line names."""
     if not command.words:
         return
@@ -81,7 +81,7 @@ def launch(command: Launch, context: Context, finder: Finder, seen: Sightings) -
         at += 1
 
 
-def launch_variables(context: Context, finder: Finder, seen: Sightings) -> None:
+def launch_variables(context: Context, finder: Finder, seen: Recorder) -> None:
     """FLASK_APP and the like."""
     for name in sorted(MODULE_VARIABLES & context.env.keys()):
         seen.field = ConfigField.ENV
@@ -89,7 +89,7 @@ def launch_variables(context: Context, finder: Finder, seen: Sightings) -> None:
         _named(context.env[name], command, context, finder, seen, single=True)
 
 
-def _python(command: Launch, words: list[str], finder: Finder, seen: Sightings) -> list[str]:
+def _python(command: Launch, words: list[str], finder: Finder, seen: Recorder) -> list[str]:
     """`python -m mod`: note it, and give the words that the module gets."""
     at = 0
     while at < len(words) and words[at].startswith("-"):
@@ -109,7 +109,7 @@ def _python(command: Launch, words: list[str], finder: Finder, seen: Sightings) 
 
 
 def _named(
-    word: str, command: Launch, context: Context, finder: Finder, seen: Sightings, *, single: bool = True
+    word: str, command: Launch, context: Context, finder: Finder, seen: Recorder, *, single: bool = True
 ) -> None:
     """`pkg.mod:app`, `pkg.mod`, `app.py`."""
     if UNKNOWN_PART in word:
@@ -130,12 +130,12 @@ def _named(
     _chain(chain, command, finder, seen)
 
 
-def _modules(name: str, command: Launch, finder: Finder, seen: Sightings) -> None:
+def _modules(name: str, command: Launch, finder: Finder, seen: Recorder) -> None:
     chain, _ = finder.find(name) if UNKNOWN_PART not in name else ((), False)
     _chain(chain, command, finder, seen)
 
 
-def _chain(chain: Sequence[Module], command: Launch, finder: Finder, seen: Sightings) -> None:
+def _chain(chain: Sequence[Module], command: Launch, finder: Finder, seen: Recorder) -> None:
     for module in chain:
         if module.file is not None and not finder.is_frozen(module):
             seen.file(module.file, EdgeKind.IMPORTS, command.firing, command.detail)

@@ -9,9 +9,9 @@ from xraydiff.errors import LimitExceeded
 from xraydiff.facts import Edge, EdgeKind, Firing, NodeKind
 from xraydiff.paths import ImagePath, basename, is_below, parent
 from xraydiff.references import Command, Context, Gap, Subject
-from xraydiff.references.kit.lookup import Lookups
+from xraydiff.references.kit.lookup import Lookup
 from xraydiff.references.kit.programs import Programs
-from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.kit.recorder import Recorder
 from xraydiff.references.readers.python.conditions import Known
 from xraydiff.references.readers.python.data import template_roots
 from xraydiff.references.readers.python.execution import Runs
@@ -32,7 +32,7 @@ __all__ = ["resolve"]
 
 def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge | Gap | Command]:
     """Edges by line, then gaps, then programs with their arguments."""
-    seen = Sightings(subject.node, "python", context.limits)
+    seen = Recorder(subject.node, "python", context.limits)
     try:
         _resolve(parsed, subject, context, seen)
     except LimitExceeded as error:
@@ -41,7 +41,7 @@ def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge
     yield from seen.commands()
 
 
-def _resolve(parsed: Parsed, subject: Subject, context: Context, seen: Sightings) -> None:
+def _resolve(parsed: Parsed, subject: Subject, context: Context, seen: Recorder) -> None:
     if subject.config is not None:
         finder = _finder(context, context.once(Interpreters).default(), context.once(script_directories))
         for command in commands_of(subject.config, context.cwd):
@@ -55,7 +55,7 @@ def _resolve(parsed: Parsed, subject: Subject, context: Context, seen: Sightings
         _commands(parsed, context, seen)
 
 
-def _extension(names: tuple[str, ...], subject: Subject, context: Context, seen: Sightings) -> None:
+def _extension(names: tuple[str, ...], subject: Subject, context: Context, seen: Recorder) -> None:
     finder = _finder(context, context.once(Interpreters).of(subject.path), ())
     for name in named_modules(names, subject.path, finder):
         chain, _ = finder.find(name)
@@ -64,7 +64,7 @@ def _extension(names: tuple[str, ...], subject: Subject, context: Context, seen:
                 seen.file(module.file, EdgeKind.IMPORTS, Firing.DEFERRED, name)
 
 
-def _commands(parsed: Parsed, context: Context, seen: Sightings) -> None:
+def _commands(parsed: Parsed, context: Context, seen: Recorder) -> None:
     """Of a list of commands nobody knows which are run."""
     if parsed.too_large:
         seen.gap("too-large", parsed.too_large)
@@ -81,7 +81,7 @@ def launched(command: Command, context: Context) -> Iterator[Edge | Gap]:
     """
     if command.field is not None:
         return
-    seen = Sightings.launched(command, "python", context.limits)
+    seen = Recorder.launched(command, "python", context.limits)
     front = tuple(dict.fromkeys((*context.once(script_directories), command.cwd)))
     finder = _finder(context, context.once(Interpreters).default(), front)
     start = Launch(words=command.words, detail=command.detail, firing=command.firing, cwd=command.cwd)
@@ -103,7 +103,7 @@ def _finders(_: Context) -> dict[tuple[str | None, tuple[ImagePath, ...]], Finde
     return {}
 
 
-def _module(parsed: Parsed, subject: Subject, context: Context, seen: Sightings) -> None:
+def _module(parsed: Parsed, subject: Subject, context: Context, seen: Recorder) -> None:
     module = _placed(subject, context, seen)
     script = parsed.script
     if script is not None:
@@ -124,7 +124,7 @@ class _Placed:
 
     subject: Subject
     context: Context
-    seen: Sightings
+    seen: Recorder
     home: Interpreter | None
     finder: Finder
     library: bool
@@ -153,7 +153,7 @@ class _Placed:
             lazy=context.once(lazy_names),
             library_calls=context.once(library_calls),
             seen=self.seen,
-            programs=Programs(self.subject.node, self.seen, Lookups(context)),
+            programs=Programs(self.subject.node, self.seen, Lookup(context)),
             library=self.library,
             foreign=self.library and not self.inline and not is_own(path, context, self.finder),
             roots=(directory,) if self.library and not self.inline else tuple(dict.fromkeys(roots)),
@@ -175,7 +175,7 @@ class _Placed:
         )
 
 
-def _placed(subject: Subject, context: Context, seen: Sightings) -> _Placed:
+def _placed(subject: Subject, context: Context, seen: Recorder) -> _Placed:
     inline = subject.node.kind is NodeKind.SCRIPT
     interpreters = context.once(Interpreters)
     home = interpreters.default() if inline else interpreters.of(subject.path, subject.data)
@@ -245,7 +245,7 @@ def _front(directory: ImagePath, subject: Subject, context: Context, *, main: bo
     return tuple(dict.fromkeys((*start, *context.once(script_directories), top)))
 
 
-def _plain(imports: tuple[tuple[bool, str], ...], subject: Subject, finder: Finder, seen: Sightings) -> None:
+def _plain(imports: tuple[tuple[bool, str], ...], subject: Subject, finder: Finder, seen: Recorder) -> None:
     """The import statements of a module that is too large to parse; nobody knows when indented ones are followed."""
     for indented, name in imports:
         dots = len(name) - len(name.lstrip("."))

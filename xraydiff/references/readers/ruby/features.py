@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from xraydiff.facts import EdgeKind, Firing
 from xraydiff.paths import ImagePath, image_path, join, parent
 from xraydiff.references.kit.expressions import UNKNOWN, Scope, Value
-from xraydiff.references.kit.lookup import Lookups
-from xraydiff.references.kit.recorder import Sightings, weakened
+from xraydiff.references.kit.lookup import Lookup
+from xraydiff.references.kit.recorder import Recorder, weakened
 from xraydiff.references.readers.ruby.interpreter import Interpreter
 
 __all__ = ["Features"]
@@ -17,12 +17,12 @@ __all__ = ["Features"]
 class Features:
     """Edges to what one program loads."""
 
-    def __init__(self, scope: Scope, seen: Sightings, lookups: Lookups, ruby: Interpreter) -> None:
+    def __init__(self, scope: Scope, seen: Recorder, lookup: Lookup, ruby: Interpreter) -> None:
         self._scope = scope
         self._seen = seen
-        self._lookups = lookups
+        self._lookup = lookup
         self._ruby = ruby
-        self._cwd = lookups.context.cwd
+        self._cwd = lookup.context.cwd
         self._extra: list[str] = []
         """Directories that the program itself puts on the load path."""
 
@@ -46,26 +46,26 @@ class Features:
             return
         if head.startswith(("/", "./", "../")):
             pattern = join(self._cwd, f"{head}*{tail}")
-            paths = self._lookups.glob(pattern if pattern.endswith(".rb") else f"{pattern}.rb")
+            paths = self._lookup.glob(pattern if pattern.endswith(".rb") else f"{pattern}.rb")
         else:
-            paths = self._ruby.starting_with(head, tail, self._lookups, self._extra)
+            paths = self._ruby.starting_with(head, tail, self._lookup, self._extra)
         for path in paths:
             self._seen.file(path, EdgeKind.IMPORTS, Firing.NAMED, f"{head}...{tail}")
 
     def feature(self, text: str, firing: Firing) -> None:
         """What `require` of a feature loads; what Ruby holds itself has no file, and so gives no edge."""
-        if not text or len(text) > self._lookups.context.limits.path:
+        if not text or len(text) > self._lookup.context.limits.path:
             return
         if text.startswith(("/", "./", "../", "~")):
             paths = self._beside(join(self._cwd, text))
         else:
-            paths = self._ruby.files(text, self._lookups, self._extra) or self._near(text)
+            paths = self._ruby.files(text, self._lookup, self._extra) or self._near(text)
         for path in paths:
             self._seen.file(path, EdgeKind.IMPORTS, firing, text, language=_language(path))
 
     def installed(self, text: str, firing: Firing) -> None:
         """A feature of the load path and of gems, as a compiled extension requires it."""
-        for path in self._ruby.files(text, self._lookups):
+        for path in self._ruby.files(text, self._lookup):
             self._seen.file(path, EdgeKind.IMPORTS, firing, text, language=_language(path))
 
     def _near(self, text: str) -> tuple[ImagePath, ...]:
@@ -75,13 +75,13 @@ class Features:
         roots = [here[: here.rfind(f"/{head}/")]] if slash and f"/{head}/" in here else []
         for root in (*roots, f"{self._cwd}/lib", str(self._cwd)):
             paths = self._beside(f"{root}/{text}")
-            if paths and not self._lookups.is_system(root):
+            if paths and not self._lookup.is_system(root):
                 return paths
         return ()
 
     def _beside(self, path: str) -> tuple[ImagePath, ...]:
         for name in (path, f"{path}.rb", f"{path}.so"):
-            if self._lookups.is_file(name):
+            if self._lookup.is_file(name):
                 return (image_path(name),)
         return ()
 
@@ -103,7 +103,7 @@ class Features:
                 self._seen.gap("computed-name", text.replace(UNKNOWN, "..."))
                 continue
             roots = (self._cwd,) if text.startswith((".", "/")) else (*self._ruby.load_path, self._cwd)
-            path = next((join(root, text) for root in roots if self._lookups.is_file(join(root, text))), None)
+            path = next((join(root, text) for root in roots if self._lookup.is_file(join(root, text))), None)
             if path is not None:
                 how = firing if value.certain else weakened(firing)
                 self._seen.file(path, EdgeKind.SOURCES, how, text, language="ruby")
@@ -121,10 +121,10 @@ class Features:
             return
         gemfile = lock.removesuffix(".lock") if lock.endswith(".lock") else f"{parent(lock)}/gems.rb"
         for path in (gemfile, lock):
-            if self._lookups.is_file(path):
+            if self._lookup.is_file(path):
                 self._seen.file(image_path(path), EdgeKind.LOADS, firing, "Bundler")
         for name in self._ruby.bundle.wanted if everything else ():
-            self._lookups.spend(1 + len(self._ruby.gems) // 8)
+            self._lookup.spend(1 + len(self._ruby.gems) // 8)
             self.gem(name, firing)
             for feature in dict.fromkeys((name, name.replace("-", "/"))):
                 self.feature(feature, weakened(firing))

@@ -6,8 +6,8 @@ from typing import Final
 
 from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import ImagePath, basename, image_path, join
-from xraydiff.references.kit.lookup import Lookups
-from xraydiff.references.kit.recorder import Sightings, weakened
+from xraydiff.references.kit.lookup import Lookup
+from xraydiff.references.kit.recorder import Recorder, weakened
 from xraydiff.references.readers.ruby.interpreter import Gem, Interpreter
 
 __all__ = ["GemPrograms"]
@@ -33,9 +33,9 @@ _BUNDLERS: Final = frozenset({"bundle", "bundler"})
 class GemPrograms:
     """Edges of wrappers that RubyGems writes."""
 
-    def __init__(self, seen: Sightings, lookups: Lookups, ruby: Interpreter) -> None:
+    def __init__(self, seen: Recorder, lookup: Lookup, ruby: Interpreter) -> None:
         self._seen = seen
-        self._lookups = lookups
+        self._lookup = lookup
         self._ruby = ruby
 
     def start(self, path: str) -> None:
@@ -44,7 +44,7 @@ class GemPrograms:
         self._files(name, Firing.LOAD)
         if name not in _BUNDLERS:
             return
-        words = (*(self._lookups.context.config.entrypoint or ()), *(self._lookups.context.config.cmd or ()))
+        words = (*(self._lookup.context.config.entrypoint or ()), *(self._lookup.context.config.cmd or ()))
         if "exec" not in words:
             return
         word = next((one for one in words[words.index("exec") + 1 :] if not one.startswith("-")), "")
@@ -62,23 +62,23 @@ class GemPrograms:
             self._seen.file(gem.specification, EdgeKind.IMPORTS, firing, f"gem {names[0]}")
             self._seen.file(path, EdgeKind.SOURCES, firing, names[1], language="ruby")
             for feature in _RESOLVER:
-                for part in self._ruby.files(feature, self._lookups):
+                for part in self._ruby.files(feature, self._lookup):
                     self._seen.file(part, EdgeKind.IMPORTS, firing, feature, language="ruby")
 
     def _files(self, name: str, firing: Firing) -> None:
         for file in _SERVERS.get(name, ()):
-            found = self._lookups.named(file, self._lookups.context.cwd)
+            found = self._lookup.named(file, self._lookup.context.cwd)
             if found is not None and found[1] is FileType.FILE:
                 self._seen.file(found[0], EdgeKind.SOURCES, weakened(firing), f"{name}: {file}", language="ruby")
 
     def _bundled(self, word: str) -> None:
         bundle = self._ruby.bundle
-        gemfile = join(self._lookups.context.cwd, "Gemfile")
+        gemfile = join(self._lookup.context.cwd, "Gemfile")
         for file in (gemfile, bundle.lock or f"{gemfile}.lock"):
-            if self._lookups.is_file(file):
+            if self._lookup.is_file(file):
                 self._seen.file(image_path(file), EdgeKind.LOADS, Firing.LOAD, "bundle exec")
         self._files(word, Firing.LOAD)
-        program = self._lookups.executable(word)
+        program = self._lookup.executable(word)
         if program is not None:
             self._seen.file(program, EdgeKind.EXECUTES, Firing.LOAD, word)
             return
@@ -94,6 +94,6 @@ class GemPrograms:
             return None
         for folder in ("exe", "bin"):
             path = ImagePath(f"{gem.home}/{folder}/{name}")
-            if self._lookups.is_file(path):
+            if self._lookup.is_file(path):
                 return path
         return None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from xraydiff.paths import ImagePath, basename, decoded, image_path, join, parent
 from xraydiff.references import Context
-from xraydiff.references.kit.lookup import Exhausted, Lookups
+from xraydiff.references.kit.lookup import Exhausted, Lookup
 
 __all__ = ["Gem", "Interpreter", "find_interpreter"]
 
@@ -79,12 +79,12 @@ class Interpreter:
     """Directories of compiled parts (`rubyarchdir`), where encodings lie."""
     bundle: Bundle
 
-    def files(self, feature: str, lookups: Lookups, extra: Iterable[str] = ()) -> tuple[ImagePath, ...]:
+    def files(self, feature: str, lookup: Lookup, extra: Iterable[str] = ()) -> tuple[ImagePath, ...]:
         """What `require` of a feature loads: its file, and the specification of the gem that had to be found first."""
-        lookups.spend(1 + len(self.gems) // 8)
+        lookup.spend(1 + len(self.gems) // 8)
         names = _spellings(feature)
-        in_path = _first((*extra, *self.load_path), names, lookups)
-        gem = self._gem_with(names, lookups)
+        in_path = _first((*extra, *self.load_path), names, lookup)
+        gem = self._gem_with(names, lookup)
         if in_path is not None and (gem is None or gem[0].name not in self.defaults):
             return (in_path,)
         if gem is not None:
@@ -92,14 +92,14 @@ class Interpreter:
             return (gem[1], gem[0].specification) if own else (gem[1],)
         return ()
 
-    def starting_with(self, prefix: str, ending: str, lookups: Lookups, extra: Iterable[str]) -> tuple[ImagePath, ...]:
+    def starting_with(self, prefix: str, ending: str, lookup: Lookup, extra: Iterable[str]) -> tuple[ImagePath, ...]:
         """The features of a directory whose names a program makes up as it runs (`require "plugins/#{name}"`)."""
         folder, _, start = prefix.rpartition("/")
         end = ending if ending.endswith(_EXTENSIONS) else f"{ending}.rb"
         found: dict[ImagePath, None] = {}
         for root in (*extra, *self.load_path, *(path for gem in self.gems for path in gem.require_paths)):
-            lookups.spend()
-            for name in lookups.children(f"{root}/{folder}"):
+            lookup.spend()
+            for name in lookup.children(f"{root}/{folder}"):
                 if name.startswith(start) and name.endswith(end):
                     found[ImagePath(f"{root}/{folder}/{name}")] = None
         return tuple(found)
@@ -108,18 +108,18 @@ class Interpreter:
         """The gem of a name."""
         return next((gem for gem in self.gems if gem.name == name), None)
 
-    def _gem_with(self, names: tuple[str, ...], lookups: Lookups) -> tuple[Gem, ImagePath] | None:
+    def _gem_with(self, names: tuple[str, ...], lookup: Lookup) -> tuple[Gem, ImagePath] | None:
         for gem in self.gems:
-            path = _first(gem.require_paths, names, lookups)
+            path = _first(gem.require_paths, names, lookup)
             if path is not None:
                 return gem, path
         return None
 
 
-def find_interpreter(context: Context, lookups: Lookups) -> Interpreter:
+def find_interpreter(context: Context, lookup: Lookup) -> Interpreter:
     """This image's Ruby, found once in a walk."""
     known = context.once(_interpreter)
-    lookups.spend()
+    lookup.spend()
     return known
 
 
@@ -128,15 +128,15 @@ _NOTHING = Interpreter(load_path=(), gems=(), defaults=frozenset(), archives=(),
 
 def _interpreter(context: Context) -> Interpreter:
     try:
-        return _installed(context, Lookups(context))
+        return _installed(context, Lookup(context))
     except Exhausted:
         return _NOTHING
 
 
-def _installed(context: Context, lookups: Lookups) -> Interpreter:
-    config = _config(context, lookups)
-    bundle = _bundle(context, lookups)
-    found = list(_gems(_gem_homes(context, config, lookups), lookups))
+def _installed(context: Context, lookup: Lookup) -> Interpreter:
+    config = _config(context, lookup)
+    bundle = _bundle(context, lookup)
+    found = list(_gems(_gem_homes(context, config, lookup), lookup))
     path = [*_directories(context.env.get("RUBYLIB", ""), context), *_included(context), *bundle.local]
     path.extend(image_path(config[name]) for name in (*_LOAD_PATH, *_OWN) if config.get(name))
     archives = tuple(image_path(config[name]) for name in ("rubyarchdir",) if config.get(name))
@@ -157,21 +157,21 @@ def _spellings(feature: str) -> tuple[str, ...]:
     return tuple(feature + ending for ending in _EXTENSIONS)
 
 
-def _first(roots: Iterable[str], names: tuple[str, ...], lookups: Lookups) -> ImagePath | None:
+def _first(roots: Iterable[str], names: tuple[str, ...], lookup: Lookup) -> ImagePath | None:
     """The first file of a name in directories: every directory is tried with one ending before the next ending."""
     roots = tuple(roots)
-    files = lookups.context.original.files
+    files = lookup.context.original.files
     for name in names:
         for root in roots:
             path = ImagePath(f"{root}/{name}")
-            if (path in files or "/../" in path or "/./" in path) and lookups.is_file(path):
+            if (path in files or "/../" in path or "/./" in path) and lookup.is_file(path):
                 return image_path(path)
     # Real paths were tried; a load path that goes through a link (`/usr/lib64 -> lib`) takes a resolution each.
     for name in names:
         for root in roots:
-            if (root_real := lookups.real(root)) is not None and root_real[0] != root:
+            if (root_real := lookup.real(root)) is not None and root_real[0] != root:
                 path = ImagePath(f"{root_real[0]}/{name}")
-                if lookups.is_file(path):
+                if lookup.is_file(path):
                     return image_path(path)
     return None
 
@@ -179,9 +179,9 @@ def _first(roots: Iterable[str], names: tuple[str, ...], lookups: Lookups) -> Im
 # --- the load path ----------------------------------------------------------------------------------------------------
 
 
-def _config(context: Context, lookups: Lookups) -> dict[str, str]:
+def _config(context: Context, lookup: Lookup) -> dict[str, str]:
     """RbConfig of the Ruby whose prefix comes first in PATH."""
-    found = [path for pattern in _RBCONFIG for path in lookups.glob(pattern) if "/gems/" not in path]
+    found = [path for pattern in _RBCONFIG for path in lookup.glob(pattern) if "/gems/" not in path]
     if not found:
         return {}
     prefixes = [parent(folder) for folder in context.path]
@@ -191,7 +191,7 @@ def _config(context: Context, lookups: Lookups) -> dict[str, str]:
         return (own[0] if own else len(prefixes), path)
 
     path = min(dict.fromkeys(found), key=rank)
-    data = lookups.content(path, _CONFIG_SIZE)
+    data = lookup.content(path, _CONFIG_SIZE)
     config = {decoded(name): decoded(value) for name, value in _LINE.findall(data)}
     top = _TOP.search(data)
     tail = decoded(top[1]) if top else ""
@@ -234,13 +234,13 @@ def _included(context: Context) -> Iterator[ImagePath]:
 # --- gems -------------------------------------------------------------------------------------------------------------
 
 
-def _gem_homes(context: Context, config: Mapping[str, str], lookups: Lookups) -> tuple[ImagePath, ...]:
+def _gem_homes(context: Context, config: Mapping[str, str], lookup: Lookup) -> tuple[ImagePath, ...]:
     version = config.get("ruby_version", "")
     library = config.get("rubylibprefix", "")
     homes = [*_directories(context.env.get("GEM_HOME", ""), context)]
     homes.extend(_directories(context.env.get("GEM_PATH", ""), context))
-    homes.extend(join(path, f"ruby/{version}") for path in _bundle_paths(context, lookups))
-    homes.extend(image_path(path) for path in _bundle_paths(context, lookups))
+    homes.extend(join(path, f"ruby/{version}") for path in _bundle_paths(context, lookup))
+    homes.extend(image_path(path) for path in _bundle_paths(context, lookup))
     user = context.env.get("HOME", "/root")
     if version:
         homes.extend(join(user, path) for path in (f".local/share/gem/ruby/{version}", f".gem/ruby/{version}"))
@@ -252,33 +252,33 @@ def _gem_homes(context: Context, config: Mapping[str, str], lookups: Lookups) ->
         homes.append(image_path(f"{library}/gems/{version}"))
         homes.append(image_path(f"{parent(ImagePath(library))}/share/gems"))
     homes.extend(map(image_path, ("/usr/share/gems", "/usr/local/share/gems")))
-    return tuple(dict.fromkeys(home for home in homes if lookups.is_directory(f"{home}/specifications")))
+    return tuple(dict.fromkeys(home for home in homes if lookup.is_directory(f"{home}/specifications")))
 
 
-def _bundle_paths(context: Context, lookups: Lookups) -> Iterator[ImagePath]:
+def _bundle_paths(context: Context, lookup: Lookup) -> Iterator[ImagePath]:
     if context.env.get("BUNDLE_PATH"):
         yield join(context.cwd, context.env["BUNDLE_PATH"])
     for folder in (context.env.get("BUNDLE_APP_CONFIG", ""), ".bundle", "/usr/local/bundle"):
-        text = decoded(lookups.content(f"{join(context.cwd, folder)}/config", _CONFIG_SIZE)) if folder else ""
+        text = decoded(lookup.content(f"{join(context.cwd, folder)}/config", _CONFIG_SIZE)) if folder else ""
         match = _BUNDLE_PATH.search(text)
         if match:
             yield join(context.cwd, match[1])
     yield join(context.cwd, "vendor/bundle")
 
 
-def _gems(homes: Iterable[ImagePath], lookups: Lookups) -> Iterator[tuple[Gem, bool]]:
+def _gems(homes: Iterable[ImagePath], lookup: Lookup) -> Iterator[tuple[Gem, bool]]:
     """Every gem of these homes, and whether it is a default one."""
     for home in homes:
-        compiled = _compiled(home, lookups)
+        compiled = _compiled(home, lookup)
         for default in (False, True):
             folder = f"{home}/specifications" + ("/default" if default else "")
-            for name in lookups.children(folder):
+            for name in lookup.children(folder):
                 match = _FULL_NAME.match(name.removesuffix(".gemspec"))
                 if not name.endswith(".gemspec") or match is None:
                     continue
                 path = ImagePath(f"{folder}/{name}")
                 full = name.removesuffix(".gemspec")
-                paths = () if default else tuple(_require_paths(home, full, path, compiled, lookups))
+                paths = () if default else tuple(_require_paths(home, full, path, compiled, lookup))
                 gem = Gem(
                     name=match["name"],
                     version=match["version"],
@@ -289,22 +289,22 @@ def _gems(homes: Iterable[ImagePath], lookups: Lookups) -> Iterator[tuple[Gem, b
                 yield gem, default
 
 
-def _compiled(home: ImagePath, lookups: Lookups) -> dict[str, list[ImagePath]]:
+def _compiled(home: ImagePath, lookup: Lookup) -> dict[str, list[ImagePath]]:
     """Directories of the compiled parts of gems (extensions/PLATFORM/API/NAME-VERSION), by their last name."""
     found: dict[str, list[ImagePath]] = {}
     top = f"{home}/extensions"
-    for platform in lookups.children(top):
-        for api in lookups.children(f"{top}/{platform}"):
-            for full in lookups.children(f"{top}/{platform}/{api}"):
+    for platform in lookup.children(top):
+        for api in lookup.children(f"{top}/{platform}"):
+            for full in lookup.children(f"{top}/{platform}/{api}"):
                 found.setdefault(full, []).append(ImagePath(f"{top}/{platform}/{api}/{full}"))
     return found
 
 
 def _require_paths(
-    home: ImagePath, full: str, path: ImagePath, compiled: Mapping[str, list[ImagePath]], lookups: Lookups
+    home: ImagePath, full: str, path: ImagePath, compiled: Mapping[str, list[ImagePath]], lookup: Lookup
 ) -> Iterator[ImagePath]:
     root = f"{home}/gems/{full}"
-    data = lookups.content(path, lookups.context.limits.script)
+    data = lookup.content(path, lookup.context.limits.script)
     stub, listed = _STUB.search(data), _REQUIRE_PATHS.search(data)
     names = _QUOTED.findall(decoded(listed[1])) if listed else ["lib"]
     if stub:
@@ -338,12 +338,12 @@ def _version(text: str) -> tuple[tuple[int, int, str], ...]:
 # --- bundles ----------------------------------------------------------------------------------------------------------
 
 
-def _bundle(context: Context, lookups: Lookups) -> Bundle:
+def _bundle(context: Context, lookup: Lookup) -> Bundle:
     gemfile = join(context.cwd, context.env.get("BUNDLE_GEMFILE", "Gemfile"))
     lock = ImagePath(f"{gemfile}.lock")
     if basename(gemfile) == "gems.rb":
         lock = join(parent(gemfile), "gems.locked")
-    text = decoded(lookups.content(lock, lookups.context.limits.script)).replace("\r\n", "\n")
+    text = decoded(lookup.content(lock, lookup.context.limits.script)).replace("\r\n", "\n")
     if not text:
         return Bundle()
     wanted = _WANTED.search(text)

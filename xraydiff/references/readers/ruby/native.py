@@ -10,8 +10,8 @@ from xraydiff.facts import EdgeKind, Firing
 from xraydiff.paths import ImagePath, decoded, image_path
 from xraydiff.references import Context
 from xraydiff.references.kit.authorities import trusted
-from xraydiff.references.kit.lookup import Lookups
-from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.kit.lookup import Lookup
+from xraydiff.references.kit.recorder import Recorder
 from xraydiff.references.readers.ruby.interpreter import Interpreter
 from xraydiff.references.readers.ruby.vocabulary import MODE
 
@@ -26,11 +26,11 @@ class Native:
     """Edges to what Ruby itself loads for one program."""
 
     def __init__(
-        self, seen: Sightings, lookups: Lookups, ruby: Interpreter, feature: Callable[[str, Firing], None]
+        self, seen: Recorder, lookup: Lookup, ruby: Interpreter, feature: Callable[[str, Firing], None]
     ) -> None:
         self._feature = feature
         self._seen = seen
-        self._lookups = lookups
+        self._lookup = lookup
         self._ruby = ruby
 
     def digest(self, name: str, firing: Firing) -> None:
@@ -48,7 +48,7 @@ class Native:
 
     def authorities(self, client: str, firing: Firing) -> None:
         """Certificate authorities for a program that speaks TLS as a client."""
-        trusted(client, firing, self._seen, self._lookups)
+        trusted(client, firing, self._seen, self._lookup)
 
     def encoding(self, name: str, firing: Firing) -> None:
         """The encoding itself (enc/euc_jp.so) and the transcoders that know its name."""
@@ -56,22 +56,22 @@ class Native:
             return
         for folder in self._ruby.archives:
             own = ImagePath(f"{folder}/enc/{name.lower().replace('-', '_')}.so")
-            if self._lookups.is_file(own):
+            if self._lookup.is_file(own):
                 self._seen.file(own, EdgeKind.LOADS, firing, name)
-            for path in _transcoders(self._lookups, folder).get(name.upper(), ()):
+            for path in _transcoders(self._lookup, folder).get(name.upper(), ()):
                 self._seen.file(path, EdgeKind.LOADS, firing, name)
 
 
-def _transcoders(lookups: Lookups, folder: ImagePath) -> Mapping[str, tuple[ImagePath, ...]]:
+def _transcoders(lookup: Lookup, folder: ImagePath) -> Mapping[str, tuple[ImagePath, ...]]:
     """Files of enc/trans by the names of encodings in them, in capitals; found once in a walk."""
-    known = lookups.context.once(_transcoders_by_folder)
+    known = lookup.context.once(_transcoders_by_folder)
     if folder in known:
         return known[folder]
     found: dict[str, list[ImagePath]] = {}
-    for name in lookups.children(f"{folder}/enc/trans"):
+    for name in lookup.children(f"{folder}/enc/trans"):
         path = image_path(f"{folder}/enc/trans/{name}")
         if name.endswith(".so") and name != "transdb.so":
-            data = lookups.content(path, lookups.context.limits.script)
+            data = lookup.content(path, lookup.context.limits.script)
             for text in sorted(set(_NAME.findall(data))):
                 found.setdefault(decoded(text).upper(), []).append(path)
     known[folder] = {name: tuple(paths) for name, paths in found.items() if name not in _BUILT_IN}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from xraydiff.facts import Edge, Firing
 from xraydiff.references import Command, Context, Gap, Subject
 from xraydiff.references.kit.expressions import UNKNOWN, Scope, Value
-from xraydiff.references.kit.lookup import Lookups
+from xraydiff.references.kit.lookup import Lookup
 from xraydiff.references.kit.recorder import weakened
 from xraydiff.references.kit.steps import Program, Resolution, Step, location
 from xraydiff.references.readers.ruby.features import Features
@@ -24,8 +24,8 @@ __all__ = ["resolve"]
 def resolve(program: Program, subject: Subject, context: Context) -> Iterator[Edge | Gap | Command]:
     """The references of a program."""
     path, directory = location(subject, context)
-    lookups = Lookups(context)
-    values = Values(program.expressions, Scope(path=path, directory=directory, values={}), lookups)
+    lookup = Lookup(context)
+    values = Values(program.expressions, Scope(path=path, directory=directory, values={}), lookup)
     yield from _Resolution(program, values, subject).run()
 
 
@@ -36,13 +36,13 @@ class _Resolution(Resolution):
 
     def __init__(self, program: Program, values: Values, subject: Subject) -> None:
         super().__init__(program, values, subject, "ruby")
-        seen, lookups, scope = self._seen, values.lookups, values.scope
-        ruby = find_interpreter(lookups.context, lookups)
+        seen, lookup, scope = self._seen, values.lookup, values.scope
+        ruby = find_interpreter(lookup.context, lookup)
         self._scope = scope
-        self._features = Features(scope, seen, lookups, ruby)
-        self._templates = Templates(scope, seen, lookups, self._features.feature)
-        self._native = Native(seen, lookups, ruby, self._features.feature)
-        self._programs = GemPrograms(seen, lookups, ruby)
+        self._features = Features(scope, seen, lookup, ruby)
+        self._templates = Templates(scope, seen, lookup, self._features.feature)
+        self._native = Native(seen, lookup, ruby, self._features.feature)
+        self._programs = GemPrograms(seen, lookup, ruby)
 
     def _handled(self) -> Mapping[str, Callable[[Step, Firing], object]]:
         return {

@@ -8,8 +8,8 @@ from typing import Final
 from xraydiff.facts import EdgeKind, FileType, Firing, Node
 from xraydiff.paths import ImagePath, basename, image_path, join, parent
 from xraydiff.references.kit.expressions import Scope
-from xraydiff.references.kit.lookup import Lookups
-from xraydiff.references.kit.recorder import Sightings
+from xraydiff.references.kit.lookup import Lookup
+from xraydiff.references.kit.recorder import Recorder
 from xraydiff.references.readers.ruby.vocabulary import ENGINES
 
 __all__ = ["Templates", "code_of_template"]
@@ -51,10 +51,10 @@ def code_of_template(data: bytes) -> bytes:
 class Templates:
     """Edges to templates and directories of one program."""
 
-    def __init__(self, scope: Scope, seen: Sightings, lookups: Lookups, feature: Callable[[str, Firing], None]) -> None:
+    def __init__(self, scope: Scope, seen: Recorder, lookup: Lookup, feature: Callable[[str, Firing], None]) -> None:
         self._scope = scope
         self._seen = seen
-        self._lookups = lookups
+        self._lookup = lookup
         self._feature = feature
         self._views: list[str] = []
         self._sinatra = False
@@ -77,7 +77,7 @@ class Templates:
     def folders(self, texts: Sequence[str], method: str) -> None:
         """Folders that are handed to a loader."""
         for text in texts:
-            self._all_of(join(self._lookups.context.cwd, text), method)
+            self._all_of(join(self._lookup.context.cwd, text), method)
 
     def own_folder(self, method: str) -> None:
         """`Zeitwerk::Loader.for_gem`: the folder that is named like the program."""
@@ -103,7 +103,7 @@ class Templates:
     def static(self, texts: Sequence[str]) -> None:
         """`use Rack::Static, root: "public"`."""
         for text in texts:
-            self._directory(join(self._lookups.context.cwd, text), text, Firing.NAMED)
+            self._directory(join(self._lookup.context.cwd, text), text, Firing.NAMED)
 
     def finish(self) -> None:
         """Look the templates up."""
@@ -114,18 +114,18 @@ class Templates:
                 self._seen.file(path, EdgeKind.LOADS, firing, name)
         if self._sinatra:
             for folder in ("views", "public"):
-                found = self._lookups.named(folder, self._scope.directory)
+                found = self._lookup.named(folder, self._scope.directory)
                 if found is not None and found[1] is FileType.DIRECTORY:
                     self._seen.named(*found, f"Sinatra: {folder}", Firing.KEPT_WITH)
 
     def _folders(self) -> tuple[str, ...]:
         here = self._scope.directory
-        root = self._lookups.context.cwd
+        root = self._lookup.context.cwd
         folders = [*self._views, *(f"{at}{views}" for at in (here, root) for views in _VIEWS)]
         if "/views/" in f"{here}/":
             folders.append(here.partition("/views/")[0] + "/views")
             folders.append(here)
-        return tuple(dict.fromkeys(image_path(folder) for folder in folders if self._lookups.is_directory(folder)))
+        return tuple(dict.fromkeys(image_path(folder) for folder in folders if self._lookup.is_directory(folder)))
 
     def _templates(self, engine: str, name: str, views: tuple[str, ...]) -> tuple[ImagePath, ...]:
         for folder in views:
@@ -139,18 +139,18 @@ class Templates:
     def _with_suffix(self, base: ImagePath, engine: str) -> tuple[ImagePath, ...]:
         if engine:
             paths = [ImagePath(f"{base}.{suffix}") for suffix in ENGINES[engine]]
-            return tuple(path for path in paths if self._lookups.is_file(path))
+            return tuple(path for path in paths if self._lookup.is_file(path))
         stem = basename(base)
-        names = [name for name in self._lookups.children(parent(base)) if name.startswith(f"{stem}.") or name == stem]
-        return tuple(path for name in names if self._lookups.is_file(path := image_path(f"{parent(base)}/{name}")))
+        names = [name for name in self._lookup.children(parent(base)) if name.startswith(f"{stem}.") or name == stem]
+        return tuple(path for name in names if self._lookup.is_file(path := image_path(f"{parent(base)}/{name}")))
 
     def _directory(self, path: str, detail: str, firing: Firing) -> None:
-        found = self._lookups.named(path, "/")
+        found = self._lookup.named(path, "/")
         if found is not None and found[1] is FileType.DIRECTORY and found[0].count("/") >= 2:
             self._seen.named(*found, detail, firing)
 
     def _all_of(self, folder: str, detail: str) -> None:
         """Everything below a folder from which a loader takes files by the names of constants."""
-        for path in self._lookups.below(folder):
+        for path in self._lookup.below(folder):
             language = "ruby" if path.endswith(".rb") else ""
             self._seen.edge(Node(path=path, language=language), EdgeKind.CONTAINS, Firing.KEPT_WITH, detail)

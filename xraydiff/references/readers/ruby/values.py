@@ -48,13 +48,13 @@ def _environment(values: Values, arguments: list[Value]) -> Value:
     """A variable of the image's environment, and the default beside it: the run may set another."""
     if not arguments:
         return UNKNOWN_VALUE
-    text = values.lookups.context.env.get(arguments[0].texts[0])
+    text = values.lookup.context.env.get(arguments[0].texts[0])
     one = Value(texts=(text,)) if text is not None else UNKNOWN_VALUE
     return one if len(arguments) < 2 or one.known else arguments[1]
 
 
 def _working(values: Values, _: list[Value]) -> Value:
-    return Value(texts=(values.lookups.context.cwd,))
+    return Value(texts=(values.lookup.context.cwd,))
 
 
 def _glob(values: Values, arguments: list[Value]) -> Value:
@@ -140,11 +140,11 @@ class Values(Expressions):
     def expanded(self, value: Value, base: Value) -> Value:
         """`File.expand_path`: absolute, with `..` taken lexically; relative texts count from another value's."""
         if base.texts == (UNKNOWN,):
-            base = Value(texts=(self.lookups.context.cwd,))
+            base = Value(texts=(self.lookup.context.cwd,))
         texts: list[str] = []
         for root in base.texts[:4]:
             for text in value.texts:
-                at = root if root.startswith("/") else join(self.lookups.context.cwd, root)
+                at = root if root.startswith("/") else join(self.lookup.context.cwd, root)
                 if UNKNOWN in at or text.startswith(UNKNOWN):
                     return UNKNOWN_VALUE
                 texts.append(join(at, text.removeprefix("~/") if text.startswith("~/") else text))
@@ -159,5 +159,5 @@ class Values(Expressions):
                 text = f"{base.texts[0]}/{pattern}"
             if UNKNOWN in text or not text:
                 continue
-            found.extend(self.lookups.glob(join(self.lookups.context.cwd, text)))
+            found.extend(self.lookup.glob(join(self.lookup.context.cwd, text)))
         return Value(texts=tuple(found), is_sequence=True) if found else UNKNOWN_VALUE

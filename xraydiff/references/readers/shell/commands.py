@@ -12,8 +12,8 @@ from xraydiff.facts import EdgeKind, FileType, Firing, Node, NodeKind, When
 from xraydiff.knowledge.commands import Interpreter
 from xraydiff.paths import ImagePath, basename, image_path, join, parent
 from xraydiff.references import UNKNOWN_PART, Command
-from xraydiff.references.kit.recorder import Sightings, weakened
-from xraydiff.references.readers.shell.lookups import Lookups
+from xraydiff.references.kit.recorder import Recorder, weakened
+from xraydiff.references.readers.shell.lookup import ShellLookup
 from xraydiff.references.readers.shell.syntax import Syntax
 from xraydiff.references.readers.shell.variables import (
     ARGUMENTS,
@@ -80,10 +80,10 @@ Take = Callable[[ImagePath], None]
 class Commands:
     """Follows simple commands of one script."""
 
-    def __init__(self, words: Words, seen: Sightings, enter: Enter, enter_like: EnterLike, take: Take) -> None:
+    def __init__(self, words: Words, seen: Recorder, enter: Enter, enter_like: EnterLike, take: Take) -> None:
         self._words = words
         self._variables: Variables = words.variables
-        self._lookups: Lookups = words.lookups
+        self._lookup: ShellLookup = words.lookup
         self._seen = seen
         self._enter = enter
         self._enter_like = enter_like
@@ -111,7 +111,7 @@ class Commands:
                 return
             words, call = todo.pop()
             self._elsewhere = call.directory
-            self._lookups.spend(1 + len(words))
+            self._lookup.spend(1 + len(words))
             while len(words) > 1 and words[0].optional:
                 self._seen.gap("computed-name", self._source(words[0]))
                 words, call = words[1:], self._weaker(call)
@@ -127,7 +127,7 @@ class Commands:
             return []
         started: list[tuple[list[Word], Call]] = []
         firing = call.firing if head.sure else weakened(call.firing)
-        self._lookups.spend(len(head.texts))
+        self._lookup.spend(len(head.texts))
         for text in head.texts[:_HEADS]:
             started += self._headed(text, words, call, firing)
         for text in head.texts[_HEADS:]:
@@ -156,11 +156,11 @@ class Commands:
         if not paths and not call.found:
             # The command never was in the image, so what it would start runs in some other case at best.
             call = self._weaker(call)
-        known = called(name, self._lookups.followed(paths[0]) if paths else None, self._lookups.context.knowledge)
+        known = called(name, self._lookup.followed(paths[0]) if paths else None, self._lookup.context.knowledge)
         return self._arguments(known, [Word(Value((name,)), words[0].node), *words[1:]], call)
 
     def _program(self, name: str, firing: Firing, *, stops: bool = False) -> tuple[ImagePath, ...]:
-        paths = self._lookups.executables(name, self._directory)
+        paths = self._lookup.executables(name, self._directory)
         if len(paths) > 1:
             firing, stops = weakened(firing), False
         for path in paths:
@@ -183,7 +183,7 @@ class Commands:
         last = basename(text)
         if not text.startswith("/") or UNKNOWN not in text or not last.replace(UNKNOWN, "") or text[1:2] == UNKNOWN:
             return []
-        found = self._lookups.glob(join("/", pattern(text)))
+        found = self._lookup.glob(join("/", pattern(text)))
         return list(found) if len(found) <= _WILD else []
 
     def _source(self, word: Word) -> str:
@@ -215,12 +215,12 @@ class Commands:
 
     def _arguments(self, name: str, vector: list[Word], call: Call) -> list[tuple[list[Word], Call]]:
         words = vector[1:]
-        row = wrapper(name, self._lookups.context.knowledge)
+        row = wrapper(name, self._lookup.context.knowledge)
         if row is None:
             self._hand_on(name, vector, call)
         else:
             return self._unwrapped(unwrap(row, words), replace(call, external=True))
-        program = interpreter(name, self._lookups.context.knowledge)
+        program = interpreter(name, self._lookup.context.knowledge)
         if program is not None:
             self._interpreted(program, interpret(program, words), call)
             return []
@@ -248,7 +248,7 @@ class Commands:
         return []
 
     def _is_program(self, word: Word) -> bool:
-        return bool(self._lookups.executables(plain(word.text), self._directory))
+        return bool(self._lookup.executables(plain(word.text), self._directory))
 
     def _unwrapped(self, found: Unwrapped[Word], call: Call) -> list[tuple[list[Word], Call]]:
         for word in found.users:
@@ -272,7 +272,7 @@ class Commands:
         """su(1) and runuser(1) start the user's shell, which reads what is fed to it where it is given no line."""
         user = plain(found.account.text) if found.account is not None else "root"
         shell = plain(found.shell.text) if found.shell is not None else ""
-        for path in self._lookups.executables(shell or self._lookups.shell_of(user), "/"):
+        for path in self._lookup.executables(shell or self._lookup.shell_of(user), "/"):
             self._seen.file(path, EdgeKind.EXECUTES, call.firing, shell or f"shell of {user}", stops=call.stops)
         if not found.lines and call.stdin is not None:
             self._fed("shell", call)
@@ -285,7 +285,7 @@ class Commands:
         for word in [word for word in words if not word.text.startswith("-")][-1:]:
             for text in word.value.texts:
                 if UNKNOWN not in text:
-                    for path in self._lookups.run_parts(join(self._directory, plain(text))):
+                    for path in self._lookup.run_parts(join(self._directory, plain(text))):
                         self._seen.file(path, EdgeKind.EXECUTES, firing, f"run-parts {plain(text)}")
 
     # --- interpreters -----------------------------------------------------------------------------------------------
@@ -308,7 +308,7 @@ class Commands:
                 self._seen.file(candidate, EdgeKind.EXECUTES, weakened(call.firing), self._source(word))
             if UNKNOWN in text:
                 continue
-            found = self._lookups.named(join(self._directory, plain(text)))
+            found = self._lookup.named(join(self._directory, plain(text)))
             if found is None and shell and "/" not in text:
                 paths = self._sourced_paths(plain(text))
                 found = (paths[0], FileType.FILE) if paths else None
@@ -429,7 +429,7 @@ class Commands:
             parts = held.texts[0].split(":") if held and held.texts else []
             places = [join(part, text) for part in parts if part.startswith("/") and UNKNOWN not in part] + places
         for place in places:
-            if self._lookups.is_file(place):
+            if self._lookup.is_file(place):
                 return [place]
         return []
 
@@ -533,7 +533,7 @@ class Commands:
     def mention(self, words: list[Word]) -> None:
         """The paths that arguments name, as far as they are in the original."""
         for word in words:
-            self._lookups.spend(len(word.value.texts))
+            self._lookup.spend(len(word.value.texts))
             for text in word.value.texts:
                 if UNKNOWN not in text and REST not in text and text and "\n" not in text:
                     self._mentioned(plain(text))
@@ -550,11 +550,11 @@ class Commands:
                 self._relative(path)
                 return
         for one in path.split(":") if ":" in path else [path]:
-            if one.startswith("/") and (found := self._lookups.named(one)):
+            if one.startswith("/") and (found := self._lookup.named(one)):
                 self._seen.named(*found, text)
 
     def _relative(self, text: str) -> None:
-        found = self._lookups.named(join(self._directory, text))
+        found = self._lookup.named(join(self._directory, text))
         if found is not None and (found[1] is FileType.FILE or "/" in text):
             self._seen.named(*found, text)
 
@@ -563,7 +563,7 @@ class Commands:
         self.touched(word)
         for text in word.value.texts:
             if text.startswith("/") and UNKNOWN not in text:
-                found = self._lookups.named(parent(join("/", plain(text))))
+                found = self._lookup.named(parent(join("/", plain(text))))
                 if found is not None and found[1] is FileType.DIRECTORY:
                     self._seen.edge(
                         Node(kind=NodeKind.DIRECTORY, path=found[0]), EdgeKind.WORKS_IN, Firing.NAMED, plain(text)
@@ -575,7 +575,7 @@ class Commands:
         if not name or name.replace(":", "").replace(".", "").isdigit() or name.startswith("--reference"):
             return
         for path in ("/etc/passwd", "/etc/group"):
-            if found := self._lookups.named(path):
+            if found := self._lookup.named(path):
                 by_group = path == "/etc/group" and ":" not in name
                 self._seen.file(
                     found[0], EdgeKind.RUNS_AS, Firing.NAMED if by_group else firing, name.replace(UNKNOWN, "?")

@@ -173,10 +173,10 @@ class Conditions:
             case [str(word)] if word and not word.startswith("-"):
                 if "/" not in word and (word in BUILTINS or self._words.bodies(word)):
                     return True
-                found = self._words.lookups.executables(plain(word), self._words.directory)
+                found = self._words.lookup.executables(plain(word), self._words.directory)
                 if not self._certain or self._context.slim is None or len(found) > 1:
                     return None
-                return bool(found) and self._words.lookups.kept(found[0])
+                return bool(found) and self._words.lookup.kept(found[0])
             case _:
                 return None
 
@@ -260,7 +260,7 @@ class Conditions:
     def _may_change(self, path: ImagePath) -> bool:
         if len(path) > self._context.limits.path:
             return True
-        self._words.lookups.spend(1 + ((len(path) + len(self._made) + len(self._touched)) >> 4))
+        self._words.lookup.spend(1 + ((len(path) + len(self._made) + len(self._touched)) >> 4))
         places = (path, *ancestors(path))
         return (
             path in self._made

@@ -10,7 +10,7 @@ from xraydiff.facts import Edge, Firing, NodeKind, Origin
 from xraydiff.paths import ImagePath
 from xraydiff.references import Command, Context, Gap, Subject
 from xraydiff.references.kit.lookup import Exhausted
-from xraydiff.references.kit.recorder import Sightings, weakened
+from xraydiff.references.kit.recorder import Recorder, weakened
 from xraydiff.references.readers.shell.commands import Call, Commands
 from xraydiff.references.readers.shell.conditions import (
     Conditions,
@@ -21,7 +21,7 @@ from xraydiff.references.readers.shell.conditions import (
     mark_fatal,
     operators,
 )
-from xraydiff.references.readers.shell.lookups import Lookups
+from xraydiff.references.readers.shell.lookup import ShellLookup
 from xraydiff.references.readers.shell.parsed import ParsedScript, parse_script
 from xraydiff.references.readers.shell.syntax import Syntax
 from xraydiff.references.readers.shell.variables import (
@@ -68,7 +68,7 @@ class Function:
 
 def resolve(parsed: ParsedScript, subject: Subject, context: Context) -> Iterator[Edge | Gap | Command]:
     """The references of a parsed script."""
-    seen = Sightings(subject.node, "shell", context.limits, origin=Origin.SHELL, stops=False)
+    seen = Recorder(subject.node, "shell", context.limits, origin=Origin.SHELL, stops=False)
     if parsed.lost is not None:
         seen.lost((parsed.lost,))
     else:
@@ -84,9 +84,7 @@ def resolve(parsed: ParsedScript, subject: Subject, context: Context) -> Iterato
 class _Script:
     """One script, the variables and functions that it has so far, and what is still to be walked."""
 
-    def __init__(
-        self, parsed: ParsedScript, subject: Subject, context: Context, seen: Sightings, *, once: bool
-    ) -> None:
+    def __init__(self, parsed: ParsedScript, subject: Subject, context: Context, seen: Recorder, *, once: bool) -> None:
         """`once` goes through each statement once: functions are no more than what stands in them."""
         if once:
             limits = replace(context.limits, script_steps=context.limits.script_constructs)
@@ -99,10 +97,10 @@ class _Script:
         self._variables.set("PATH", Value((":".join(context.path),)))
         self._variables.set(DIRECTORY, Value((context.cwd,)))
         self._variables.set(ARGUMENTS, Value((REST,), sure=False))
-        self._lookups = Lookups(context, self._variables)
+        self._lookup = ShellLookup(context, self._variables)
         inline = subject.node.kind is NodeKind.SCRIPT
         source = Source(parsed.text, own=True, path=subject.path, named=not inline)
-        self._words = Words(self._variables, source, self._lookups)
+        self._words = Words(self._variables, source, self._lookup)
         self._commands = Commands(self._words, seen, self._call, self._call_like, self._take)
         self._conditions = Conditions(self._words, context)
         self._commands.ran = self._conditions.ran
@@ -145,7 +143,7 @@ class _Script:
         except Exhausted:
             self._seen.quiet = False
             return False
-        for what in self._lookups.too_many:
+        for what in self._lookup.too_many:
             self._seen.gap("too-large", what)
         return True
 
@@ -199,7 +197,7 @@ class _Script:
     # --- statements -------------------------------------------------------------------------------------------------
 
     def _visit(self, node: Syntax, firing: Firing) -> None:
-        self._lookups.spend()
+        self._lookup.spend()
         if firing is Firing.LOAD and self._variables.get(ENDED) is not None:
             firing = Firing.GUARDED
         handler = _HANDLERS.get(node.kind)
@@ -406,7 +404,7 @@ class _Script:
         if held is None or UNKNOWN in held.texts or any("$" in one or "/" in one for one in patterns):
             return
         wanted = ["/" + one.strip("\"'") for one in patterns]
-        self._lookups.spend(len(held.texts) * len(wanted))
+        self._lookup.spend(len(held.texts) * len(wanted))
         # A star of `case` matches a slash too, so slashes are taken for another letter.
         names = {text: "/" + text.replace("/", "\x01") for text in held.texts}
         texts = tuple(text for text, name in names.items() if any(matches(name, one) for one in wanted))
@@ -454,7 +452,7 @@ class _Script:
         """Go through the functions that `do_$1` may name."""
         if "/" in text or not text.replace(UNKNOWN, ""):
             return False
-        self._lookups.spend(len(self._functions))
+        self._lookup.spend(len(self._functions))
         names = [name for name in sorted(self._functions) if matches("/" + name, "/" + pattern(text))]
         for name in names[:_CANDIDATES]:
             self._call(name, [], firing)
@@ -498,12 +496,12 @@ class _Script:
 
     def _take_now(self, path: ImagePath) -> None:
         """Go through a sourced file for its variables and functions. Its own references are its own reading's."""
-        found = self._lookups.real(path)
+        found = self._lookup.real(path)
         if found is None or self._once or found[0] in self._sourced or len(self._sourced) > _SOURCED:
             return
         self._sourced.add(found[0])
         limits = self._context.limits
-        parsed = parse_script(self._lookups.content(found[0], limits.script), limits)
+        parsed = parse_script(self._lookup.content(found[0], limits.script), limits)
         if parsed.lost is not None:
             return
         self._push(self._taken, self._words.source, self._seen.quiet, self._variables.get(ENDED))
@@ -547,7 +545,7 @@ class _Script:
 
     def _command(self, node: Syntax, firing: Firing, fed: Syntax | None = None) -> None:
         """Substitutions run first, then assignments hold, then the command runs."""
-        self._lookups.spend(len(node.children))
+        self._lookup.spend(len(node.children))
         if firing is Firing.LOAD and self._variables.get(ENDED) is not None:
             firing = Firing.GUARDED
         assignments = [child for child in node.children if child.kind in _ASSIGNMENTS]
@@ -611,7 +609,7 @@ class _Script:
         else:
             value = self._words.value(operand)
             value = Value(tuple(map(plain, value.texts)), value.sure)
-        self._lookups.spend(sum(map(len, value.texts)) >> 6)
+        self._lookup.spend(sum(map(len, value.texts)) >> 6)
         held = self._variables.get(name)
         if node.kind == "variable_append" and held is not None:
             value = self._words.appended(held, value, joint)

@@ -28,7 +28,7 @@ from xraydiff.references.readers.shell.variables import (
 from xraydiff.tree.glob import matches
 
 if TYPE_CHECKING:
-    from xraydiff.references.readers.shell.lookups import Lookups
+    from xraydiff.references.readers.shell.lookup import ShellLookup
 
 _LEVELS = 16
 """Words in words (`"${A:-"${B:-...}"}"`) followed; a deeper one is not constant."""
@@ -107,10 +107,10 @@ class Source:
 class Words:
     """Evaluates words of one script over its variables."""
 
-    def __init__(self, variables: Variables, source: Source, lookups: Lookups) -> None:
+    def __init__(self, variables: Variables, source: Source, lookup: ShellLookup) -> None:
         self.variables = variables
         self.source = source
-        self.lookups = lookups
+        self.lookup = lookup
         self.bodies: Bodies = lambda _: []
         """The functions of a name that are defined so far, each with its script."""
         self.absent: Absent = lambda _: False
@@ -202,8 +202,8 @@ class Words:
             if not is_pattern(text):
                 yield Word(Value((text,), value.sure), None)
                 continue
-            found = () if UNKNOWN in text else self.lookups.glob(join(self.directory, pattern(text)))
-            self.lookups.spend(len(found))
+            found = () if UNKNOWN in text else self.lookup.glob(join(self.directory, pattern(text)))
+            self.lookup.spend(len(found))
             for path in found:
                 yield Word(Value((path,), sure=False), None)
             if not found:
@@ -232,10 +232,10 @@ class Words:
             return Value((_ansi(text[2:-1]),))
         if level >= _LEVELS:
             return NOTHING_KNOWN
-        self.lookups.spend(1 + len(node.children))
+        self.lookup.spend(1 + len(node.children))
         if kind in ("simple_expansion", "expansion"):
             value = self._parameter(node, text, level)
-            self.lookups.spend(len(value.texts))
+            self.lookup.spend(len(value.texts))
             return value if quoted else Value(tuple(map(active, value.texts)), value.sure) if _magic(value) else value
         if kind == "command_substitution":
             return self._substituted(node, level)
@@ -314,7 +314,7 @@ class Words:
             return NOTHING_KNOWN
         if max(map(len, left.texts), default=0) + max(map(len, right.texts), default=0) > _MAX_VALUE_LENGTH:
             return NOTHING_KNOWN
-        self.lookups.spend(len(left.texts) * len(right.texts) + (len(left.texts[0]) + len(right.texts[0])) // 64)
+        self.lookup.spend(len(left.texts) * len(right.texts) + (len(left.texts[0]) + len(right.texts[0])) // 64)
         texts = tuple(first + second for first in left.texts for second in right.texts)
         return Value(texts, left.sure and right.sure)
 
@@ -477,7 +477,7 @@ class Words:
             case "basename", [one, suffix] if len(suffix.texts) == 1:
                 return self._mapped(one, lambda text: basename(text).removesuffix(suffix.texts[0]))
             case (("readlink" | "realpath"), [one]):
-                return self._mapped(one, lambda text: self.lookups.followed(join(self.directory, text)))
+                return self._mapped(one, lambda text: self.lookup.followed(join(self.directory, text)))
             case (("which" | "command" | "type"), [*options, one]) if name == "which" or len(options) == 1:
                 return self._found(one)
             case (("echo" | "printf" | "find" | "ls" | "run-parts"), _):
@@ -512,7 +512,7 @@ class Words:
         todo = [body]
         while todo:
             node = todo.pop()
-            self.lookups.spend()
+            self.lookup.spend()
             if node.kind == "command":
                 parts = [child.kind for child in node.children]
                 if "file_redirect" not in parts and self.source.text(node).startswith(("echo ", "printf ")):
@@ -529,8 +529,8 @@ class Words:
         return line
 
     def _found(self, one: Value) -> Value:
-        texts = tuple(path for text in one.texts for path in self.lookups.executables(plain(text), self.directory))
-        sure = one.sure and all(map(self.lookups.kept, texts))
+        texts = tuple(path for text in one.texts for path in self.lookup.executables(plain(text), self.directory))
+        sure = one.sure and all(map(self.lookup.kept, texts))
         return Value(tuple(dict.fromkeys(texts)), sure) if texts else NOTHING_KNOWN
 
     def _mapped(self, value: Value, change: _Change) -> Value:
@@ -548,12 +548,12 @@ class Words:
             if not any(is_pattern(text) for text in words):
                 return Value((plain(" ".join(words)),)) if name != "ls" else NOTHING_KNOWN
             found: list[str] = [
-                path for text in words for path in self.lookups.glob(join(self.directory, pattern(text)))
+                path for text in words for path in self.lookup.glob(join(self.directory, pattern(text)))
             ]
         elif name == "run-parts":
             if not {"--list", "--test"} & set(operands) or not operands:
                 return NOTHING_KNOWN
-            found = list(self.lookups.run_parts(join(self.directory, plain(operands[-1]))))
+            found = list(self.lookup.run_parts(join(self.directory, plain(operands[-1]))))
         else:
             found = list(self._find(operands))
         return Value(tuple(found), sure=False) if found else NOTHING_KNOWN
@@ -565,7 +565,7 @@ class Words:
         for start in operands:
             if start.startswith(("-", "(", "!", "\\")):
                 return
-            for path in self.lookups.below(join(self.directory, plain(start))):
+            for path in self.lookup.below(join(self.directory, plain(start))):
                 if not name or matches("/" + basename(path), "/" + name):
                     yield path
 

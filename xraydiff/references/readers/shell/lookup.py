@@ -20,7 +20,7 @@ _RUN_PARTS = re.compile(r"[A-Za-z0-9_-]+\Z")
 """Names that run-parts(8) of Debian takes when it is told nothing else."""
 
 
-class Lookups(lookup.Lookups):
+class ShellLookup(lookup.Lookup):
     """Finds names of one script; remembers what it found."""
 
     def __init__(self, context: Context, variables: Variables) -> None:
