@@ -18,7 +18,7 @@ from xraydiff.facts import Edge, EdgeKind, FileType, Firing, ImageConfig, Node, 
 from xraydiff.paths import ROOT, ImagePath, image_path
 from xraydiff.references import Context, Subject
 from xraydiff.references.readers.python import PythonReader
-from xraydiff.references.readers.python.script import Execution, Script
+from xraydiff.references.readers.python.script import Execution, PythonScript
 from xraydiff.references.readers.python.syntax import parse
 from xraydiff.tree import Tree
 
@@ -348,7 +348,7 @@ def dotted(node: ast.expr) -> str:
     return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
 
 
-def by_us(script: Script) -> tuple[Found, Counter[str]]:
+def by_us(script: PythonScript) -> tuple[Found, Counter[str]]:
     found: Found = Counter()
     calls: Counter[str] = Counter()
     for use in script.uses:
@@ -360,13 +360,13 @@ def by_us(script: Script) -> tuple[Found, Counter[str]]:
     return found, calls
 
 
-def in_function(script: Script, context: int) -> bool:
+def in_function(script: PythonScript, context: int) -> bool:
     while context >= 0 and script.contexts[context].execution is not Execution.FUNCTION:
         context = script.contexts[context].around
     return context >= 0
 
 
-def spelled(script: Script, node: int) -> str:
+def spelled(script: PythonScript, node: int) -> str:
     parts: list[str] = []
     while node:
         if script.kinds[node] == "parenthesized_expression":

@@ -68,7 +68,7 @@ def user_of(context: Context) -> int:
     return 0
 
 
-class Directories:
+class DirectoryFiles:
     """Removed application files by their directory, from one index."""
 
     def __init__(

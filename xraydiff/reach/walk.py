@@ -13,7 +13,7 @@ from xraydiff.owners import Owners
 from xraydiff.paths import ImagePath, encoded, image_path
 from xraydiff.reach import Followed, Missing, Reach
 from xraydiff.reach.chains import Chains, MissingNode, Step
-from xraydiff.reach.directories import Directories, user_of
+from xraydiff.reach.directories import DirectoryFiles, user_of
 from xraydiff.reach.extraction import Extraction
 from xraydiff.reach.parts import Parts
 from xraydiff.reach.presence import Presence, Target
@@ -54,7 +54,7 @@ def walk(
     roots = find_roots(
         slim, owners=owners, presence=presence, extraction=extraction, context=context, used=run_evidence.used
     )
-    directories = Directories(original, owners, presence, user=user_of(context), budget=context.budget)
+    directories = DirectoryFiles(original, owners, presence, user=user_of(context), budget=context.budget)
     parts = Parts(original, presence, packages)
     one = _Walk(
         context,
@@ -78,7 +78,7 @@ class _Walk:
         roots: Roots,
         presence: Presence,
         extraction: Extraction,
-        directories: Directories,
+        directories: DirectoryFiles,
         run_evidence: RunEvidence,
         depth: WalkDepth,
     ) -> None:

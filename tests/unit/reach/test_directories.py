@@ -6,7 +6,7 @@ import pytest
 
 from xraydiff.facts import Node, Owner, OwnerKind
 from xraydiff.paths import ImagePath
-from xraydiff.reach.directories import Directories, never_counts
+from xraydiff.reach.directories import DirectoryFiles, never_counts
 from xraydiff.reach.presence import Presence
 from xraydiff.testing import ImageBuilder
 
@@ -24,12 +24,12 @@ class Nobody:
         return Owner(kind=kind, package="pkg" if kind is OwnerKind.OS_PACKAGE else "")
 
 
-def places(original: ImageBuilder, slim: ImageBuilder, *, user: int = 0, packaged: str = "") -> Directories:
+def places(original: ImageBuilder, slim: ImageBuilder, *, user: int = 0, packaged: str = "") -> DirectoryFiles:
     before = original.tree()
-    return Directories(before, Nobody(packaged), Presence(before, slim.tree()), user=user)
+    return DirectoryFiles(before, Nobody(packaged), Presence(before, slim.tree()), user=user)
 
 
-def content(directories: Directories, directory: str) -> list[str]:
+def content(directories: DirectoryFiles, directory: str) -> list[str]:
     return [edge.target.path for edge in directories.content(SOURCE, ImagePath(directory), detail="x")]
 
 
@@ -165,6 +165,6 @@ def test_empty_directories_of_a_package_count_where_it_runs_and_they_are_made_fo
     builder.file("/app/run", "x")
     tree = builder.tree()
     presence = Presence(tree, ImageBuilder().directory("/x").tree())
-    directories = Directories(tree, Nobody(path, "/usr/sbin/daemon"), presence)
+    directories = DirectoryFiles(tree, Nobody(path, "/usr/sbin/daemon"), presence)
     edges = list(directories.state(SOURCE, map(ImagePath, active)))
     assert [edge.target.path for edge in edges if edge.target.path == path] == [path] * found

@@ -23,7 +23,7 @@ __all__ = [
     "Expression",
     "Expressions",
     "Lowering",
-    "Scope",
+    "ProgramScope",
     "Shape",
     "Value",
     "changed",
@@ -164,7 +164,7 @@ UNKNOWN_VALUE: Final = Value()
 
 
 @dataclass(slots=True, kw_only=True)
-class Scope:
+class ProgramScope:
     """Names and their values at the current statement; one scope for a program, since names seldom clash."""
 
     path: str
@@ -188,7 +188,7 @@ class Expressions(ABC):
     functions: Mapping[str, Callable[[Any, list[Value]], Value]]
     methods: Mapping[str, Callable[[Any, Value, list[Value]], Value]]
 
-    def __init__(self, expressions: Sequence[Expression], scope: Scope, lookup: Lookup) -> None:
+    def __init__(self, expressions: Sequence[Expression], scope: ProgramScope, lookup: Lookup) -> None:
         self.scope = scope
         self.lookup = lookup
         self._expressions = expressions

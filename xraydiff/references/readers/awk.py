@@ -19,7 +19,7 @@ from xraydiff.references import Context, Gap, ParsedReader, Subject
 from xraydiff.references.kit.lookup import Exhausted, Lookup
 from xraydiff.references.kit.recorder import Lost, Recorder
 
-__all__ = ["AwkReader", "Program", "Use"]
+__all__ = ["AwkProgram", "AwkReader", "AwkUse"]
 
 _LANGUAGE: Final = "awk"
 _INTERPRETER: Final = re.compile(rb"#![^\n]*\b(?:[gmn]?awk|original-awk)\b")
@@ -50,7 +50,7 @@ class _Token:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
+class AwkUse:
     """A construct that refers to something."""
 
     kind: str
@@ -61,16 +61,16 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
+class AwkProgram:
     """What an awk program refers to, in the order of its text."""
 
-    uses: tuple[Use, ...] = ()
+    uses: tuple[AwkUse, ...] = ()
     steps: int = 0
     """Words of commands that were looked at."""
     lost: tuple[Lost, ...] = ()
 
 
-class AwkReader(ParsedReader[Program]):
+class AwkReader(ParsedReader[AwkProgram]):
     """Reads awk programs: those of a `#!` line, and what commands of other languages give on."""
 
     name = _LANGUAGE
@@ -82,14 +82,14 @@ class AwkReader(ParsedReader[Program]):
             return subject.node.language == _LANGUAGE
         return subject.node.kind is NodeKind.FILE and _INTERPRETER.match(subject.data, 0, SCRIPT_LINE) is not None
 
-    def parse(self, data: bytes, form: str, limits: Limits) -> Program:
+    def parse(self, data: bytes, form: str, limits: Limits) -> AwkProgram:
         """The commands of a program, the files that it reads and the programs that it includes."""
         del form
         if len(data) > limits.script:
-            return Program(lost=(Lost("too-large", f"{len(data)} bytes"),))
+            return AwkProgram(lost=(Lost("too-large", f"{len(data)} bytes"),))
         return _Parser(limits).parse(data.decode("utf-8", "surrogateescape"))
 
-    def resolve(self, parsed: Program, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
+    def resolve(self, parsed: AwkProgram, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """Edges in the order of the text, then gaps."""
         seen = Recorder(subject.node, self.name, context.limits)
         lookup = Lookup(context)
@@ -104,7 +104,7 @@ class AwkReader(ParsedReader[Program]):
         return seen.all()
 
 
-def _resolved(use: Use, lookup: Lookup, seen: Recorder) -> None:
+def _resolved(use: AwkUse, lookup: Lookup, seen: Recorder) -> None:
     if use.kind == "command":
         if use.text:
             seen.inline("shell", use.text, Firing.GUARDED, use.text.strip().partition("\n")[0])
@@ -132,9 +132,9 @@ class _Parser:
     def __init__(self, limits: Limits) -> None:
         self._most = limits.script_steps
         self._steps = 0
-        self._uses: list[Use] = []
+        self._uses: list[AwkUse] = []
 
-    def parse(self, text: str) -> Program:
+    def parse(self, text: str) -> AwkProgram:
         statement: list[_Token] = []
         for token in _tokens(text):
             if token.kind != "end":
@@ -144,8 +144,8 @@ class _Parser:
             statement = []
         self._statement(statement)
         if self._steps > self._most:
-            return Program(uses=tuple(self._uses), steps=self._most, lost=(Lost("too-large", _TOO_MANY),))
-        return Program(uses=tuple(self._uses), steps=self._steps)
+            return AwkProgram(uses=tuple(self._uses), steps=self._most, lost=(Lost("too-large", _TOO_MANY),))
+        return AwkProgram(uses=tuple(self._uses), steps=self._steps)
 
     def _statement(self, tokens: list[_Token]) -> None:
         for at, token in enumerate(tokens):
@@ -161,7 +161,7 @@ class _Parser:
             elif token.text == "getline" and "<" in [one.text for one in tokens[at + 1 : at + 3]]:
                 self._file(tokens[at + 1 : at + 4], token.line)
             elif token.text in ("@include", "@load") and following is not None and following.kind == "string":
-                self._uses.append(Use(kind="program", text=_value(following.text), line=token.line))
+                self._uses.append(AwkUse(kind="program", text=_value(following.text), line=token.line))
 
     def _command(self, tokens: list[_Token], line: int) -> None:
         self._steps += len(tokens)
@@ -171,13 +171,13 @@ class _Parser:
         known = any(token.kind == "string" for token in tokens)
         text = "".join(parts).replace(_COMPUTED * 2, _COMPUTED) if known else ""
         if text or not known:
-            self._uses.append(Use(kind="command", text=text, line=line))
+            self._uses.append(AwkUse(kind="command", text=text, line=line))
 
     def _file(self, tokens: list[_Token], line: int) -> None:
         behind = next(at for at, token in enumerate(tokens) if token.text == "<")
         name = tokens[behind + 1] if behind + 1 < len(tokens) else None
         if name is not None and name.kind == "string":
-            self._uses.append(Use(kind="file", text=_value(name.text), line=line))
+            self._uses.append(AwkUse(kind="file", text=_value(name.text), line=line))
 
 
 def _tokens(text: str) -> Iterator[_Token]:

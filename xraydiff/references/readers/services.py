@@ -87,7 +87,7 @@ _STEPS: Final = frozenset({"up", "down", "finish"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
+class ServiceScript:
     """One command, or one text of a language that settings hold."""
 
     text: str
@@ -134,7 +134,7 @@ class Chain:
     at: int = 0
 
 
-Item = Script | Included | Module | Application | Chain
+Item = ServiceScript | Included | Module | Application | Chain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +198,7 @@ def _with_lines(items: Iterable[Item], text: str) -> Iterator[tuple[int, Item]]:
 def _note(one: Item, seen: Recorder, lookup: Lookup) -> None:
     """Note what the original has of it."""
     match one:
-        case Script():
+        case ServiceScript():
             _note_script(one, seen)
         case Included():
             for path in lookup.glob(one.pattern):
@@ -214,10 +214,10 @@ def _note(one: Item, seen: Recorder, lookup: Lookup) -> None:
             for at, word in enumerate(one.words):
                 if word not in "{}" and lookup.executable(word) is not None:
                     rest = takewhile(lambda one: one not in ("{", "}"), islice(one.words, at, at + _ARGUMENTS))
-                    _note_script(Script(text=shlex.join(rest), at=0), seen)
+                    _note_script(ServiceScript(text=shlex.join(rest), at=0), seen)
 
 
-def _note_script(script: Script, seen: Recorder) -> None:
+def _note_script(script: ServiceScript, seen: Recorder) -> None:
     said = script.text.strip()
     if script.folder and script.language == "shell":
         said = f"cd {shlex.quote(script.folder)}\n{said}"
@@ -227,9 +227,9 @@ def _note_script(script: Script, seen: Recorder) -> None:
 def _note_application(one: Application, seen: Recorder, lookup: Lookup) -> None:
     path = next((path for path in one.paths if lookup.is_file(path)), None)
     if path is None:
-        _note_script(Script(text=one.name, at=one.at), seen)
+        _note_script(ServiceScript(text=one.name, at=one.at), seen)
     elif one.runner and one.runner != "none":
-        _note_script(Script(text=f"{one.runner} {shlex.quote(path)}", at=one.at), seen)
+        _note_script(ServiceScript(text=f"{one.runner} {shlex.quote(path)}", at=one.at), seen)
     else:
         language = _language(path, lookup.context)
         seen.file(ImagePath(path), EdgeKind.EXECUTES, Firing.LOAD, f"script: {one.name}", language=language)
@@ -250,7 +250,7 @@ def _at(pattern: re.Pattern[str]) -> Callable[[str, bytes], bool]:
 # --- keys of settings -----------------------------------------------------------------------------------------------
 
 
-def _settings(text: str, path: str) -> Iterator[Script]:
+def _settings(text: str, path: str) -> Iterator[ServiceScript]:
     """The values of keys that name commands, and what stands behind a pipe in quotes (Apache's logs, mail aliases)."""
     starts = [0, *(match.start() for match in _SECTION.finditer(text)), len(text)]
     for start, end in pairwise(starts):
@@ -259,9 +259,9 @@ def _settings(text: str, path: str) -> Iterator[Script]:
             inner = _LINE.finditer(match[3]) if "\n" in match[3] else ()
             for key, value in ((match[2], match[3]), *((one[2], one[3]) for one in inner)):
                 for command in _commands(key, value, path):
-                    yield Script(text=command, at=match.start(2), folder=folder[1] if folder else "")
+                    yield ServiceScript(text=command, at=match.start(2), folder=folder[1] if folder else "")
     for match in _PIPED.finditer(text):
-        yield Script(text=match[1], at=match.start())
+        yield ServiceScript(text=match[1], at=match.start())
 
 
 def _includes(text: str, path: str) -> Iterator[Included]:
@@ -340,7 +340,7 @@ def _is_crontab(path: str, data: bytes) -> bool:
     return False
 
 
-def _crontab(text: str, path: str) -> Iterator[Script]:
+def _crontab(text: str, path: str) -> Iterator[ServiceScript]:
     """crontab(5): five fields or a word, in the system's tables a user, then a line for the shell up to a plain `%`."""
     at, settings = 0, ""
     for line in text.split("\n"):
@@ -350,35 +350,35 @@ def _crontab(text: str, path: str) -> Iterator[Script]:
             if _WITH_USER.match(path):
                 command = command.partition(" ")[2] if " " in command else command.partition("\t")[2]
             command = re.split(r"(?<!\\)%", command, maxsplit=1)[0].replace("\\%", "%")
-            yield Script(text=settings + command, at=at)
+            yield ServiceScript(text=settings + command, at=at)
         elif line.startswith("PATH="):
             settings = f"PATH={shlex.quote(_plain(line[5:]))}\n"
         at += len(line) + 1
 
 
-def _procfile(text: str, path: str) -> Iterator[Script]:
+def _procfile(text: str, path: str) -> Iterator[ServiceScript]:
     """`web: command`, run by a shell in the folder of the file (foreman, honcho, overmind, hivemind)."""
     for match in _PROCESS.finditer(text):
-        yield Script(text=match[2], at=match.start(), folder=parent(ImagePath(path)))
+        yield ServiceScript(text=match[2], at=match.start(), folder=parent(ImagePath(path)))
 
 
-def _inittab(text: str, _path: str) -> Iterator[Script]:
+def _inittab(text: str, _path: str) -> Iterator[ServiceScript]:
     """inittab(5): `id:runlevels:action:process`."""
     at = 0
     for line in text.split("\n"):
         fields = line.split(":", 3)
         if len(fields) > 3 and not line.startswith("#"):
-            yield Script(text=fields[3].lstrip("-"), at=at)
+            yield ServiceScript(text=fields[3].lstrip("-"), at=at)
         at += len(line) + 1
 
 
-def _inetd(text: str, _path: str) -> Iterator[Script]:
+def _inetd(text: str, _path: str) -> Iterator[ServiceScript]:
     """inetd.conf(5): service, type, protocol, wait, user, program, its argument zero, arguments."""
     at = 0
     for line in text.split("\n"):
         words = line.split()
         if len(words) > 5 and not line.startswith("#"):
-            yield Script(text=" ".join([words[5], *words[7:]]), at=at)
+            yield ServiceScript(text=" ".join([words[5], *words[7:]]), at=at)
         at += len(line) + 1
 
 
@@ -399,10 +399,10 @@ def _execline(text: str, _path: str) -> Iterator[Item]:
     try:
         yield Chain(words=tuple(words))
     except ValueError:
-        yield Script(text=re.sub("[{}]", ";", text), at=0)
+        yield ServiceScript(text=re.sub("[{}]", ";", text), at=0)
 
 
-def _embedded(text: str, _path: str) -> Iterator[Script]:
+def _embedded(text: str, _path: str) -> Iterator[ServiceScript]:
     """Programs in the settings of nginx and Apache: Lua in blocks or quotes, Perl."""
     for match in _EMBEDDED.finditer(text):
         begin = match[0].lower()
@@ -410,7 +410,7 @@ def _embedded(text: str, _path: str) -> Iterator[Script]:
         start = match.end() if not begin.endswith("sub") else match.end() - 3
         stop = _block_end(text, start) if end == "}" else text.find(end, start)
         program = text[start : stop if stop >= 0 else len(text)]
-        yield Script(text=program, at=match.start(), language="lua" if "lua" in begin else "perl")
+        yield ServiceScript(text=program, at=match.start(), language="lua" if "lua" in begin else "perl")
 
 
 def _block_end(text: str, start: int) -> int:

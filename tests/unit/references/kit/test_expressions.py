@@ -16,7 +16,7 @@ from xraydiff.references.kit.expressions import (
     Expression,
     Expressions,
     Lowering,
-    Scope,
+    ProgramScope,
     Shape,
     Value,
     changed,
@@ -63,7 +63,7 @@ def expressions() -> Expressions:
         cwd=ImagePath("/srv"),
         limits=Limits(script=100),
     )
-    return Names(MADE, Scope(path="/srv/a", directory="/srv", values={"x": value("a", "b")}), Lookup(context))
+    return Names(MADE, ProgramScope(path="/srv/a", directory="/srv", values={"x": value("a", "b")}), Lookup(context))
 
 
 def value(*texts: str) -> Value:
@@ -78,7 +78,7 @@ def test_either_of_two() -> None:
 
 
 def test_a_name_holds_what_every_branch_gave_it() -> None:
-    scope = Scope(path="", directory="", values={})
+    scope = ProgramScope(path="", directory="", values={})
     for one in (UNKNOWN_VALUE, value("a"), value("b"), UNKNOWN_VALUE, value("a")):
         scope.set("x", one)
     assert scope.values["x"] == value("a", "b")

@@ -9,7 +9,7 @@ import pytest
 from xraydiff.commands.start import environment, search_path
 from xraydiff.paths import ImagePath
 from xraydiff.references import Context
-from xraydiff.references.readers.python.interpreters import Interpreter, Interpreters
+from xraydiff.references.readers.python.interpreters import Interpreters, PythonInterpreter
 from xraydiff.references.readers.python.modules import Finder
 from xraydiff.testing import ImageBuilder, elf
 
@@ -72,7 +72,7 @@ def debian() -> dict[str, str | bytes]:
 LINKS = {"/usr/bin/python3": "python3.11", "/usr/local/bin/python3": "python3.12"}
 
 
-def of(context: Context, path: str, data: bytes = b"") -> Interpreter:
+def of(context: Context, path: str, data: bytes = b"") -> PythonInterpreter:
     found = context.once(Interpreters).of(ImagePath(path), data)
     assert found is not None
     return found

@@ -10,21 +10,21 @@ import pytest
 from xraydiff.facts import Firing
 from xraydiff.references.readers.python.conditions import Known, verdict
 from xraydiff.references.readers.python.execution import Runs
-from xraydiff.references.readers.python.script import Script
+from xraydiff.references.readers.python.script import PythonScript
 from xraydiff.references.readers.python.syntax import parse
 
 KNOWN = Known(version=(3, 11), main=False)
 
 
-def parsed(source: str, *, levels: int = 1_000) -> Script:
+def parsed(source: str, *, levels: int = 1_000) -> PythonScript:
     return parse(source.encode(), levels=levels, tokens=100_000)
 
 
-def spelling(script: Script, node: int) -> str:
+def spelling(script: PythonScript, node: int) -> str:
     return script.text[script.starts[node] : script.ends[node]].decode()
 
 
-def imports(script: Script) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
+def imports(script: PythonScript) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
     return [(use.module, use.names) for use in script.uses if use.kind == "import"]
 
 
@@ -231,7 +231,7 @@ def by_us(source: str) -> list[str]:
     return sorted("".join(spelling(script, function).split()) for function in functions if plain(script, function))
 
 
-def plain(script: Script, node: int) -> bool:
+def plain(script: PythonScript, node: int) -> bool:
     while script.kinds[node] in ("attribute", "parenthesized_expression"):
         node = script.parts[node][0]
     return script.kinds[node] == "identifier"

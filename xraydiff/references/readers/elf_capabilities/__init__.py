@@ -28,7 +28,7 @@ from xraydiff.references.readers.elf_capabilities import (
     places,
     tls,
 )
-from xraydiff.references.readers.elf_capabilities.program import Capabilities, Program, read_capabilities
+from xraydiff.references.readers.elf_capabilities.program import Capabilities, ElfProgram, read_capabilities
 
 _QUESTIONS = (
     libraries.edges,
@@ -67,7 +67,7 @@ class ElfCapabilitiesReader(ParsedReader[Capabilities]):
         node, elf = subject.node, parsed.elf
         if elf is not None:
             loader = context.once(elf_files).loader
-            program = Program(subject=subject, context=context, said=parsed, elf=elf, loader=loader)
+            program = ElfProgram(subject=subject, context=context, said=parsed, elf=elf, loader=loader)
             try:
                 yield from answers(program)
             except ElfError as error:
@@ -90,7 +90,7 @@ def _capabilities(data: bytes, headers: Callable[[], Elf], limits: Limits) -> Ca
         return Capabilities(lost=Lost("too-large", error.message))
 
 
-def answers(program: Program) -> Iterable[Edge]:
+def answers(program: ElfProgram) -> Iterable[Edge]:
     """The edges of one program, question by question, each target once."""
     seen: set[tuple[str, str]] = set()
     for question in _QUESTIONS:

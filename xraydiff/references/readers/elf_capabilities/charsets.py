@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from xraydiff.facts import Edge, EdgeKind
 from xraydiff.paths import ImagePath, basename, parent
 from xraydiff.references import Context
-from xraydiff.references.readers.elf_capabilities.program import Program
+from xraydiff.references.readers.elf_capabilities.program import ElfProgram
 
 _CHARSET = re.compile(r"^[A-Za-z][A-Za-z0-9_.:()+-]{1,40}$")
 
@@ -24,7 +24,7 @@ class Gconv:
     """Character set, upper case, to file name without suffix."""
 
 
-def edges(program: Program) -> Iterator[Edge]:
+def edges(program: ElfProgram) -> Iterator[Edge]:
     """The module of each character set that a string names, and the configuration that leads to it."""
     if not program.asks("charsets"):
         return
@@ -40,7 +40,7 @@ def edges(program: Program) -> Iterator[Edge]:
             yield from _configuration(program, gconv)
 
 
-def _configuration(program: Program, gconv: Gconv) -> Iterator[Edge]:
+def _configuration(program: ElfProgram, gconv: Gconv) -> Iterator[Edge]:
     """The cache is read by glibc where there is one, else gconv-modules and gconv-modules.d."""
     cache = program.exists(f"{gconv.folder}/gconv-modules.cache")
     if cache is not None:
@@ -63,7 +63,7 @@ def _module(gconv: Gconv, string: str, built_in: frozenset[str]) -> str | None:
     return None if name in built_in else gconv.modules.get(name)
 
 
-def _directories(program: Program) -> tuple[Gconv, ...]:
+def _directories(program: ElfProgram) -> tuple[Gconv, ...]:
     found = program.context.once(_found)
     if found.directories is not None:
         return found.directories
@@ -85,7 +85,7 @@ def _found(_: Context) -> _Found:
     return _Found()
 
 
-def _read(program: Program, path: ImagePath) -> Gconv:
+def _read(program: ElfProgram, path: ImagePath) -> Gconv:
     folder = parent(path)
     alias: dict[str, str] = {}
     modules: dict[str, str] = {}
@@ -104,5 +104,5 @@ def _read(program: Program, path: ImagePath) -> Gconv:
     return Gconv(folder=folder, alias=alias, modules=modules)
 
 
-def _lines(program: Program, path: ImagePath) -> list[str]:
+def _lines(program: ElfProgram, path: ImagePath) -> list[str]:
     return program.content(path, program.context.limits.script).decode("utf-8", "surrogateescape").splitlines()

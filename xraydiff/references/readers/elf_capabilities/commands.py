@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from xraydiff.commands.start import find_executable
 from xraydiff.conventions import SHELLS
 from xraydiff.facts import Edge, EdgeKind, FileType
-from xraydiff.references.readers.elf_capabilities.program import Program
+from xraydiff.references.readers.elf_capabilities.program import ElfProgram
 
 _SHELL = ("system", "popen", "wordexp", "g_spawn_command_line_sync", "g_spawn_command_line_async")
 _EXEC = ("execl", "execlp", "execle", "execv", "execvp", "execvpe", "execve", "posix_spawn", "posix_spawnp")
@@ -35,7 +35,7 @@ _EVERYDAY = frozenset(
 """Utilities of POSIX.1-2024 and others whose names are everyday words: a string of that name says nothing by itself."""
 
 
-def edges(program: Program) -> Iterator[Edge]:
+def edges(program: ElfProgram) -> Iterator[Edge]:
     """Programs that a string names by path; command lines, read as shell; the shell itself for system and popen."""
     searches = program.imports(*_SEARCHED) or (bool(program.constants) and program.links("os/exec.Command"))
     if searches:
@@ -51,7 +51,7 @@ def edges(program: Program) -> Iterator[Edge]:
             yield from _command(program, string, match[1], shell=shell)
 
 
-def _searched(program: Program) -> Iterator[Edge]:
+def _searched(program: ElfProgram) -> Iterator[Edge]:
     """Programs that a string names as exec(3) searches them; a shell only where `-c` stands there too."""
     context = program.context
     for string in sorted(program.strings):
@@ -62,7 +62,7 @@ def _searched(program: Program) -> Iterator[Edge]:
                 yield program.edge(path, EdgeKind.EXECUTES, string)
 
 
-def _command(program: Program, string: str, word: str, *, shell: bool) -> Iterator[Edge]:
+def _command(program: ElfProgram, string: str, word: str, *, shell: bool) -> Iterator[Edge]:
     if word.startswith("/"):
         found = program.context.original.resolve(word).file
         if found is not None and found.type is FileType.FILE and found.mode & 0o111:

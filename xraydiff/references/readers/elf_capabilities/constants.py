@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from xraydiff.conventions import engine_provides
 from xraydiff.facts import Edge, EdgeKind, FileType
 from xraydiff.paths import ImagePath, join
-from xraydiff.references.readers.elf_capabilities.program import Program
+from xraydiff.references.readers.elf_capabilities.program import ElfProgram
 from xraydiff.tree.glob import glob
 
 _NAME = re.compile(r"[A-Za-z0-9_.+@~:,=%*?\[\]{} /-]{2,1024}")
@@ -35,7 +35,7 @@ _SYSTEM = frozenset("/bin /boot /etc /home /lib /lib64 /media /mnt /opt /root /r
 """Directories of the root that every system has (FHS 3.0, 3.2): their names say nothing of what lies in them."""
 
 
-def edges(program: Program) -> Iterator[Edge]:
+def edges(program: ElfProgram) -> Iterator[Edge]:
     """An edge for each string that names a file or directory of the original, patterns expanded.
 
     A relative name counts from WORKDIR, and where it holds a slash or names a directory of the application there.
@@ -52,7 +52,7 @@ def edges(program: Program) -> Iterator[Edge]:
             yield from _named(program, join(home, text), text)
 
 
-def _named(program: Program, path: str, text: str) -> Iterator[Edge]:
+def _named(program: ElfProgram, path: str, text: str) -> Iterator[Edge]:
     path = path.rstrip("/")
     if path in _STANDARD or path.count("/") < 1 or engine_provides(path):
         return
@@ -63,7 +63,7 @@ def _named(program: Program, path: str, text: str) -> Iterator[Edge]:
         yield program.edge(path, EdgeKind.NAMES, text)
 
 
-def _is_folder(program: Program, text: str) -> bool:
+def _is_folder(program: ElfProgram, text: str) -> bool:
     """Whether a bare word is a directory in WORKDIR, as of `http.Dir("static")`."""
     found = program.context.original.resolve(join(program.context.cwd, text)).file
     return found is not None and found.type is FileType.DIRECTORY

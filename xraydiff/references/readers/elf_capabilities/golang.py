@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from xraydiff.facts import Edge, EdgeKind
 from xraydiff.knowledge import Search
-from xraydiff.references.readers.elf_capabilities.program import Program
+from xraydiff.references.readers.elf_capabilities.program import ElfProgram
 
 
-def edges(program: Program) -> Iterator[Edge]:
+def edges(program: ElfProgram) -> Iterator[Edge]:
     """Authorities where crypto/x509 is linked, zones where time.LoadLocation is, users where os/user is."""
     if not program.is_go:
         return
@@ -24,7 +24,7 @@ def edges(program: Program) -> Iterator[Edge]:
         yield program.edge("/etc/passwd", EdgeKind.RUNS_AS, "os/user")
 
 
-def _zones(program: Program, search: Search) -> Iterator[Edge]:
+def _zones(program: ElfProgram, search: Search) -> Iterator[Edge]:
     zone = program.context.env.get("TZ", "").lstrip(":")
     for folder in search.files:
         path = program.exists(f"{folder}/{zone}") if zone else None

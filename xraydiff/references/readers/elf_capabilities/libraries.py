@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 
 from xraydiff.facts import Edge, EdgeKind
-from xraydiff.references.readers.elf_capabilities.program import Program
+from xraydiff.references.readers.elf_capabilities.program import ElfProgram
 
 _SONAME = re.compile(r"^[A-Za-z0-9_.+-]+\.so(?:\.[0-9]+)*$")
 
 
-def edges(program: Program) -> Iterator[Edge]:
+def edges(program: ElfProgram) -> Iterator[Edge]:
     """Strings that are sonames or paths of libraries, where the program can load one."""
     if not program.asks("libraries"):
         return
@@ -24,7 +24,7 @@ def edges(program: Program) -> Iterator[Edge]:
             yield from _by_search(program, name)
 
 
-def _by_search(program: Program, name: str) -> Iterator[Edge]:
+def _by_search(program: ElfProgram, name: str) -> Iterator[Edge]:
     found = program.loader.search(name, program.subject.path, elf=program.elf)
     if found.path is not None:
         yield program.edge(found.path, EdgeKind.LOADS, name)

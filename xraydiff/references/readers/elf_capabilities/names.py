@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from xraydiff.facts import Edge, EdgeKind
 from xraydiff.paths import ImagePath, basename
-from xraydiff.references.readers.elf_capabilities.program import Program
+from xraydiff.references.readers.elf_capabilities.program import ElfProgram
 
 _DATABASES = ("passwd", "group", "hosts", "services", "protocols")
 _ACTION = re.compile(r"\[[^\]]*\]")
 
 
-def edges(program: Program) -> Iterator[Edge]:
+def edges(program: ElfProgram) -> Iterator[Edge]:
     """The file behind each database that the program asks, nsswitch.conf, and modules that libc lacks."""
     for database in _DATABASES:
         call = program.asks(database)
@@ -23,7 +23,7 @@ def edges(program: Program) -> Iterator[Edge]:
         yield from _pam(program)
 
 
-def _database(program: Program, database: str, call: str) -> Iterator[Edge]:
+def _database(program: ElfProgram, database: str, call: str) -> Iterator[Edge]:
     file = next(filter(program.exists, program.search(database).files), None)
     if file is not None:
         yield program.edge(file, EdgeKind.RUNS_AS if database in ("passwd", "group") else EdgeKind.NAMES, call)
@@ -36,7 +36,7 @@ def _database(program: Program, database: str, call: str) -> Iterator[Edge]:
             yield program.edge(found.path, EdgeKind.LOADS, f"{database}: {service}")
 
 
-def _in_libc(program: Program, service: str) -> bool:
+def _in_libc(program: ElfProgram, service: str) -> bool:
     """Since 2.34 glibc holds `files` and `dns` itself; their libraries are empty shells then."""
     libc = program.library("libc.so.6")
     if service not in ("files", "dns") or libc is None:
@@ -46,7 +46,7 @@ def _in_libc(program: Program, service: str) -> bool:
     return file is None or file.size < 20_000  # the real modules have 40 KB and more, the shells 14
 
 
-def _services(program: Program, database: str) -> list[str]:
+def _services(program: ElfProgram, database: str) -> list[str]:
     for line in _text(program, "/etc/nsswitch.conf").splitlines():
         name, colon, rest = line.partition("#")[0].partition(":")
         if colon and name.strip() == database:
@@ -54,7 +54,7 @@ def _services(program: Program, database: str) -> list[str]:
     return []
 
 
-def _pam(program: Program) -> Iterator[Edge]:
+def _pam(program: ElfProgram) -> Iterator[Edge]:
     """The service file that a string names, the files that it includes, and their modules."""
     folder = ImagePath("/etc/pam.d")
     services = [name for name in program.context.original.children(folder) if name in program.strings]
@@ -70,7 +70,7 @@ def _pam(program: Program) -> Iterator[Edge]:
                 todo.append(word)
 
 
-def _pam_module(program: Program, name: str) -> Iterator[Edge]:
+def _pam_module(program: ElfProgram, name: str) -> Iterator[Edge]:
     libpam = program.library("libpam.so")
     libc = program.library("libc.so")
     for library in (libpam, libc):
@@ -81,5 +81,5 @@ def _pam_module(program: Program, name: str) -> Iterator[Edge]:
                 return
 
 
-def _text(program: Program, path: str) -> str:
+def _text(program: ElfProgram, path: str) -> str:
     return program.content(path, program.context.limits.passwd).decode("utf-8", "surrogateescape")

@@ -6,21 +6,21 @@ import re
 from collections.abc import Iterator
 
 from xraydiff.facts import Edge, EdgeKind
-from xraydiff.references.readers.elf_capabilities.program import Program
+from xraydiff.references.readers.elf_capabilities.program import ElfProgram
 
 _ZONE = re.compile(r"^[A-Z][A-Za-z_]+(?:/[A-Z][A-Za-z_+-]+[0-9]*){1,2}$")
 _LOCALE = re.compile(r"^[a-z]{2,3}_[A-Z]{2}(?:\.[A-Za-z0-9-]+)?(?:@[a-z]+)?$")
 _LOCALES = ("LANG", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_MESSAGES", "LC_NUMERIC", "LC_TIME", "LC_MONETARY")
 
 
-def edges(program: Program) -> Iterator[Edge]:
+def edges(program: ElfProgram) -> Iterator[Edge]:
     """A zone file where its name is a string or TZ, /etc/localtime where it is not UTC, locales that are named."""
     yield from zones(program)
     if program.asks("locales"):
         yield from _locales(program)
 
 
-def zones(program: Program) -> Iterator[Edge]:
+def zones(program: ElfProgram) -> Iterator[Edge]:
     """Zone names are telling by themselves, so a string of their form counts without any imported function."""
     (folder,) = program.search("zones").files
     for string in sorted(program.strings):
@@ -38,13 +38,13 @@ def zones(program: Program) -> Iterator[Edge]:
         yield program.edge("/etc/localtime", EdgeKind.NAMES, "localtime")
 
 
-def _is_elsewhere(program: Program) -> bool:
+def _is_elsewhere(program: ElfProgram) -> bool:
     """Without /etc/localtime the clock shows UTC, which is no loss where it showed UTC before."""
     found = program.context.original.resolve("/etc/localtime").path
     return found is not None and not found.endswith(("/UTC", "/Etc/UTC", "/Universal", "/Zulu", "/UCT"))
 
 
-def _locales(program: Program) -> Iterator[Edge]:
+def _locales(program: ElfProgram) -> Iterator[Edge]:
     search = program.search("locales")
     wanted = [program.context.env.get(name, "") for name in _LOCALES]
     wanted += [string for string in sorted(program.strings) if _LOCALE.match(string)]

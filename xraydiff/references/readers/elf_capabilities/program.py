@@ -86,7 +86,7 @@ def _endings(data: bytes, symbols: Symbols, limits: Limits) -> frozenset[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
+class ElfProgram:
     """One ELF file and what surrounds it."""
 
     subject: Subject

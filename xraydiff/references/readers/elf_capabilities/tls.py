@@ -9,10 +9,10 @@ from xraydiff.facts import Edge, EdgeKind
 from xraydiff.knowledge import Search
 from xraydiff.paths import ImagePath, image_path
 from xraydiff.references import Context
-from xraydiff.references.readers.elf_capabilities.program import Program
+from xraydiff.references.readers.elf_capabilities.program import ElfProgram
 
 
-def edges(program: Program) -> Iterator[Edge]:
+def edges(program: ElfProgram) -> Iterator[Edge]:
     """Certificate authorities for the default-path calls, modules for the loading calls with a string that names one.
 
     `SSL_CTX_new` says nothing: every server has it, and only a client needs authorities.
@@ -29,7 +29,7 @@ def edges(program: Program) -> Iterator[Edge]:
         yield from _modules(program, "ENGINESDIR", program.search("engines"))
 
 
-def _authorities(program: Program, call: str) -> Iterator[Edge]:
+def _authorities(program: ElfProgram, call: str) -> Iterator[Edge]:
     """SSL_CERT_FILE and SSL_CERT_DIR of the environment stand before OPENSSLDIR (X509_get_default_cert_file_env)."""
     home = _places(program).get("OPENSSLDIR")
     files = (program.context.env.get("SSL_CERT_FILE"), f"{home}/cert.pem" if home else None)
@@ -41,13 +41,13 @@ def _authorities(program: Program, call: str) -> Iterator[Edge]:
             return
 
 
-def _first(program: Program, names: tuple[str, ...], detail: str) -> Iterator[Edge]:
+def _first(program: ElfProgram, names: tuple[str, ...], detail: str) -> Iterator[Edge]:
     path = next((found for name in names if (found := program.exists(name)) is not None), None)
     if path is not None:
         yield program.edge(path, EdgeKind.TRUSTS, detail)
 
 
-def _modules(program: Program, place: str, search: Search) -> Iterator[Edge]:
+def _modules(program: ElfProgram, place: str, search: Search) -> Iterator[Edge]:
     folder = program.context.env.get("OPENSSL_MODULES" if place == "MODULESDIR" else "OPENSSL_ENGINES")
     folder = folder or _places(program).get(place)
     real = program.context.original.resolve(folder).path if folder else None
@@ -59,7 +59,7 @@ def _modules(program: Program, place: str, search: Search) -> Iterator[Edge]:
             yield program.edge(image_path(f"{folder}/{file}"), EdgeKind.LOADS, f"{search.functions[0]} {name}")
 
 
-def _places(program: Program) -> dict[str, str]:
+def _places(program: ElfProgram) -> dict[str, str]:
     """OPENSSLDIR, ENGINESDIR and MODULESDIR as compiled into the libcrypto that this program loads, or into itself."""
     path = program.library("libcrypto.so") or program.subject.path
     known = program.context.once(_places_by_library)
@@ -75,7 +75,7 @@ def _places_by_library(_: Context) -> dict[ImagePath, dict[str, str]]:
     return {}
 
 
-def _compiled_in(program: Program, path: ImagePath) -> dict[str, str]:
+def _compiled_in(program: ElfProgram, path: ImagePath) -> dict[str, str]:
     data = program.content(path, program.context.limits.elf)
     found = ((name, pattern.search(data)) for name, pattern in OPENSSL_DIRECTORIES.items())
     return {name: match[1].decode("utf-8", "surrogateescape") for name, match in found if match is not None}

@@ -21,7 +21,7 @@ from xraydiff.references.readers.java.facilities import facilities
 from xraydiff.references.readers.java.parsing import Class
 from xraydiff.references.readers.java.runtime import Home, homes
 
-__all__ = ["ROOTS", "Asked"]
+__all__ = ["ROOTS", "ClassReferences"]
 
 _OF_CLIENTS: Final = frozenset({"trusted certificates", "jurisdiction policy"})
 """Facilities without which nobody fetches by https."""
@@ -51,7 +51,7 @@ ROOTS: Final = frozenset({"", "/bin", "/etc", "/home", "/lib", "/opt", "/run", "
 _DOTTED: Final = re.compile(r"[A-Za-z_$][\w$]{0,100}(?:[./][A-Za-z_$][\w$]{0,100}){0,20}\Z", re.ASCII)
 
 
-class Asked:
+class ClassReferences:
     """Notes what classes ask for, all as edges of one node: a class file, or the archive that holds the classes."""
 
     def __init__(self, context: Context, seen: Recorder, folders: tuple[str, ...]) -> None:

@@ -19,7 +19,7 @@ from xraydiff.references.readers.java.runtime import Home, homes
 from xraydiff.references.readers.java.startscript import Assignment, Line, Run, unquoted
 from xraydiff.tree import glob
 
-__all__ = ["Launch", "class_folders", "note", "of_config", "of_script"]
+__all__ = ["JavaLaunch", "class_folders", "note", "of_config", "of_script"]
 
 _PROGRAMS: Final = frozenset({"java", "javaw"})
 _PATHS: Final = frozenset({"-cp", "-classpath", "--class-path", "-p", "--module-path", "-Xbootclasspath/a"})
@@ -39,7 +39,7 @@ _ENTRIES: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
+class JavaLaunch:
     """One start of a Java program."""
 
     options: tuple[str, ...] = ()
@@ -65,7 +65,7 @@ class _Words:
     main: str = ""
 
 
-def of_config(config: ImageConfig, context: Context) -> Iterator[Launch]:
+def of_config(config: ImageConfig, context: Context) -> Iterator[JavaLaunch]:
     """The launches of the start command and of the health check, and the options in variables."""
     env = environment(config)
     start = (
@@ -77,12 +77,14 @@ def of_config(config: ImageConfig, context: Context) -> Iterator[Launch]:
     for name, value in env.items():
         if _OPTION_VARIABLES.match(name):
             read = _read(value.split()[:_ENTRIES])
-            yield Launch(
+            yield JavaLaunch(
                 options=tuple(read.options), detail=name, field=ConfigField.ENV, starts=False, bases=(context.cwd,)
             )
 
 
-def _of_words(words: Sequence[tuple[str, ConfigField]], env: Mapping[str, str], context: Context) -> Iterator[Launch]:
+def _of_words(
+    words: Sequence[tuple[str, ConfigField]], env: Mapping[str, str], context: Context
+) -> Iterator[JavaLaunch]:
     """From the word `java` on; or from the first option that only Java knows, which a script hands on to it."""
     for at, (word, where) in enumerate(words):
         program = basename(word) in _PROGRAMS
@@ -92,7 +94,7 @@ def _of_words(words: Sequence[tuple[str, ConfigField]], env: Mapping[str, str], 
             continue
         read = _read([one for one, _ in words[at + program :]])
         class_path = read.class_path or ([] if read.jar else env.get("CLASSPATH", ".").split(":"))
-        yield Launch(
+        yield JavaLaunch(
             options=tuple(read.options),
             class_path=tuple(class_path[:_ENTRIES]),
             jar=read.jar,
@@ -133,7 +135,7 @@ def _read(words: Sequence[str]) -> _Words:
     return found
 
 
-def of_script(lines: Iterable[Line], path: ImagePath, context: Context, *, firing: Firing) -> Iterator[Launch]:
+def of_script(lines: Iterable[Line], path: ImagePath, context: Context, *, firing: Firing) -> Iterator[JavaLaunch]:
     """The launches of a shell script. Its assignments are followed from top to bottom, its branches are not."""
     bases = tuple(dict.fromkeys((parent(path), parent(parent(path)), context.cwd)))
     values = dict(context.env)
@@ -144,14 +146,14 @@ def of_script(lines: Iterable[Line], path: ImagePath, context: Context, *, firin
             yield _launch(line, values, bases, firing)
 
 
-def _launch(run: Run, values: Mapping[str, str], bases: tuple[ImagePath, ...], firing: Firing) -> Launch:
+def _launch(run: Run, values: Mapping[str, str], bases: tuple[ImagePath, ...], firing: Firing) -> JavaLaunch:
     words: list[str] = []
     for token in run.words:
         text = _expanded(unquoted(token), values)
         # An unquoted variable is split: JAVA_OPTS holds several options.
         words += [text] if token.startswith(('"', "'")) else text.split()
     read = _read(words)
-    return Launch(
+    return JavaLaunch(
         options=tuple(read.options),
         class_path=tuple(read.class_path[:_ENTRIES]),
         jar=read.jar,
@@ -179,7 +181,7 @@ def _expanded(text: str, values: Mapping[str, str]) -> str:
 # --- what a launch asks for -----------------------------------------------------------------------------------------
 
 
-def note(launch: Launch, context: Context, seen: Recorder) -> None:
+def note(launch: JavaLaunch, context: Context, seen: Recorder) -> None:
     """Note the runtime's files, the class path and what is run."""
     runtimes = context.once(homes)
     seen.field = launch.field
@@ -204,7 +206,7 @@ def note(launch: Launch, context: Context, seen: Recorder) -> None:
             seen.file(join(path, main), EdgeKind.SOURCES, launch.firing, launch.detail)
 
 
-def _note_runtime(home: Home, launch: Launch, context: Context, seen: Recorder) -> None:
+def _note_runtime(home: Home, launch: JavaLaunch, context: Context, seen: Recorder) -> None:
     seen.file(ImagePath(home.machine), EdgeKind.NEEDS, launch.firing, launch.detail)
     for row in context.once(facilities).rows:
         firing = launch.firing if row.start else Firing.KEPT_WITH
@@ -212,7 +214,7 @@ def _note_runtime(home: Home, launch: Launch, context: Context, seen: Recorder) 
             seen.file(path, row.kind, firing, launch.detail)
 
 
-def _note_option(option: str, launch: Launch, runtimes: Iterable[Home], context: Context, seen: Recorder) -> None:
+def _note_option(option: str, launch: JavaLaunch, runtimes: Iterable[Home], context: Context, seen: Recorder) -> None:
     for row in context.once(facilities).of_option(option):
         for home in runtimes:
             for path in home.files(row, context.original):
@@ -226,7 +228,7 @@ def _note_option(option: str, launch: Launch, runtimes: Iterable[Home], context:
             seen.file(path, EdgeKind.LOADS, launch.firing, option)
 
 
-def class_path(launch: Launch, context: Context) -> Iterator[tuple[ImagePath, FileType]]:
+def class_path(launch: JavaLaunch, context: Context) -> Iterator[tuple[ImagePath, FileType]]:
     """The archives and directories of a class path, as the launcher expands it."""
     left = _ENTRIES
     for entry in launch.class_path:
@@ -239,7 +241,7 @@ def class_path(launch: Launch, context: Context) -> Iterator[tuple[ImagePath, Fi
                 yield path, file.type
 
 
-def _class_path_entry(entry: str, launch: Launch, context: Context) -> Iterator[ImagePath]:
+def _class_path_entry(entry: str, launch: JavaLaunch, context: Context) -> Iterator[ImagePath]:
     if entry.startswith("@"):
         # `java -cp @file`, as Jib writes it.
         for path in _resolved(entry[1:], launch, context):
@@ -255,7 +257,7 @@ def _class_path_entry(entry: str, launch: Launch, context: Context) -> Iterator[
         yield from _resolved(entry, launch, context)
 
 
-def _resolved(text: str, launch: Launch, context: Context) -> Iterator[ImagePath]:
+def _resolved(text: str, launch: JavaLaunch, context: Context) -> Iterator[ImagePath]:
     """The existing paths that an entry stands for: an unknown beginning may be any of the launch's bases."""
     if not text or len(text) > context.limits.path:
         return

@@ -8,8 +8,8 @@ from xraydiff.facts import Edge, EdgeKind, FileType, Firing
 from xraydiff.paths import image_path, join, parent
 from xraydiff.references import Context, Gap, Subject
 from xraydiff.references.kit.recorder import Recorder
-from xraydiff.references.readers.java.classes import Asked, budget_of, class_root
-from xraydiff.references.readers.java.launch import Launch, class_folders, note, of_config, of_script
+from xraydiff.references.readers.java.classes import ClassReferences, budget_of, class_root
+from xraydiff.references.readers.java.launch import JavaLaunch, class_folders, note, of_config, of_script
 from xraydiff.references.readers.java.names import SERVICES
 from xraydiff.references.readers.java.parsing import Parsed
 from xraydiff.references.readers.java.runtime import homes
@@ -33,7 +33,7 @@ def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge
     yield from seen.all()
 
 
-def _launches(launches: Iterator[Launch], context: Context, seen: Recorder) -> None:
+def _launches(launches: Iterator[JavaLaunch], context: Context, seen: Recorder) -> None:
     if context.once(homes):
         for launch in launches:
             note(launch, context, seen)
@@ -56,7 +56,7 @@ def _classes(parsed: Parsed, subject: Subject, context: Context, seen: Recorder)
         root = class_root(subject.path, parsed.classes[0].name)
         own = (root,) if root is not None else ()
         folders = tuple(dict.fromkeys((*own, *context.once(class_folders))))
-    found = Asked(context, seen, folders)
+    found = ClassReferences(context, seen, folders)
     for one in parsed.classes:
         found.look(one)
 

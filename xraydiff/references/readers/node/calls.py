@@ -16,8 +16,8 @@ from xraydiff.references.kit.programs import Programs
 from xraydiff.references.kit.recorder import Recorder
 from xraydiff.references.readers.node.literals import arguments, may_be_path, string
 from xraydiff.references.readers.node.modules import Found, Resolver
-from xraydiff.references.readers.node.script import Script, Use
-from xraydiff.references.readers.node.values import Place, Values
+from xraydiff.references.readers.node.script import NodeScript, NodeUse
+from xraydiff.references.readers.node.values import NodeEvaluator, ScriptLocation
 from xraydiff.references.readers.node.vocabulary import (
     ADDONS,
     FORKS,
@@ -35,7 +35,7 @@ from xraydiff.references.readers.node.vocabulary import (
     TOUCHES,
 )
 
-__all__ = ["Calls", "language_of", "sight_modules"]
+__all__ = ["NodeCalls", "language_of", "sight_modules"]
 
 _VIEWS: Final = ("views", "templates", "src/views")
 _ADDONS: Final = (
@@ -60,15 +60,17 @@ def sight_modules(seen: Recorder, found: Iterable[Found], kind: EdgeKind, firing
             seen.file(manifest, kind if kind is EdgeKind.COMPANION else EdgeKind.IMPORTS, firing, detail)
 
 
-class Calls:
+class NodeCalls:
     """Notes what one script asks for."""
 
-    def __init__(self, script: Script, place: Place, *, context: Context, resolver: Resolver, seen: Recorder) -> None:
+    def __init__(
+        self, script: NodeScript, place: ScriptLocation, *, context: Context, resolver: Resolver, seen: Recorder
+    ) -> None:
         self._script = script
         self._place = place
         self._resolver = resolver
         self._seen = seen
-        self._values = Values(script, place, resolver, steps=context.limits.evaluated_expressions)
+        self._values = NodeEvaluator(script, place, resolver, steps=context.limits.evaluated_expressions)
         self._lookup = Lookup(context)
         self._programs = Programs(seen.source, seen, self._lookup, scripts=EdgeKind.SOURCES)
         self._requires: dict[str, ImagePath] = {}
@@ -93,7 +95,7 @@ class Calls:
         for one in self._script.imports:
             self._seen.line = one.line
             self._module(one.specifier, one.firing, one.specifier, self._place.directory, esm=True)
-        rendered: list[Use] = []
+        rendered: list[NodeUse] = []
         for use in self._script.calls:
             node = self._at(use)
             if node.name in RENDERS:
@@ -109,7 +111,7 @@ class Calls:
             if node.index not in self._specifiers:
                 self._text(node)
 
-    def _at(self, use: Use) -> PlainNode:
+    def _at(self, use: NodeUse) -> PlainNode:
         self._seen.line = use.line
         return self._values.node(use.expression)
 

@@ -12,7 +12,7 @@ from xraydiff.references.kit.grammars import text_of
 from xraydiff.references.kit.plain import Lowering
 from xraydiff.references.readers.node.literals import EXPRESSIVE, may_be_path
 from xraydiff.references.readers.node.names import Names, literal, module_name, values_of
-from xraydiff.references.readers.node.script import Import, Script, Use
+from xraydiff.references.readers.node.script import Import, NodeScript, NodeUse
 from xraydiff.references.readers.node.vocabulary import ARRAY_CALLBACKS, NAMING_KEYS, REFERRING, SETTINGS
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ _SHORT: Final = 1_000
 """Bytes of a literal that may be a path, its escapes included."""
 
 
-def gather(tree: Tree, data: bytes, limits: Limits) -> tuple[Script, bool, bool]:
+def gather(tree: Tree, data: bytes, limits: Limits) -> tuple[NodeScript, bool, bool]:
     """What a script says; whether some of it lay too deep, and whether it was too much."""
     gatherer = _Gatherer(data, _SHAPES)
     too_deep = gatherer.gather(tree, levels=limits.script_depth)
@@ -199,7 +199,7 @@ class _Gatherer(Gatherer):
 
     # --- what is kept ------------------------------------------------------------------------------------------------
 
-    def script(self, most: int) -> tuple[Script, bool]:
+    def script(self, most: int) -> tuple[NodeScript, bool]:
         """What was gathered, as plain data of so many expressions; whether there were more."""
         names = self._names
         names.settle()
@@ -209,7 +209,7 @@ class _Gatherer(Gatherer):
         calls = [(node, firing) for node, firing in self._calls if self._refers(node, wanted)]
         kept = [_lowered(uses, lowering) for uses in (calls, self._options, self._texts)]
         values, elements = _bound(names, lowering)
-        script = Script(
+        script = NodeScript(
             table=lowering.table(),
             imports=tuple(self._imports),
             calls=kept[0],
@@ -230,8 +230,8 @@ class _Gatherer(Gatherer):
         return bool(given)
 
 
-def _lowered(uses: Iterable[tuple[Syntax, Firing]], lowering: Lowering) -> tuple[Use, ...]:
-    return tuple(Use(lowering.of(node), firing, _line(node)) for node, firing in uses)
+def _lowered(uses: Iterable[tuple[Syntax, Firing]], lowering: Lowering) -> tuple[NodeUse, ...]:
+    return tuple(NodeUse(lowering.of(node), firing, _line(node)) for node, firing in uses)
 
 
 def _bound(names: Names, lowering: Lowering) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:

@@ -15,7 +15,7 @@ from xraydiff.references.readers.node.gathering import gather
 from xraydiff.references.readers.node.lexer import lex
 from xraydiff.references.readers.node.manifest import dependencies_of
 from xraydiff.references.readers.node.outline import outline
-from xraydiff.references.readers.node.script import Form, Parsed, Script
+from xraydiff.references.readers.node.script import Form, NodeScript, Parsed
 
 if TYPE_CHECKING:
     from tree_sitter import Tree
@@ -59,7 +59,7 @@ def _manifest(data: bytes, limits: Limits) -> Parsed:
     return Parsed(dependencies=dependencies_of(data))
 
 
-class _Parser(ScriptParser[Script]):
+class _Parser(ScriptParser[NodeScript]):
     language = "javascript"
 
     def __init__(self, data: bytes, limits: Limits, *, typed: bool) -> None:
@@ -67,7 +67,7 @@ class _Parser(ScriptParser[Script]):
         self.tolerant = typed
         self.specifiers: dict[tuple[str, bool], None] = {}
 
-    def _gathered(self, tree: Tree, data: bytes) -> tuple[Script, bool, bool]:
+    def _gathered(self, tree: Tree, data: bytes) -> tuple[NodeScript, bool, bool]:
         return gather(tree, data, self._limits)
 
     def _lexed(self, data: bytes) -> Lexed:

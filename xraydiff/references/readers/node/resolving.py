@@ -10,11 +10,11 @@ from xraydiff.facts import Edge, EdgeKind, Firing, NodeKind
 from xraydiff.paths import ImagePath, parent
 from xraydiff.references import UNKNOWN_PART, Command, Context, Gap, Subject
 from xraydiff.references.kit.recorder import Recorder
-from xraydiff.references.readers.node.calls import Calls, sight_modules
+from xraydiff.references.readers.node.calls import NodeCalls, sight_modules
 from xraydiff.references.readers.node.modules import Resolver
 from xraydiff.references.readers.node.script import Parsed
-from xraydiff.references.readers.node.start import Launch, commands_of, launch
-from xraydiff.references.readers.node.values import Place
+from xraydiff.references.readers.node.start import NodeLaunch, commands_of, launch
+from xraydiff.references.readers.node.values import ScriptLocation
 
 __all__ = ["launched", "resolve"]
 
@@ -47,7 +47,7 @@ def launched(command: Command, context: Context) -> Iterator[Edge | Gap]:
         return
     seen = Recorder.launched(command, "node", context.limits)
     words = (command.program, *(word for word in command.words[1:] if UNKNOWN_PART not in word))
-    start = Launch(words=words, detail=command.detail, firing=command.firing, cwd=command.cwd)
+    start = NodeLaunch(words=words, detail=command.detail, firing=command.firing, cwd=command.cwd)
     try:
         launch(start, context, context.once(Resolver), seen)
     except LimitExceeded as error:
@@ -67,9 +67,9 @@ def _declared(parsed: Parsed, subject: Subject, modules: Resolver, seen: Recorde
 
 def _scripts(parsed: Parsed, subject: Subject, context: Context, modules: Resolver, seen: Recorder) -> None:
     node = find_executable("node", context.original, context.path, context.cwd) if parsed.scripts else None
-    place = Place(path=subject.path, directory=_directory(subject, context), cwd=context.cwd, node=node)
+    place = ScriptLocation(path=subject.path, directory=_directory(subject, context), cwd=context.cwd, node=node)
     for script in parsed.scripts:
-        Calls(script, place, context=context, resolver=modules, seen=seen).read()
+        NodeCalls(script, place, context=context, resolver=modules, seen=seen).read()
 
 
 def _directory(subject: Subject, context: Context) -> ImagePath:

@@ -10,7 +10,7 @@ from xraydiff.facts import Firing
 from xraydiff.references.kit.plain import PlainTable
 from xraydiff.references.kit.recorder import Lost
 
-__all__ = ["Form", "Import", "Parsed", "Script", "Use"]
+__all__ = ["Form", "Import", "NodeScript", "NodeUse", "Parsed"]
 
 
 class Form(StrEnum):
@@ -34,7 +34,7 @@ class Import:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class NodeUse:
     """An expression that may refer to something, and when it is evaluated."""
 
     expression: int
@@ -44,16 +44,16 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
+class NodeScript:
     """What one pass found, in the order of the text."""
 
     table: PlainTable
     imports: tuple[Import, ...] = ()
-    calls: tuple[Use, ...] = ()
+    calls: tuple[NodeUse, ...] = ()
     """Calls and `new` of functions that refer to something by their arguments."""
-    options: tuple[Use, ...] = ()
+    options: tuple[NodeUse, ...] = ()
     """Values of keys that name folders."""
-    texts: tuple[Use, ...] = ()
+    texts: tuple[NodeUse, ...] = ()
     """String literals that may be relative paths, and the outermost of concatenations and templates."""
     values: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Of names that expressions use: what is assigned. Scopes are not told apart, so a name may have several."""
@@ -67,7 +67,7 @@ class Script:
 class Parsed:
     """What a file that this reader takes says."""
 
-    scripts: tuple[Script, ...] = ()
+    scripts: tuple[NodeScript, ...] = ()
     """The script as its grammar shows it, then as its outline does."""
     specifiers: tuple[tuple[str, bool], ...] = ()
     """Plain imports of what could not be parsed; whether each is one of an ES module."""

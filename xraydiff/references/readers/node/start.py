@@ -16,7 +16,7 @@ from xraydiff.references.readers.node.calls import sight_modules
 from xraydiff.references.readers.node.manifest import Manifest
 from xraydiff.references.readers.node.modules import Resolver
 
-__all__ = ["CLAIMS", "Launch", "commands_of", "launch"]
+__all__ = ["CLAIMS", "NodeLaunch", "commands_of", "launch"]
 
 CLAIMS: Final = frozenset({"node", "nodejs", "npm", "npx", "pnpm", "yarn"})
 """Programs whose arguments are understood."""
@@ -78,7 +78,7 @@ _NOT_SCRIPTS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
+class NodeLaunch:
     """A command line, and what its edges are to say."""
 
     words: tuple[str, ...]
@@ -88,7 +88,7 @@ class Launch:
     field: ConfigField | None = None
 
 
-def commands_of(config: ImageConfig, cwd: ImagePath) -> Iterator[Launch]:
+def commands_of(config: ImageConfig, cwd: ImagePath) -> Iterator[NodeLaunch]:
     """The command lines of an image config, which are run in this directory."""
     start = (
         *((word, ConfigField.ENTRYPOINT) for word in config.entrypoint or ()),
@@ -98,16 +98,16 @@ def commands_of(config: ImageConfig, cwd: ImagePath) -> Iterator[Launch]:
     yield from _from(tuple((word, ConfigField.HEALTHCHECK) for word in health_command(config)), cwd)
 
 
-def _from(words: Sequence[tuple[str, ConfigField]], cwd: ImagePath) -> Iterator[Launch]:
+def _from(words: Sequence[tuple[str, ConfigField]], cwd: ImagePath) -> Iterator[NodeLaunch]:
     """From the first word that names Node or a package manager on: what stands before starts what follows."""
     for at, (word, field) in enumerate(words):
         if basename(word) in CLAIMS:
             given = tuple(one for one, _ in words[at:])
-            yield Launch(words=given, detail=field.value, field=field, firing=Firing.LOAD, cwd=cwd)
+            yield NodeLaunch(words=given, detail=field.value, field=field, firing=Firing.LOAD, cwd=cwd)
             return
 
 
-def launch(command: Launch, context: Context, resolver: Resolver, seen: Recorder) -> None:
+def launch(command: NodeLaunch, context: Context, resolver: Resolver, seen: Recorder) -> None:
     """Note what a command line starts."""
     program, *words = command.words
     seen.field = command.field
@@ -118,7 +118,7 @@ def launch(command: Launch, context: Context, resolver: Resolver, seen: Recorder
         _Manager(command, name, context, resolver, seen).run(words)
 
 
-def _node(command: Launch, words: list[str], context: Context, resolver: Resolver, seen: Recorder) -> None:
+def _node(command: NodeLaunch, words: list[str], context: Context, resolver: Resolver, seen: Recorder) -> None:
     _preloads(context.env.get("NODE_OPTIONS", "").split(), command, resolver, seen)
     rest = _preloads(words, command, resolver, seen)
     if not rest or rest[0] in _ENDS:
@@ -139,7 +139,7 @@ def _node(command: Launch, words: list[str], context: Context, resolver: Resolve
         sight_modules(seen, (main,), EdgeKind.SOURCES, command.firing, command.detail)
 
 
-def _preloads(words: list[str], command: Launch, resolver: Resolver, seen: Recorder) -> list[str]:
+def _preloads(words: list[str], command: NodeLaunch, resolver: Resolver, seen: Recorder) -> list[str]:
     """Note what `-r` and its like load; gives the words behind the options."""
     at = 0
     while at < len(words) and words[at].startswith("-") and words[at] not in _ENDS and words[at] not in ("--run", "-"):
@@ -160,7 +160,7 @@ def _preloads(words: list[str], command: Launch, resolver: Resolver, seen: Recor
 class _Manager:
     """npm, yarn or pnpm: they run scripts of package.json by `sh -c`, with the tools of node_modules in PATH."""
 
-    def __init__(self, command: Launch, name: str, context: Context, resolver: Resolver, seen: Recorder) -> None:
+    def __init__(self, command: NodeLaunch, name: str, context: Context, resolver: Resolver, seen: Recorder) -> None:
         self._command = command
         self._name = name
         self._context = context

@@ -25,10 +25,10 @@ from xraydiff.references.kit.evaluation import (
 from xraydiff.references.kit.plain import PlainNode
 from xraydiff.references.readers.node.literals import arguments, string, unescaped
 from xraydiff.references.readers.node.modules import Resolver
-from xraydiff.references.readers.node.script import Script
+from xraydiff.references.readers.node.script import NodeScript
 from xraydiff.references.readers.node.vocabulary import GLOBS
 
-__all__ = ["Place", "Values"]
+__all__ = ["NodeEvaluator", "ScriptLocation"]
 
 _PARTS: Final = 256
 """Parts of one text: longer ones are pages, not names."""
@@ -39,7 +39,7 @@ _ELEMENTS: Final = frozenset({"filter", "sort", "slice", "reverse", "concat", "f
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ScriptLocation:
     """Where a script lies and is run."""
 
     path: ImagePath
@@ -49,10 +49,10 @@ class Place:
     """The program that runs it, `process.execPath`."""
 
 
-class Values(Evaluator):
+class NodeEvaluator(Evaluator):
     """Evaluates expressions of one script."""
 
-    def __init__(self, script: Script, place: Place, resolver: Resolver, *, steps: int) -> None:
+    def __init__(self, script: NodeScript, place: ScriptLocation, resolver: Resolver, *, steps: int) -> None:
         super().__init__(steps)
         self._properties: dict[tuple[int, str | None], Texts] = {}
         self._script = script

@@ -50,9 +50,9 @@ class PerlReader(GrammarReader[Program]):
         del form
         if len(data) > limits.script_scan:
             return Program(lost=(Lost("too-large", f"{len(data)} bytes"),))
-        from xraydiff.references.readers.perl.script import Script
+        from xraydiff.references.readers.perl.script import PerlScript
 
-        return Script(data, limits).program()
+        return PerlScript(data, limits).program()
 
     def resolve(self, parsed: Program, subject: Subject, context: Context) -> Iterable[Edge | Gap | Command]:
         """Edges in the order of the file, then gaps."""

@@ -16,7 +16,7 @@ from xraydiff.paths import ImagePath, decoded, image_path, join
 from xraydiff.references import Context
 from xraydiff.references.kit.lookup import Exhausted, Lookup
 
-__all__ = ["Interpreter", "find_interpreter"]
+__all__ = ["PerlInterpreter", "find_interpreter"]
 
 _PROGRAMS: Final = ("/usr/local/bin/perl", "/usr/bin/perl", "/bin/perl", "/opt/perl/bin/perl")
 _LIBRARIES: Final = (
@@ -56,7 +56,7 @@ _LAYOUTS: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interpreter:
+class PerlInterpreter:
     """One perl of the image."""
 
     inc: tuple[ImagePath, ...]
@@ -88,26 +88,26 @@ class Interpreter:
         return tuple(found)
 
 
-def find_interpreter(context: Context, lookup: Lookup) -> Interpreter:
+def find_interpreter(context: Context, lookup: Lookup) -> PerlInterpreter:
     """This image's perl, found once in a walk."""
     known = context.once(_interpreter)
     lookup.spend()
     return known
 
 
-def _interpreter(context: Context) -> Interpreter:
+def _interpreter(context: Context) -> PerlInterpreter:
     try:
         return _installed(context, Lookup(context))
     except Exhausted:
-        return Interpreter(inc=())
+        return PerlInterpreter(inc=())
 
 
-def _installed(context: Context, lookup: Lookup) -> Interpreter:
+def _installed(context: Context, lookup: Lookup) -> PerlInterpreter:
     compiled = _compiled_in(context, lookup)
     roots = compiled or [path for pattern in _LAYOUTS for path in lookup.glob(pattern)]
     kept = _by_links([path for path in dict.fromkeys(roots) if lookup.is_directory(path)], lookup)
     inc = [*_directories(context.env.get("PERL5LIB") or context.env.get("PERLLIB", ""), context), *_included(context)]
-    return Interpreter(inc=tuple(dict.fromkeys([*inc, *kept])), version=_version(kept))
+    return PerlInterpreter(inc=tuple(dict.fromkeys([*inc, *kept])), version=_version(kept))
 
 
 def _by_links(roots: list[ImagePath], lookup: Lookup) -> list[ImagePath]:

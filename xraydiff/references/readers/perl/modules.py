@@ -12,8 +12,8 @@ from xraydiff.references import Context
 from xraydiff.references.kit.expressions import UNKNOWN, Value
 from xraydiff.references.kit.lookup import Lookup
 from xraydiff.references.kit.recorder import Recorder, weakened
-from xraydiff.references.readers.perl.interpreter import Interpreter, find_interpreter
-from xraydiff.references.readers.perl.values import Scope
+from xraydiff.references.readers.perl.interpreter import PerlInterpreter, find_interpreter
+from xraydiff.references.readers.perl.values import PerlScope
 from xraydiff.references.readers.perl.vocabulary import LOADERS, PREFIXED
 
 __all__ = ["Modules"]
@@ -39,7 +39,7 @@ _ABOVE: Final = frozenset(("bin", "script", "lib"))
 class Modules:
     """Edges to what one program loads."""
 
-    def __init__(self, scope: Scope, seen: Recorder, lookup: Lookup, perl: Interpreter) -> None:
+    def __init__(self, scope: PerlScope, seen: Recorder, lookup: Lookup, perl: PerlInterpreter) -> None:
         self._scope = scope
         self._seen = seen
         self._lookup = lookup

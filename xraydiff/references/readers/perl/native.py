@@ -12,9 +12,9 @@ from xraydiff.references import Context
 from xraydiff.references.kit.authorities import trusted
 from xraydiff.references.kit.lookup import Lookup
 from xraydiff.references.kit.recorder import Recorder
-from xraydiff.references.readers.perl.interpreter import Interpreter, find_interpreter
+from xraydiff.references.readers.perl.interpreter import PerlInterpreter, find_interpreter
 
-__all__ = ["Native"]
+__all__ = ["PerlNative"]
 
 _LAYER: Final = re.compile(r":([A-Za-z_]\w*)(?:\(([^()\s]{1,60})\))?")
 _BUILT_IN: Final = frozenset(
@@ -57,11 +57,11 @@ _CLIENTS: Final = (
 _TLS_MODULES: Final = ("IO::Socket::SSL", "Net::SSLeay", "LWP::Protocol::https", "Mozilla::CA")
 
 
-class Native:
+class PerlNative:
     """Collects what one program says about encodings, layers, properties and TLS."""
 
     def __init__(
-        self, seen: Recorder, lookup: Lookup, perl: Interpreter, module: Callable[[str, Firing], bool]
+        self, seen: Recorder, lookup: Lookup, perl: PerlInterpreter, module: Callable[[str, Firing], bool]
     ) -> None:
         self._seen = seen
         self._lookup = lookup

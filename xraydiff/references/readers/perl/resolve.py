@@ -14,8 +14,8 @@ from xraydiff.references.kit.recorder import weakened
 from xraydiff.references.kit.steps import Program, Resolution, Step, location
 from xraydiff.references.readers.perl.interpreter import find_interpreter
 from xraydiff.references.readers.perl.modules import Modules
-from xraydiff.references.readers.perl.native import Native
-from xraydiff.references.readers.perl.values import Scope, Values
+from xraydiff.references.readers.perl.native import PerlNative
+from xraydiff.references.readers.perl.values import PerlEvaluator, PerlScope
 from xraydiff.references.readers.perl.vocabulary import NEEDS_SHELL, Kind
 
 __all__ = ["resolve"]
@@ -29,7 +29,7 @@ def resolve(program: Program, subject: Subject, context: Context) -> Iterator[Ed
     """The references of a program."""
     path, directory = location(subject, context)
     lookup = Lookup(context)
-    values = Values(program.expressions, Scope(path=path, directory=directory, values={}), lookup)
+    values = PerlEvaluator(program.expressions, PerlScope(path=path, directory=directory, values={}), lookup)
     yield from _Resolution(program, values, subject).run()
 
 
@@ -43,14 +43,14 @@ class _Resolution(Resolution):
 
     needs_shell = NEEDS_SHELL
 
-    def __init__(self, program: Program, values: Values, subject: Subject) -> None:
+    def __init__(self, program: Program, values: PerlEvaluator, subject: Subject) -> None:
         super().__init__(program, values, subject, "perl")
         seen, lookup = self._seen, values.lookup
         perl = find_interpreter(lookup.context, lookup)
-        self._scope: Scope = values.scope
+        self._scope: PerlScope = values.scope
         self._version = perl.version
         self._modules = Modules(values.scope, seen, lookup, perl)
-        self._native = Native(seen, lookup, perl, self._modules.load)
+        self._native = PerlNative(seen, lookup, perl, self._modules.load)
         self._regions: list[tuple[bool, bool]] = []
         """Of what stands around a step: whether it never runs here, and whether it is a loop over an unknown list."""
 

@@ -34,7 +34,7 @@ from xraydiff.references.readers.perl.vocabulary import (
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
 
-__all__ = ["Script"]
+__all__ = ["PerlScript"]
 
 _MAGIC: Final = {"$!": "Errno", "%!": "Errno", "$+": "Tie::Hash::NamedCapture", "$-": "Tie::Hash::NamedCapture"}
 """Variables whose module perl loads when it compiles them (gv.c, S_gv_magicalize)."""
@@ -56,7 +56,7 @@ _NAME: Final = 100
 """Bytes of a name."""
 
 
-class Script(Statements):
+class PerlScript(Statements):
     """One program."""
 
     lowering: PerlLowering

@@ -7,10 +7,17 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from xraydiff.paths import image_path, join
-from xraydiff.references.kit.expressions import UNKNOWN, UNKNOWN_VALUE, Expressions, Value, changed, path_of
-from xraydiff.references.kit.expressions import Scope as Names
+from xraydiff.references.kit.expressions import (
+    UNKNOWN,
+    UNKNOWN_VALUE,
+    Expressions,
+    ProgramScope,
+    Value,
+    changed,
+    path_of,
+)
 
-__all__ = ["FUNCTIONS", "METHODS", "SPECIAL", "Scope", "Values"]
+__all__ = ["FUNCTIONS", "METHODS", "SPECIAL", "PerlEvaluator", "PerlScope"]
 
 _DIRECTORY: Final = ("FindBin::Bin", "FindBin::RealBin", "Bin", "RealBin")
 _PROGRAM: Final = ("0", "PROGRAM_NAME", "FindBin::Script", "__FILE__")
@@ -23,7 +30,7 @@ def _dirname(text: str) -> str:
     return (head or "/") if slash else "."
 
 
-def _concatenated(values: Values, arguments: list[Value]) -> Value:
+def _concatenated(values: PerlEvaluator, arguments: list[Value]) -> Value:
     """`join('/', ...)`: with the joint given first."""
     if len(arguments) < 2:
         return UNKNOWN_VALUE
@@ -33,26 +40,26 @@ def _concatenated(values: Values, arguments: list[Value]) -> Value:
     return whole
 
 
-def _first(_: Values, arguments: list[Value]) -> Value:
+def _first(_: PerlEvaluator, arguments: list[Value]) -> Value:
     return arguments[0] if arguments else UNKNOWN_VALUE
 
 
-def _parents(_: Values, arguments: list[Value]) -> Value:
+def _parents(_: PerlEvaluator, arguments: list[Value]) -> Value:
     return changed(arguments[0], _dirname) if arguments else UNKNOWN_VALUE
 
 
-def _absolute(values: Values, arguments: list[Value]) -> Value:
+def _absolute(values: PerlEvaluator, arguments: list[Value]) -> Value:
     if not arguments:
         return UNKNOWN_VALUE
     base = arguments[1].texts[0] if len(arguments) > 1 else values.lookup.context.cwd
     return values.absolute(arguments[0], base) if UNKNOWN not in base else UNKNOWN_VALUE
 
 
-def _working(values: Values, _: list[Value]) -> Value:
+def _working(values: PerlEvaluator, _: list[Value]) -> Value:
     return Value(texts=(values.lookup.context.cwd,))
 
 
-def _glob(values: Values, arguments: list[Value]) -> Value:
+def _glob(values: PerlEvaluator, arguments: list[Value]) -> Value:
     found: list[str] = []
     for pattern in arguments[0].texts[:16] if arguments else ():
         for text in pattern.split()[:16]:
@@ -61,25 +68,25 @@ def _glob(values: Values, arguments: list[Value]) -> Value:
     return Value(texts=tuple(found), is_sequence=True) if found else UNKNOWN_VALUE
 
 
-def _environment(values: Values, arguments: list[Value]) -> Value:
+def _environment(values: PerlEvaluator, arguments: list[Value]) -> Value:
     """`$ENV{NAME}`: of the image's environment; the run may set another."""
     text = values.lookup.context.env.get(arguments[0].texts[0])
     return Value(texts=(text,)) if text is not None else UNKNOWN_VALUE
 
 
-def _parent(_: Values, value: Value, __: list[Value]) -> Value:
+def _parent(_: PerlEvaluator, value: Value, __: list[Value]) -> Value:
     return changed(value, lambda text: image_path(f"{text}/..") if text.startswith("/") else _dirname(text))
 
 
-def _sibling(values: Values, value: Value, arguments: list[Value]) -> Value:
+def _sibling(values: PerlEvaluator, value: Value, arguments: list[Value]) -> Value:
     return path_of(values, [changed(value, _dirname), *arguments])
 
 
-def _child(values: Values, value: Value, arguments: list[Value]) -> Value:
+def _child(values: PerlEvaluator, value: Value, arguments: list[Value]) -> Value:
     return path_of(values, [value, *arguments])
 
 
-FUNCTIONS: Final[Mapping[str, Callable[[Values, list[Value]], Value]]] = {
+FUNCTIONS: Final[Mapping[str, Callable[[PerlEvaluator, list[Value]], Value]]] = {
     "catfile": path_of,
     "catdir": path_of,
     "join": _concatenated,
@@ -100,7 +107,7 @@ FUNCTIONS: Final[Mapping[str, Callable[[Values, list[Value]], Value]]] = {
     "$ENV": _environment,
 }
 _SAME: Final = ("stringify", "absolute", "realpath", "canonpath", "to_string", "resolve")
-METHODS: Final[Mapping[str, Callable[[Values, Value, list[Value]], Value]]] = {
+METHODS: Final[Mapping[str, Callable[[PerlEvaluator, Value, list[Value]], Value]]] = {
     **dict.fromkeys(_SAME, lambda _, value, __: value),
     "child": _child,
     "file": _child,
@@ -117,17 +124,17 @@ METHODS: Final[Mapping[str, Callable[[Values, Value, list[Value]], Value]]] = {
 
 
 @dataclass(slots=True, kw_only=True)
-class Scope(Names):
+class PerlScope(ProgramScope):
     """Names with their signs (`$dir`, `@list`) and their values."""
 
     package: str = "main"
     """`__PACKAGE__`, as far as the program has come."""
 
 
-class Values(Expressions):
+class PerlEvaluator(Expressions):
     """Evaluates expressions of one program."""
 
-    scope: Scope
+    scope: PerlScope
     functions = FUNCTIONS
     methods = METHODS
 

@@ -17,11 +17,11 @@ from xraydiff.references.kit.recorder import Recorder, weakened
 from xraydiff.references.readers.php.composer import Autoload
 from xraydiff.references.readers.php.literals import CLASS, HAS_SUFFIX, NAME, arguments
 from xraydiff.references.readers.php.names import COMMANDS, MADE, READS, RENDERS, SUFFIXES, TOUCHES, ZONES
-from xraydiff.references.readers.php.script import Script, Use
+from xraydiff.references.readers.php.script import PhpScript, PhpUse
 from xraydiff.references.readers.php.settings import zones_of_the_system
-from xraydiff.references.readers.php.values import Place, Values
+from xraydiff.references.readers.php.values import PhpEvaluator, ScriptLocation
 
-__all__ = ["Calls"]
+__all__ = ["PhpCalls"]
 _VIEWS: Final = ("templates", "views", "resources/views", "tpl", "app/views", "src/views", "src/templates")
 _VIEW_ENDS: Final = ("", ".php", ".twig", ".html.twig", ".blade.php", ".phtml", ".tpl", ".html", ".latte", ".mustache")
 _ZONE = re.compile(r"[A-Z][A-Za-z_]{1,30}(?:/[A-Za-z0-9_+-]{1,30}){0,2}\Z")
@@ -31,17 +31,17 @@ _ABOVE: Final = 8
 """Directories above a script in which what only a constant of another file tells is looked for."""
 
 
-class Calls:
+class PhpCalls:
     """Notes what one script asks for."""
 
     def __init__(
-        self, script: Script, place: Place, *, context: Context, autoload: Autoload | None, seen: Recorder
+        self, script: PhpScript, place: ScriptLocation, *, context: Context, autoload: Autoload | None, seen: Recorder
     ) -> None:
         self._script = script
         self._place = place
         self._autoload = autoload
         self._seen = seen
-        self._values = Values(script, place, steps=context.limits.evaluated_expressions)
+        self._values = PhpEvaluator(script, place, steps=context.limits.evaluated_expressions)
         self._lookup = Lookup(context)
         self._programs = Programs(seen.source, seen, self._lookup)
         self._included: set[int] = set()
@@ -72,7 +72,7 @@ class Calls:
             if node.index not in self._included:
                 self._text(node)
 
-    def _at(self, use: Use) -> PlainNode:
+    def _at(self, use: PhpUse) -> PlainNode:
         self._seen.line = use.line
         return self._values.node(use.expression)
 

@@ -12,7 +12,7 @@ from xraydiff.references.kit.grammars import text_of
 from xraydiff.references.kit.plain import Lowering
 from xraydiff.references.readers.php.literals import EXPRESSIVE, called, may_tell, unquoted
 from xraydiff.references.readers.php.names import REFERRING
-from xraydiff.references.readers.php.script import ClassUse, Script, Use
+from xraydiff.references.readers.php.script import ClassUse, PhpScript, PhpUse
 
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
@@ -55,7 +55,7 @@ _SHORT: Final = 1_300
 """Bytes of a literal that may be a class or a path, its escapes included."""
 
 
-def gather(tree: Tree, data: bytes, limits: Limits, *, is_map: bool) -> tuple[Script, bool, bool]:
+def gather(tree: Tree, data: bytes, limits: Limits, *, is_map: bool) -> tuple[PhpScript, bool, bool]:
     """What a script says; whether some of it lay too deep, and whether it was too much.
 
     Of a map of the autoloader only what it includes counts.
@@ -247,15 +247,15 @@ class _Gatherer(Gatherer):
 
     # --- what is kept ------------------------------------------------------------------------------------------------
 
-    def script(self, most: int, *, is_map: bool) -> tuple[Script, bool]:
+    def script(self, most: int, *, is_map: bool) -> tuple[PhpScript, bool]:
         """What was gathered, as plain data of so many expressions; whether there were more."""
         lowering = Lowering(self._data, EXPRESSIVE, lambda node: called(node, self._data), most=most)
-        includes = tuple(Use(lowering.of(_included(node)), firing, _line(node)) for node, firing in self._includes)
+        includes = tuple(PhpUse(lowering.of(_included(node)), firing, _line(node)) for node, firing in self._includes)
         calls = [(node, firing) for node, firing in self._calls if called(node, self._data) in REFERRING]
         found = () if is_map else (self._commands, calls, self._texts)
         kept = [_lowered(uses, lowering) for uses in found] or [(), (), ()]
         values, elements = self._bound(lowering)
-        script = Script(
+        script = PhpScript(
             table=lowering.table(),
             includes=includes,
             classes=() if is_map else tuple(self._classes),
@@ -302,8 +302,8 @@ def _included(node: Syntax) -> Syntax:
     return argument
 
 
-def _lowered(uses: Iterable[tuple[Syntax, Firing]], lowering: Lowering) -> tuple[Use, ...]:
-    return tuple(Use(lowering.of(node), firing, _line(node)) for node, firing in uses)
+def _lowered(uses: Iterable[tuple[Syntax, Firing]], lowering: Lowering) -> tuple[PhpUse, ...]:
+    return tuple(PhpUse(lowering.of(node), firing, _line(node)) for node, firing in uses)
 
 
 def _line(node: Syntax) -> int:

@@ -14,7 +14,7 @@ from xraydiff.references.readers.php.gathering import gather
 from xraydiff.references.readers.php.lexer import lex
 from xraydiff.references.readers.php.names import TAGS
 from xraydiff.references.readers.php.outline import outline
-from xraydiff.references.readers.php.script import Form, Parsed, Script, View
+from xraydiff.references.readers.php.script import Form, Parsed, PhpScript, View
 from xraydiff.references.readers.php.settings import folders_of, settings_of
 
 if TYPE_CHECKING:
@@ -61,14 +61,14 @@ def _views(data: bytes) -> Iterator[View]:
         yield View(match[1].decode("ascii"), line)
 
 
-class _Parser(ScriptParser[Script]):
+class _Parser(ScriptParser[PhpScript]):
     language = "php"
 
     def __init__(self, data: bytes, limits: Limits, *, is_map: bool) -> None:
         super().__init__(data, limits)
         self._is_map = is_map
 
-    def _gathered(self, tree: Tree, data: bytes) -> tuple[Script, bool, bool]:
+    def _gathered(self, tree: Tree, data: bytes) -> tuple[PhpScript, bool, bool]:
         return gather(tree, data, self._limits, is_map=self._is_map)
 
     def _lexed(self, data: bytes) -> Lexed:

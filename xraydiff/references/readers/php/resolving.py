@@ -11,12 +11,12 @@ from xraydiff.facts import Edge, EdgeKind, FileType, Firing, ImageConfig, NodeKi
 from xraydiff.paths import ROOT, ImagePath, ancestors, basename, parent
 from xraydiff.references import Command, Context, Gap, Subject
 from xraydiff.references.kit.recorder import Recorder
-from xraydiff.references.readers.php.calls import Calls
+from xraydiff.references.readers.php.calls import PhpCalls
 from xraydiff.references.readers.php.composer import autoload_of
 from xraydiff.references.readers.php.names import PROGRAM
-from xraydiff.references.readers.php.script import Form, Parsed, Script, View
+from xraydiff.references.readers.php.script import Form, Parsed, PhpScript, View
 from xraydiff.references.readers.php.settings import folders_of, sight_program, sight_settings
-from xraydiff.references.readers.php.values import Place
+from xraydiff.references.readers.php.values import ScriptLocation
 
 __all__ = ["resolve"]
 
@@ -56,15 +56,17 @@ def _started(config: ImageConfig, context: Context, seen: Recorder) -> None:
                 sight_program(folders_of(data), real.path, context, seen, detail=field)
 
 
-def _scripts(scripts: Iterable[Script], subject: Subject, context: Context, seen: Recorder) -> None:
+def _scripts(scripts: Iterable[PhpScript], subject: Subject, context: Context, seen: Recorder) -> None:
     directory = context.cwd if subject.node.kind is NodeKind.SCRIPT else parent(subject.path)
-    place = Place(path=subject.path, directory=directory, cwd=context.cwd, project=_project(directory, context))
+    place = ScriptLocation(
+        path=subject.path, directory=directory, cwd=context.cwd, project=_project(directory, context)
+    )
     autoload = autoload_of(ImagePath(f"{directory}/x"), context)
     if autoload is not None and subject.path.endswith("/composer/autoload_real.php"):
         for path in autoload.files():
             seen.file(path, EdgeKind.SOURCES, Firing.LOAD, "autoload files")
     for script in scripts:
-        Calls(script, place, context=context, autoload=autoload, seen=seen).read()
+        PhpCalls(script, place, context=context, autoload=autoload, seen=seen).read()
 
 
 def _project(directory: ImagePath, context: Context) -> ImagePath:

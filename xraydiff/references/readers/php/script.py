@@ -10,7 +10,7 @@ from xraydiff.facts import Firing
 from xraydiff.references.kit.plain import PlainTable
 from xraydiff.references.kit.recorder import Lost
 
-__all__ = ["ClassUse", "Form", "Parsed", "Script", "Setting", "Use", "View"]
+__all__ = ["ClassUse", "Form", "Parsed", "PhpScript", "PhpUse", "Setting", "View"]
 
 
 class Form(StrEnum):
@@ -30,7 +30,7 @@ class Form(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class PhpUse:
     """An expression that may refer to something, and when it is evaluated."""
 
     expression: int
@@ -49,18 +49,18 @@ class ClassUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
+class PhpScript:
     """What one pass found, in the order of the text."""
 
     table: PlainTable
-    includes: tuple[Use, ...] = ()
+    includes: tuple[PhpUse, ...] = ()
     """What is included."""
     classes: tuple[ClassUse, ...] = ()
-    commands: tuple[Use, ...] = ()
+    commands: tuple[PhpUse, ...] = ()
     """Backticks."""
-    calls: tuple[Use, ...] = ()
+    calls: tuple[PhpUse, ...] = ()
     """Calls and `new` of what refers to something by its arguments."""
-    texts: tuple[Use, ...] = ()
+    texts: tuple[PhpUse, ...] = ()
     """Strings that may be classes or relative paths, and the outermost of concatenations."""
     values: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Of `$name`, `NAME`, `->name` that expressions use: what is assigned. Scopes are not told apart."""
@@ -89,7 +89,7 @@ class View:
 class Parsed:
     """What a file that this reader takes says."""
 
-    scripts: tuple[Script, ...] = ()
+    scripts: tuple[PhpScript, ...] = ()
     """The script as its grammar shows it, then as its outline does."""
     views: tuple[View, ...] = ()
     settings: tuple[Setting, ...] = ()

@@ -23,9 +23,9 @@ from xraydiff.references.kit.evaluation import (
 )
 from xraydiff.references.kit.plain import PlainNode
 from xraydiff.references.readers.php.literals import WRAPPED, arguments, unquoted
-from xraydiff.references.readers.php.script import Script
+from xraydiff.references.readers.php.script import PhpScript
 
-__all__ = ["Place", "Values"]
+__all__ = ["PhpEvaluator", "ScriptLocation"]
 
 _PARTS: Final = 256
 """Parts of one text: longer ones are pages, not names."""
@@ -57,7 +57,7 @@ _LISTS: Final = frozenset({"array_merge", "array_map", "array_filter", "array_va
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ScriptLocation:
     """Where a script lies and is run."""
 
     path: ImagePath
@@ -67,10 +67,10 @@ class Place:
     """The folder of composer.json or of the document root, else the script's own."""
 
 
-class Values(Evaluator):
+class PhpEvaluator(Evaluator):
     """Evaluates expressions of one script."""
 
-    def __init__(self, script: Script, place: Place, *, steps: int) -> None:
+    def __init__(self, script: PhpScript, place: ScriptLocation, *, steps: int) -> None:
         super().__init__(steps)
         self._script = script
         self._nodes = script.table.nodes()

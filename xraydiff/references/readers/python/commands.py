@@ -9,7 +9,7 @@ from xraydiff.knowledge import Effect
 from xraydiff.references.kit.evaluation import HOLE
 from xraydiff.references.kit.lookup import Exhausted
 from xraydiff.references.readers.python.effects import effects
-from xraydiff.references.readers.python.program import Call, Program
+from xraydiff.references.readers.python.program import Call, PythonProgram
 
 __all__ = ["commands"]
 
@@ -18,7 +18,7 @@ _SHOWN: Final = 6
 """Words of a command that a person needs to find it again."""
 
 
-def commands(program: Program, call: Call) -> bool:
+def commands(program: PythonProgram, call: Call) -> bool:
     """Note what a call starts; whether it is one that starts something."""
     try:
         return _commands(program, call)
@@ -27,7 +27,7 @@ def commands(program: Program, call: Call) -> bool:
         return True
 
 
-def _commands(program: Program, call: Call) -> bool:
+def _commands(program: PythonProgram, call: Call) -> bool:
     name, known = call.name, program.context.once(effects)
     if name in known[Effect.SHELL]:
         _line(program, call, known[Effect.SHELL][name].argument)
@@ -51,7 +51,7 @@ def _commands(program: Program, call: Call) -> bool:
     return True
 
 
-def _line(program: Program, call: Call, at: int) -> None:
+def _line(program: PythonProgram, call: Call, at: int) -> None:
     node = call.given[at] if len(call.given) > at else call.keywords.get("cmd")
     if node is None:
         return
@@ -59,7 +59,7 @@ def _line(program: Program, call: Call, at: int) -> None:
         _shell(program, text, call)
 
 
-def _argv(program: Program, call: Call, at: int) -> None:
+def _argv(program: PythonProgram, call: Call, at: int) -> None:
     node = call.given[at] if len(call.given) > at else call.keywords.get("args")
     if node is None:
         return
@@ -77,11 +77,11 @@ def _argv(program: Program, call: Call, at: int) -> None:
         _words(program, [text], call)
 
 
-def _shell(program: Program, text: str, call: Call) -> None:
+def _shell(program: PythonProgram, text: str, call: Call) -> None:
     """A line of which nothing is known still needs the shell, if it is the application that runs it."""
     program.programs.shell(text, call.firing, text.replace(HOLE, "..."), always=not program.foreign)
 
 
-def _words(program: Program, words: Sequence[str], call: Call) -> None:
+def _words(program: PythonProgram, words: Sequence[str], call: Call) -> None:
     detail = " ".join(words[:_SHOWN]).replace(HOLE, "...")
     program.programs.run(((word,) for word in words), call.firing, detail)

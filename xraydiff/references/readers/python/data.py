@@ -8,7 +8,7 @@ from typing import Final
 from xraydiff.facts import FileType, Firing
 from xraydiff.paths import ImagePath, join, parent
 from xraydiff.references.kit.evaluation import DEEP, HOLE, Texts
-from xraydiff.references.readers.python.program import Call, Program
+from xraydiff.references.readers.python.program import Call, PythonProgram
 from xraydiff.references.readers.python.vocabulary import (
     FLASKS,
     FOLDER_CALLS,
@@ -30,7 +30,7 @@ _WILD: Final = re.compile(r"(?:\[[^\]]{0,100}\]|\*|\?)+")
 _TEMPLATES: Final = ("templates", "static", "template")
 
 
-def files(program: Program, call: Call) -> None:
+def files(program: PythonProgram, call: Call) -> None:
     """Note what a call reads."""
     name, method = call.name, call.method
     if method in RESOURCES and name.startswith(RESOURCE_MODULES):
@@ -56,14 +56,14 @@ def files(program: Program, call: Call) -> None:
         _folders(program, call.keywords[keyword])
 
 
-def path_expression(program: Program, node: int) -> None:
+def path_expression(program: PythonProgram, node: int) -> None:
     """Note what `os.path.join(...)` or `Path(...) / ...` names, whatever is done with it."""
     for text in program.values.texts(node):
         if text.startswith("/"):
             program.names((text,), "/", Firing.NAMED, text.replace(HOLE, "..."))
 
 
-def relative_literal(program: Program, text: str) -> None:
+def relative_literal(program: PythonProgram, text: str) -> None:
     """Note the file that a literal names where one lies below WORKDIR, beside the module or among its templates."""
     if not _FILE.match(text) or text.endswith(_NO_FILES):
         return
@@ -83,7 +83,7 @@ def template_roots(directory: ImagePath, top: ImagePath) -> list[ImagePath]:
         at = parent(at)
 
 
-def _opened(program: Program, call: Call) -> None:
+def _opened(program: PythonProgram, call: Call) -> None:
     node = call.given[0] if call.given else call.keywords.get("file")
     if node is None:
         return
@@ -91,7 +91,7 @@ def _opened(program: Program, call: Call) -> None:
     program.names(texts, program.context.cwd, call.firing, call.name, folders=call.name.startswith(("os.", "shutil.")))
 
 
-def _read(program: Program, call: Call, receiver: int) -> None:
+def _read(program: PythonProgram, call: Call, receiver: int) -> None:
     texts = program.values.texts(receiver)
     if any(text != HOLE for text in texts) and _is_path(texts):
         probe = call.method in ("is_file", "is_dir", "exists")
@@ -102,7 +102,7 @@ def _is_path(texts: Texts) -> bool:
     return all("/" in text or _FILE.match(text) for text in texts if text != HOLE)
 
 
-def writes(program: Program, call: Call) -> bool:
+def writes(program: PythonProgram, call: Call) -> bool:
     """Whether a call opens a file for writing: such a file need not be there."""
     if call.method != "open":
         return False
@@ -112,7 +112,7 @@ def writes(program: Program, call: Call) -> bool:
     return text is not None and text[:1] in ("w", "a", "x")
 
 
-def _glob(program: Program, call: Call, receiver: int) -> None:
+def _glob(program: PythonProgram, call: Call, receiver: int) -> None:
     deep = f"{DEEP}/" if call.method == "rglob" else ""
     for base in program.values.texts(receiver):
         for text in program.values.texts(call.given[0]):
@@ -124,7 +124,7 @@ def _pattern(text: str) -> str:
     return "/".join(DEEP if part == "**" else _WILD.sub(HOLE, part) for part in text.split("/"))
 
 
-def _folders(program: Program, node: int) -> None:
+def _folders(program: PythonProgram, node: int) -> None:
     """A folder that is served from counts from the module, from WORKDIR, or stands by itself."""
     texts = program.values.texts(node)
     if texts == (HOLE,):
@@ -136,14 +136,14 @@ def _folders(program: Program, node: int) -> None:
                 program.names((path,), "/", Firing.NAMED, text)
 
 
-def _flask(program: Program, call: Call) -> None:
+def _flask(program: PythonProgram, call: Call) -> None:
     keywords = call.keywords
     for keyword, usual in (("template_folder", "templates"), ("static_folder", "static")):
         if keyword not in keywords and not (call.name.endswith("Blueprint")):
             program.names((usual,), program.directory, Firing.NAMED, usual)
 
 
-def _resource(program: Program, call: Call) -> None:
+def _resource(program: PythonProgram, call: Call) -> None:
     """`files("pkg")` alone names no file; what is joined to it does, or what stands behind the package's name."""
     packages = program.values.texts(call.given[0]) if call.given else (program.values.scene.package,)
     for package in packages:
@@ -153,7 +153,7 @@ def _resource(program: Program, call: Call) -> None:
                 _in_package(program, package, program.values.texts(call.given[1]), call.firing)
 
 
-def _in_package(program: Program, package: str, texts: Texts, firing: Firing) -> None:
+def _in_package(program: PythonProgram, package: str, texts: Texts, firing: Firing) -> None:
     chain, whole = program.finder.find(package) if HOLE not in package else ((), False)
     if not whole:
         return

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from xraydiff.facts import Firing
 from xraydiff.references.readers.python.conditions import Known, verdict
-from xraydiff.references.readers.python.script import REACHED, Branch, Execution, ExecutionContext, Script
+from xraydiff.references.readers.python.script import REACHED, Branch, Execution, ExecutionContext, PythonScript
 
 __all__ = ["Attempt", "Runs"]
 
@@ -65,7 +65,7 @@ class _Moment:
 class Runs:
     """When each execution context of a script runs, and each of its functions."""
 
-    def __init__(self, script: Script, known: Known) -> None:
+    def __init__(self, script: PythonScript, known: Known) -> None:
         self._script = script
         self._attempts = [Attempt() for _ in range(script.tries)]
         self._branches = _decided(script.branches, known)

@@ -15,7 +15,7 @@ from xraydiff.paths import ImagePath, ancestors, basename, decoded, image_path, 
 from xraydiff.references import Context
 from xraydiff.references.kit import shebang
 
-__all__ = ["Interpreter", "Interpreters"]
+__all__ = ["Interpreters", "PythonInterpreter"]
 
 _PYTHON: Final = re.compile(r"(?:python|pypy)(\d)?(?:\.(\d{1,2}))?[a-z]?\Z")
 _FOLDER: Final = re.compile(r"(?:python|pypy)(\d)\.(\d{1,2})t?\Z")
@@ -27,7 +27,7 @@ _DEFAULT_VERSION: Final = (3, 11)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interpreter:
+class PythonInterpreter:
     """One Python of an image, with or without a virtual environment."""
 
     version: tuple[int, int]
@@ -52,24 +52,24 @@ class Interpreters:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._tree = context.original
-        self._by_directory: dict[ImagePath, Interpreter | None] = {}
-        self._by_executable: dict[str, Interpreter | None] = {}
-        self._default: list[Interpreter | None] = []
+        self._by_directory: dict[ImagePath, PythonInterpreter | None] = {}
+        self._by_executable: dict[str, PythonInterpreter | None] = {}
+        self._default: list[PythonInterpreter | None] = []
 
-    def of(self, path: ImagePath, data: bytes = b"") -> Interpreter | None:
+    def of(self, path: ImagePath, data: bytes = b"") -> PythonInterpreter | None:
         """The interpreter that runs a file: of the tree that it lies in, of its `#!` line, else the image's own."""
         placed = self._placed(parent(path))
         if placed is not None:
             return placed
         return self._of_line(data) or self.default()
 
-    def default(self) -> Interpreter | None:
+    def default(self) -> PythonInterpreter | None:
         """The interpreter of the start command, else the first in PATH."""
         if not self._default:
             self._default.append(self._of_start() or self._of_path())
         return self._default[0]
 
-    def by_executable(self, path: str) -> Interpreter | None:
+    def by_executable(self, path: str) -> PythonInterpreter | None:
         """The interpreter that starts under this name; a name in a virtual environment stands for it."""
         if path not in self._by_executable:
             # A virtual environment whose home leads back to it has no interpreter.
@@ -79,9 +79,9 @@ class Interpreters:
 
     # --- where a file lies -------------------------------------------------------------------------------------------
 
-    def _placed(self, directory: ImagePath) -> Interpreter | None:
+    def _placed(self, directory: ImagePath) -> PythonInterpreter | None:
         if directory not in self._by_directory:
-            found: Interpreter | None = None
+            found: PythonInterpreter | None = None
             for folder in (directory, *ancestors(directory)):
                 found = self._of_folder(folder)
                 if found is not None:
@@ -89,7 +89,7 @@ class Interpreters:
             self._by_directory[directory] = found
         return self._by_directory[directory]
 
-    def _of_folder(self, folder: ImagePath) -> Interpreter | None:
+    def _of_folder(self, folder: ImagePath) -> PythonInterpreter | None:
         if f"{folder}/pyvenv.cfg" in self._tree.files:
             return self._environment(folder)
         name = basename(folder)
@@ -111,7 +111,7 @@ class Interpreters:
 
     # --- programs ----------------------------------------------------------------------------------------------------
 
-    def _executable(self, path: ImagePath) -> Interpreter | None:
+    def _executable(self, path: ImagePath) -> PythonInterpreter | None:
         folder = parent(path)
         for home in dict.fromkeys((folder, parent(folder))):
             if self._is_file(f"{home}/pyvenv.cfg"):
@@ -128,7 +128,7 @@ class Interpreters:
                     return found
         return None
 
-    def _of_line(self, data: bytes) -> Interpreter | None:
+    def _of_line(self, data: bytes) -> PythonInterpreter | None:
         """The interpreter that a `#!` line names, itself or through `env`."""
         first, *rest = shebang.words(data) or ("",)
         program: str | None = first
@@ -136,7 +136,7 @@ class Interpreters:
             program = find_executable(rest[0], self._tree, self._context.path) if rest else None
         return self.by_executable(program) if program is not None and program.startswith("/") else None
 
-    def _of_start(self) -> Interpreter | None:
+    def _of_start(self) -> PythonInterpreter | None:
         words = [part for word in start_command(self._context.config) for part in word.split()[:100]]
         for word in words[:100]:
             path = find_executable(word.strip("'\""), self._tree, self._context.path, self._context.cwd)
@@ -150,7 +150,7 @@ class Interpreters:
                 return found
         return None
 
-    def _of_path(self) -> Interpreter | None:
+    def _of_path(self) -> PythonInterpreter | None:
         for name in ("python3", "python", "pypy3"):
             path = find_executable(name, self._tree, self._context.path)
             found = self.by_executable(path) if path is not None else None
@@ -166,7 +166,7 @@ class Interpreters:
 
     def _base(
         self, prefix: str, version: tuple[int, int] | None, *, executable: ImagePath | None = None
-    ) -> Interpreter | None:
+    ) -> PythonInterpreter | None:
         """The interpreter installed below a prefix, told by its landmark os.py."""
         found = self._stdlib(prefix, version)
         if found is None:
@@ -176,7 +176,7 @@ class Interpreters:
         search = (*self._environment_path(), *self._core(prefix, stdlib, version), *site)
         if executable is None:
             executable = self._first(f"{prefix}/bin", (f"python{version[0]}.{version[1]}", "python3", "python"))
-        return Interpreter(
+        return PythonInterpreter(
             version=version,
             prefix=prefix,
             stdlib=stdlib,
@@ -234,12 +234,12 @@ class Interpreters:
                 return fields[5]
         return "/root"
 
-    def _environment(self, prefix: ImagePath) -> Interpreter | None:
+    def _environment(self, prefix: ImagePath) -> PythonInterpreter | None:
         """A virtual environment (PEP 405): the standard library of its home, its own site-packages."""
         settings = self._settings(prefix)
         names = [f"{settings['home']}/{name}" for name in ("python3", "python")] if "home" in settings else []
         real = self._tree.resolve(f"{prefix}/bin/python").path
-        base: Interpreter | None = None
+        base: PythonInterpreter | None = None
         for name in (*names, *([real] if real is not None else ())):
             if not name.startswith(f"{prefix}/") and self._is_file(name):
                 base = self.by_executable(name)
@@ -258,7 +258,7 @@ class Interpreters:
         library = [path for path in core if not path.endswith("-packages")]
         rest = [path for path in core if path.endswith("-packages")] if shared else []
         search = (*self._environment_path(), *library, *site, *rest)
-        return Interpreter(
+        return PythonInterpreter(
             version=version,
             prefix=prefix,
             stdlib=base.stdlib if base else None,

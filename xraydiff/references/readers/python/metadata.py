@@ -12,7 +12,7 @@ from xraydiff.paths import ImagePath, decoded, image_path
 from xraydiff.references import Context
 from xraydiff.references.readers.python.modules import Finder
 from xraydiff.references.readers.python.names import MODULE_VARIABLES
-from xraydiff.references.readers.python.program import Call, Program
+from xraydiff.references.readers.python.program import Call, PythonProgram
 from xraydiff.references.readers.python.vocabulary import DISTRIBUTIONS, ENTRY_POINTS, METADATA_MODULES, SCRIPT_GROUPS
 
 __all__ = ["Distribution", "distributions", "is_own", "metadata"]
@@ -39,7 +39,7 @@ class Distribution:
     """Groups of entry points: name and module of each."""
 
 
-def metadata(program: Program, call: Call) -> bool:
+def metadata(program: PythonProgram, call: Call) -> bool:
     """Note what a call reads of distributions; whether it is one that does."""
     if not call.name.startswith(METADATA_MODULES):
         return call.method == "load_setuptools_entrypoints" and _groups(program, call)
@@ -57,7 +57,7 @@ def metadata(program: Program, call: Call) -> bool:
     return True
 
 
-def _groups(program: Program, call: Call) -> bool:
+def _groups(program: PythonProgram, call: Call) -> bool:
     """Every distribution that adds to a group, and what it adds."""
     node = call.keywords.get("group") or (call.given[0] if call.given else None)
     wanted = set(program.values.texts(node)) if node is not None else _literals(program)
@@ -78,7 +78,7 @@ def _groups(program: Program, call: Call) -> bool:
     return True
 
 
-def _literals(program: Program) -> set[str]:
+def _literals(program: PythonProgram) -> set[str]:
     """`entry_points().select(group=name)`, `entry_points()["name"]`: the group stands somewhere in the module."""
     if program.literals is None:
         nodes = (use.node for use in program.script.uses if use.kind == "string")
@@ -86,7 +86,7 @@ def _literals(program: Program) -> set[str]:
     return program.literals
 
 
-def _load(program: Program, call: Call, found: Distribution) -> None:
+def _load(program: PythonProgram, call: Call, found: Distribution) -> None:
     """`load_entry_point("dist", "group", "name")`, as old console scripts have it."""
     given = [program.values.texts(one)[0] for one in call.given[1:3]]
     if found.entry_points is not None:

@@ -12,7 +12,7 @@ from xraydiff.facts import FileType
 from xraydiff.paths import ImagePath, basename, image_path, is_below, parent
 from xraydiff.references import Context
 from xraydiff.references.kit.evaluation import HOLE
-from xraydiff.references.readers.python.interpreters import Interpreter
+from xraydiff.references.readers.python.interpreters import PythonInterpreter
 from xraydiff.references.readers.python.vocabulary import FROZEN, MODULE_ATTRIBUTES
 from xraydiff.tree import FileTree
 
@@ -202,7 +202,7 @@ class Finder:
     """Finds modules for one interpreter, with what its main program put in front of sys.path."""
 
     def __init__(
-        self, context: Context, interpreter: Interpreter | None, front: tuple[ImagePath, ...], limit: int
+        self, context: Context, interpreter: PythonInterpreter | None, front: tuple[ImagePath, ...], limit: int
     ) -> None:
         self.interpreter = interpreter
         self._directories = context.once(directories)

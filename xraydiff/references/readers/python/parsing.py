@@ -15,7 +15,7 @@ from xraydiff.references.kit.outline import uncommented
 from xraydiff.references.readers.python.names import COMMANDS, SERVERS
 from xraydiff.references.readers.python.native import words
 from xraydiff.references.readers.python.outline import outline
-from xraydiff.references.readers.python.script import Parsed, Script
+from xraydiff.references.readers.python.script import Parsed, PythonScript
 from xraydiff.references.readers.python.syntax import parse as parse_module
 
 __all__ = ["parse"]
@@ -55,7 +55,7 @@ def parse(data: bytes, form: str, limits: Limits) -> Parsed:
     return Parsed(script=script, behind=behind, plain=_plain(data, limits), too_large=lost)
 
 
-def _behind(data: bytes, start: int, limits: Limits) -> tuple[Script | None, bool]:
+def _behind(data: bytes, start: int, limits: Limits) -> tuple[PythonScript | None, bool]:
     """The outline of what lies behind an offset, and whether everything of it was read."""
     rest, lost = outline(data, start, limits)
     if rest is None:

@@ -18,11 +18,11 @@ from xraydiff.references.readers.python.lazy import LazyNames
 from xraydiff.references.readers.python.library import LibraryCalls
 from xraydiff.references.readers.python.modules import Finder, Module
 from xraydiff.references.readers.python.patterns import expand
-from xraydiff.references.readers.python.script import Script
-from xraydiff.references.readers.python.values import Values
+from xraydiff.references.readers.python.script import PythonScript
+from xraydiff.references.readers.python.values import PythonEvaluator
 from xraydiff.references.readers.python.vocabulary import ALWAYS_BUILT_IN
 
-__all__ = ["Call", "Program"]
+__all__ = ["Call", "PythonProgram"]
 
 _MAX_FILE_NAMES: Final = 20_000
 """Names of files looked at for one module: a catalogue names hundreds."""
@@ -45,14 +45,14 @@ class Call:
 
 
 @dataclass(slots=True, kw_only=True)
-class Program:
+class PythonProgram:
     """What the readers of imports, calls and strings share."""
 
     path: ImagePath
     context: Context
     finder: Finder
-    values: Values
-    script: Script
+    values: PythonEvaluator
+    script: PythonScript
     lazy: LazyNames
     library_calls: LibraryCalls
     seen: Recorder

@@ -13,14 +13,14 @@ from xraydiff.references.readers.python.commands import commands
 from xraydiff.references.readers.python.data import files, path_expression, relative_literal, writes
 from xraydiff.references.readers.python.metadata import metadata
 from xraydiff.references.readers.python.modules import Module
-from xraydiff.references.readers.python.program import Call, Program
+from xraydiff.references.readers.python.program import Call, PythonProgram
 from xraydiff.references.readers.python.runtime import codec, runtime, zone
 from xraydiff.references.readers.python.script import BINARY
 from xraydiff.references.readers.python.vocabulary import IMPORTERS, LOGGERS, PROBES
 
 if TYPE_CHECKING:
     from xraydiff.references.readers.python.execution import Runs
-    from xraydiff.references.readers.python.script import Use
+    from xraydiff.references.readers.python.script import PythonUse
 
 __all__ = ["read_script"]
 
@@ -34,13 +34,13 @@ _ATTRIBUTE: Final = re.compile(rb"(?<![\w.])([A-Za-z_]\w{0,99})\.([A-Za-z_]\w{0,
 _APPS: Final = frozenset({"INSTALLED_APPS"})
 
 
-def read_script(program: Program, runs: Runs) -> None:
+def read_script(program: PythonProgram, runs: Runs) -> None:
     """Note what a module refers to. Raises `LimitExceeded` where following the image's links takes too long."""
     _Reading(program, runs).run()
 
 
 class _Reading:
-    def __init__(self, program: Program, runs: Runs) -> None:
+    def __init__(self, program: PythonProgram, runs: Runs) -> None:
         self._program = program
         self._script = program.script
         self._runs = runs
@@ -80,7 +80,7 @@ class _Reading:
 
     # --- imports -----------------------------------------------------------------------------------------------------
 
-    def _import(self, use: Use, firing: Firing) -> None:
+    def _import(self, use: PythonUse, firing: Firing) -> None:
         found = True
         if use.module:
             found = self._from(use, firing)
@@ -104,7 +104,7 @@ class _Reading:
         if whole and self._program.lazy.is_lazy(chain[-1], self._program.finder):
             self._lazy[bound] = chain[-1]
 
-    def _from(self, use: Use, firing: Firing) -> bool:
+    def _from(self, use: PythonUse, firing: Firing) -> bool:
         """Whether the module and every name of it was found."""
         bindings, text = self._program.values.bindings, use.module
         module, whole, package = self._source(text, firing)

@@ -16,7 +16,7 @@ from xraydiff.references import Context
 from xraydiff.references.kit.elf_files import elf_files
 from xraydiff.references.kit.evaluation import HOLE
 from xraydiff.references.readers.python.effects import effects
-from xraydiff.references.readers.python.program import Call, Program
+from xraydiff.references.readers.python.program import Call, PythonProgram
 from xraydiff.references.readers.python.vocabulary import (
     BUILT_IN_CODECS,
     CERTIFI_CLIENTS,
@@ -44,7 +44,7 @@ _LIBRARIES: Final = frozenset(
 )
 
 
-def runtime(program: Program, call: Call) -> None:
+def runtime(program: PythonProgram, call: Call) -> None:
     """Note what a call loads without an import statement."""
     _computed(program, call)
     _codec_call(program, call)
@@ -59,7 +59,7 @@ def runtime(program: Program, call: Call) -> None:
         _account(program, call)
 
 
-def _computed(program: Program, call: Call) -> None:
+def _computed(program: PythonProgram, call: Call) -> None:
     known = program.context.once(effects)[Effect.IMPORTS]
     row = known.get(call.name) or known.get(f".{call.method}")
     for name in row.modules if row is not None else ():
@@ -81,7 +81,7 @@ def _computed(program: Program, call: Call) -> None:
 # --- codecs -----------------------------------------------------------------------------------------------------------
 
 
-def codec(program: Program, text: str, firing: Firing, *, registry: bool) -> None:
+def codec(program: PythonProgram, text: str, firing: Firing, *, registry: bool) -> None:
     """Note the module of a codec (Lib/encodings/__init__.py, search_function)."""
     if not _CODEC.match(text):
         return
@@ -96,7 +96,7 @@ def codec(program: Program, text: str, firing: Firing, *, registry: bool) -> Non
             program.module(more, firing, text)
 
 
-def _codec_call(program: Program, call: Call) -> None:
+def _codec_call(program: PythonProgram, call: Call) -> None:
     values = program.values
     encoding = call.keywords.get("encoding")
     if encoding is not None:
@@ -113,7 +113,7 @@ def _codec_call(program: Program, call: Call) -> None:
             codec(program, text, call.firing, registry=call.name not in ("str", "bytes"))
 
 
-def _aliases(program: Program) -> dict[str, str]:
+def _aliases(program: PythonProgram) -> dict[str, str]:
     """The alias table of the image's own Python."""
     home = program.finder.interpreter
     path = f"{home.stdlib}/encodings/aliases.py" if home is not None and home.stdlib is not None else ""
@@ -135,7 +135,7 @@ def _aliases_by_path(_: Context) -> dict[str, dict[str, str]]:
 # --- time zones -------------------------------------------------------------------------------------------------------
 
 
-def zone(program: Program, text: str, firing: Firing, *, certain: bool = False) -> bool:
+def zone(program: PythonProgram, text: str, firing: Firing, *, certain: bool = False) -> bool:
     """Note the file of a time zone; a text without a slash names one only where it is asked for as such."""
     if not _ZONE.match(text) or not (certain or "/" in text) or not program.spend(4):
         return False
@@ -146,13 +146,13 @@ def zone(program: Program, text: str, firing: Firing, *, certain: bool = False) 
     return _packaged_zone(program, text, firing)
 
 
-def _zone_folders(program: Program) -> Iterator[str]:
+def _zone_folders(program: PythonProgram) -> Iterator[str]:
     configured = program.context.env.get("PYTHONTZPATH", "")
     yield from (part for part in configured.split(":") if part.startswith("/"))
     yield from program.context.knowledge.named(Search)["zones-of-python"].files
 
 
-def _packaged_zone(program: Program, text: str, firing: Firing) -> bool:
+def _packaged_zone(program: PythonProgram, text: str, firing: Firing) -> bool:
     """Of the distribution tzdata, a package for each directory; of pytz, plain files."""
     folder, _, name = text.rpartition("/")
     package = "tzdata.zoneinfo" + (f".{folder.replace('/', '.')}" if folder else "")
@@ -171,7 +171,7 @@ def _packaged_zone(program: Program, text: str, firing: Firing) -> bool:
     return False
 
 
-def _zone_call(program: Program, call: Call) -> None:
+def _zone_call(program: PythonProgram, call: Call) -> None:
     node = call.given[0] if call.given else call.keywords.get("key")
     if node is None:
         return
@@ -188,7 +188,7 @@ def _zone_call(program: Program, call: Call) -> None:
 # --- TLS --------------------------------------------------------------------------------------------------------------
 
 
-def _tls(program: Program, call: Call) -> None:
+def _tls(program: PythonProgram, call: Call) -> None:
     name = call.name
     client = call.method in HTTP_METHODS and name.startswith(HTTP_CLIENTS)
     known = program.context.once(effects)
@@ -211,7 +211,7 @@ def _later(firing: Firing) -> Firing:
     return Firing.GUARDED if firing is Firing.LOAD else firing
 
 
-def _trusts_otherwise(program: Program, call: Call) -> bool:
+def _trusts_otherwise(program: PythonProgram, call: Call) -> bool:
     """Whether a call says itself whom it trusts, or asks for a URL without TLS."""
     if {"cafile", "cadata", "capath", "context", "verify", "ca_certs", "ssl", "ssl_context"} & call.keywords.keys():
         return True
@@ -219,7 +219,7 @@ def _trusts_otherwise(program: Program, call: Call) -> bool:
     return bool(texts) and all(text.startswith("http://") for text in texts)
 
 
-def _is_tls_library(program: Program) -> bool:
+def _is_tls_library(program: PythonProgram) -> bool:
     if not program.library:
         return False
     home = program.finder.interpreter
@@ -231,7 +231,7 @@ def _is_tls_library(program: Program) -> bool:
     return False
 
 
-def _openssl(program: Program, call: Call) -> None:
+def _openssl(program: PythonProgram, call: Call) -> None:
     """cert.pem of OPENSSLDIR, the hashed directory where there is none; SSL_CERT_FILE and SSL_CERT_DIR go first."""
     env = program.context.env
     home = _openssl_home(program)
@@ -242,7 +242,7 @@ def _openssl(program: Program, call: Call) -> None:
             return
 
 
-def _trust(program: Program, path: str, call: Call) -> bool:
+def _trust(program: PythonProgram, path: str, call: Call) -> bool:
     type_ = program.resolve(path) if path.startswith("/") else None
     if type_ is FileType.FILE:
         program.seen.file(image_path(path), EdgeKind.TRUSTS, _later(call.firing), call.name)
@@ -251,7 +251,7 @@ def _trust(program: Program, path: str, call: Call) -> bool:
     return type_ is not None
 
 
-def _openssl_home(program: Program) -> str:
+def _openssl_home(program: PythonProgram) -> str:
     """OPENSSLDIR as compiled into the libcrypto that `_ssl` loads, or into the interpreter itself."""
     home = program.finder.interpreter
     start = home.executable if home is not None else None
@@ -269,7 +269,7 @@ def _openssl_by_interpreter(_: Context) -> dict[ImagePath | None, str]:
     return {}
 
 
-def _compiled_in(program: Program, path: ImagePath) -> str:
+def _compiled_in(program: PythonProgram, path: ImagePath) -> str:
     tree = program.context.original
     real = tree.resolve(path).path
     if real is None:
@@ -289,7 +289,7 @@ def _compiled_in(program: Program, path: ImagePath) -> str:
     return ""
 
 
-def _certifi(program: Program, call: Call) -> None:
+def _certifi(program: PythonProgram, call: Call) -> None:
     """REQUESTS_CA_BUNDLE and its like, else what `certifi.where()` returns: distributions patch their path in."""
     if call.name.startswith("requests."):
         for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
@@ -308,7 +308,7 @@ def _certifi(program: Program, call: Call) -> None:
 # --- libraries and accounts -------------------------------------------------------------------------------------------
 
 
-def _library(program: Program, call: Call) -> None:
+def _library(program: PythonProgram, call: Call) -> None:
     node = call.given[0] if call.given else call.keywords.get("name")
     if node is None or program.values.text(node) == "None":
         return
@@ -320,7 +320,7 @@ def _library(program: Program, call: Call) -> None:
             program.seen.file(path, EdgeKind.LOADS, call.firing, text)
 
 
-def _searched(program: Program, name: str) -> ImagePath | None:
+def _searched(program: PythonProgram, name: str) -> ImagePath | None:
     """Where the loader finds a library for the interpreter."""
     home = program.finder.interpreter
     start = home.executable if home is not None else None
@@ -333,7 +333,7 @@ def _searched(program: Program, name: str) -> ImagePath | None:
         return None
 
 
-def _find_library(program: Program, call: Call) -> None:
+def _find_library(program: PythonProgram, call: Call) -> None:
     """ctypes.util runs `/sbin/ldconfig -p` and takes the library whose name begins so."""
     if program.executable("/sbin/ldconfig") is not None:
         program.executes(ImagePath("/sbin/ldconfig"), call.firing, call.name)
@@ -347,7 +347,7 @@ def _find_library(program: Program, call: Call) -> None:
                 break
 
 
-def _sonames(program: Program, stem: str) -> Iterator[str]:
+def _sonames(program: PythonProgram, stem: str) -> Iterator[str]:
     tree = program.context.original
     for folder in _LIBRARY_FOLDERS:
         real = tree.resolve(folder).path
@@ -358,6 +358,6 @@ def _sonames(program: Program, stem: str) -> Iterator[str]:
                 yield name
 
 
-def _account(program: Program, call: Call) -> None:
+def _account(program: PythonProgram, call: Call) -> None:
     name = "/etc/passwd" if call.name.startswith("pwd.") else "/etc/group"
     program.names((name,), "/", call.firing, call.name)

@@ -14,8 +14,8 @@ __all__ = [
     "ExecutionContext",
     "Function",
     "Parsed",
-    "Script",
-    "Use",
+    "PythonScript",
+    "PythonUse",
 ]
 
 BINARY = frozenset({"+", "/", "%"})
@@ -72,7 +72,7 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class PythonUse:
     """A construct that may refer to something, and when it runs."""
 
     kind: str
@@ -96,7 +96,7 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
+class PythonScript:
     """A parsed module. Its expressions are columns, since most are names; index 0 stands for none.
 
     The operands of an expression have a fixed order: an attribute's are the object and the name, a call's the function
@@ -111,7 +111,7 @@ class Script:
     ends: tuple[int, ...]
     parts: tuple[tuple[int, ...], ...]
     """Operands, elements or arguments of each expression."""
-    uses: tuple[Use, ...]
+    uses: tuple[PythonUse, ...]
     """In the order of the text."""
     contexts: tuple[ExecutionContext, ...]
     branches: tuple[Branch, ...]
@@ -135,8 +135,8 @@ class Script:
 class Parsed:
     """What a file says in itself: a module, an extension module, or a text of commands."""
 
-    script: Script | None = None
-    behind: Script | None = None
+    script: PythonScript | None = None
+    behind: PythonScript | None = None
     """The outline of what lies behind more words than are parsed."""
     plain: tuple[tuple[bool, str], ...] = ()
     """Of a module of which something was not read: its import statements, and whether each is indented."""

@@ -15,7 +15,7 @@ from xraydiff.references.kit.recorder import Recorder
 from xraydiff.references.readers.python.modules import Finder, Module
 from xraydiff.references.readers.python.names import MODULE_VARIABLES, SERVERS
 
-__all__ = ["Launch", "commands_of", "launch", "launch_variables", "script_directories"]
+__all__ = ["PythonLaunch", "commands_of", "launch", "launch_variables", "script_directories"]
 
 _MODULE_OPTIONS: Final = frozenset(
     {"-A", "--app", "--application", "-w", "--module", "-k", "--worker-class", "-c", "--config"}
@@ -31,7 +31,7 @@ _MOST: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
+class PythonLaunch:
     """A command line, and what its edges are to say."""
 
     words: tuple[str, ...]
@@ -41,7 +41,7 @@ class Launch:
     field: ConfigField | None = None
 
 
-def commands_of(config: ImageConfig, cwd: ImagePath) -> Iterator[Launch]:
+def commands_of(config: ImageConfig, cwd: ImagePath) -> Iterator[PythonLaunch]:
     """The command lines of an image config, from the first word that starts Python on."""
     start = (
         *((word, ConfigField.ENTRYPOINT) for word in config.entrypoint or ()),
@@ -51,11 +51,11 @@ def commands_of(config: ImageConfig, cwd: ImagePath) -> Iterator[Launch]:
         for at, (word, field) in enumerate(command[:_MOST]):
             if basename(word) in SERVERS or _PYTHON.match(basename(word)):
                 words = tuple(one for one, _ in command[at:])
-                yield Launch(words=words, detail=field.value, field=field, firing=Firing.LOAD, cwd=cwd)
+                yield PythonLaunch(words=words, detail=field.value, field=field, firing=Firing.LOAD, cwd=cwd)
                 break
 
 
-def launch(command: Launch, context: Context, finder: Finder, seen: Recorder) -> None:
+def launch(command: PythonLaunch, context: Context, finder: Finder, seen: Recorder) -> None:
     """Note the modules that a command line names."""
     if not command.words:
         return
@@ -85,11 +85,11 @@ def launch_variables(context: Context, finder: Finder, seen: Recorder) -> None:
     """FLASK_APP and the like."""
     for name in sorted(MODULE_VARIABLES & context.env.keys()):
         seen.field = ConfigField.ENV
-        command = Launch(words=(), detail=name, firing=Firing.LOAD, cwd=context.cwd)
+        command = PythonLaunch(words=(), detail=name, firing=Firing.LOAD, cwd=context.cwd)
         _named(context.env[name], command, context, finder, seen, single=True)
 
 
-def _python(command: Launch, words: list[str], finder: Finder, seen: Recorder) -> list[str]:
+def _python(command: PythonLaunch, words: list[str], finder: Finder, seen: Recorder) -> list[str]:
     """`python -m mod`: note it, and give the words that the module gets."""
     at = 0
     while at < len(words) and words[at].startswith("-"):
@@ -109,7 +109,7 @@ def _python(command: Launch, words: list[str], finder: Finder, seen: Recorder) -
 
 
 def _named(
-    word: str, command: Launch, context: Context, finder: Finder, seen: Recorder, *, single: bool = True
+    word: str, command: PythonLaunch, context: Context, finder: Finder, seen: Recorder, *, single: bool = True
 ) -> None:
     """`pkg.mod:app`, `pkg.mod`, `app.py`."""
     if UNKNOWN_PART in word:
@@ -130,12 +130,12 @@ def _named(
     _chain(chain, command, finder, seen)
 
 
-def _modules(name: str, command: Launch, finder: Finder, seen: Recorder) -> None:
+def _modules(name: str, command: PythonLaunch, finder: Finder, seen: Recorder) -> None:
     chain, _ = finder.find(name) if UNKNOWN_PART not in name else ((), False)
     _chain(chain, command, finder, seen)
 
 
-def _chain(chain: Sequence[Module], command: Launch, finder: Finder, seen: Recorder) -> None:
+def _chain(chain: Sequence[Module], command: PythonLaunch, finder: Finder, seen: Recorder) -> None:
     for module in chain:
         if module.file is not None and not finder.is_frozen(module):
             seen.file(module.file, EdgeKind.IMPORTS, command.firing, command.detail)

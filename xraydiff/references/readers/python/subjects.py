@@ -15,17 +15,23 @@ from xraydiff.references.kit.recorder import Recorder
 from xraydiff.references.readers.python.conditions import Known
 from xraydiff.references.readers.python.data import template_roots
 from xraydiff.references.readers.python.execution import Runs
-from xraydiff.references.readers.python.interpreters import Interpreter, Interpreters
+from xraydiff.references.readers.python.interpreters import Interpreters, PythonInterpreter
 from xraydiff.references.readers.python.lazy import lazy_names
 from xraydiff.references.readers.python.library import library_calls
 from xraydiff.references.readers.python.metadata import is_own
 from xraydiff.references.readers.python.modules import Finder
 from xraydiff.references.readers.python.native import named_modules
-from xraydiff.references.readers.python.program import Program
+from xraydiff.references.readers.python.program import PythonProgram
 from xraydiff.references.readers.python.reading import read_script
-from xraydiff.references.readers.python.script import Parsed, Script
-from xraydiff.references.readers.python.start import Launch, commands_of, launch, launch_variables, script_directories
-from xraydiff.references.readers.python.values import Scene, Values
+from xraydiff.references.readers.python.script import Parsed, PythonScript
+from xraydiff.references.readers.python.start import (
+    PythonLaunch,
+    commands_of,
+    launch,
+    launch_variables,
+    script_directories,
+)
+from xraydiff.references.readers.python.values import PythonEvaluator, Scene
 
 __all__ = ["resolve"]
 
@@ -70,7 +76,7 @@ def _commands(parsed: Parsed, context: Context, seen: Recorder) -> None:
         seen.gap("too-large", parsed.too_large)
     for line, words in parsed.commands:
         finder = _finder(context, context.once(Interpreters).default(), context.once(script_directories))
-        launch(Launch(words=words, detail=line, firing=Firing.GUARDED, cwd=context.cwd), context, finder, seen)
+        launch(PythonLaunch(words=words, detail=line, firing=Firing.GUARDED, cwd=context.cwd), context, finder, seen)
 
 
 def launched(command: Command, context: Context) -> Iterator[Edge | Gap]:
@@ -84,12 +90,12 @@ def launched(command: Command, context: Context) -> Iterator[Edge | Gap]:
     seen = Recorder.launched(command, "python", context.limits)
     front = tuple(dict.fromkeys((*context.once(script_directories), command.cwd)))
     finder = _finder(context, context.once(Interpreters).default(), front)
-    start = Launch(words=command.words, detail=command.detail, firing=command.firing, cwd=command.cwd)
+    start = PythonLaunch(words=command.words, detail=command.detail, firing=command.firing, cwd=command.cwd)
     launch(start, context, finder, seen)
     yield from seen.all()
 
 
-def _finder(context: Context, interpreter: Interpreter | None, front: tuple[ImagePath, ...]) -> Finder:
+def _finder(context: Context, interpreter: PythonInterpreter | None, front: tuple[ImagePath, ...]) -> Finder:
     """One finder for each interpreter and front of sys.path, since it remembers what it found."""
     known = context.once(_finders)
     key = (interpreter.prefix if interpreter else None, front)
@@ -125,7 +131,7 @@ class _Placed:
     subject: Subject
     context: Context
     seen: Recorder
-    home: Interpreter | None
+    home: PythonInterpreter | None
     finder: Finder
     library: bool
     main: bool | None
@@ -139,16 +145,16 @@ class _Placed:
     def known(self) -> Known:
         return Known(version=self.home.version if self.home else None, main=self.main)
 
-    def program(self, script: Script) -> Program:
+    def program(self, script: PythonScript) -> PythonProgram:
         """The module as one part of its text has it."""
         context, directory, path = self.context, self.directory, self.subject.path
         roots = (context.cwd, directory, *template_roots(directory, _top(directory, self.finder, context)))
-        return Program(
+        return PythonProgram(
             path=path,
             directory=directory,
             context=context,
             finder=self.finder,
-            values=Values(script, self._scene(), self.finder, context.limits.script_steps // 10),
+            values=PythonEvaluator(script, self._scene(), self.finder, context.limits.script_steps // 10),
             script=script,
             lazy=context.once(lazy_names),
             library_calls=context.once(library_calls),
@@ -215,7 +221,7 @@ def _top(directory: ImagePath, finder: Finder, context: Context) -> ImagePath:
     return at
 
 
-def _in_library(path: ImagePath, home: Interpreter | None) -> bool:
+def _in_library(path: ImagePath, home: PythonInterpreter | None) -> bool:
     if "/site-packages/" in path or "/dist-packages/" in path:
         return True
     return home is not None and home.stdlib is not None and is_below(path, home.stdlib)

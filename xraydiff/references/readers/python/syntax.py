@@ -20,8 +20,8 @@ from xraydiff.references.readers.python.script import (
     Execution,
     ExecutionContext,
     Function,
-    Script,
-    Use,
+    PythonScript,
+    PythonUse,
 )
 from xraydiff.references.readers.python.vocabulary import EXCEPTIONS_OF_IMPORTS
 
@@ -171,7 +171,7 @@ class _Block:
         """Of the last `try` in it."""
 
 
-def parse(data: bytes, *, levels: int, tokens: int) -> Script:
+def parse(data: bytes, *, levels: int, tokens: int) -> PythonScript:
     """What a module imports, calls and spells out, and what decides when.
 
     Brackets and blocks below `levels` are passed over, and everything that follows so many `tokens`.
@@ -188,7 +188,7 @@ class _Parser:
         self._starts = [0]
         self._ends = [0]
         self._parts: list[list[int] | tuple[int, ...]] = [()]
-        self._uses: list[Use] = []
+        self._uses: list[PythonUse] = []
         self._contexts: dict[tuple[int, Execution, int, str], int] = {(-1, Execution.MODULE, 0, ""): 0}
         self._weak: dict[int, int] = {}
         self._dead: dict[int, int] = {}
@@ -219,7 +219,7 @@ class _Parser:
         self._nested = 0
         self._marked = 0
 
-    def run(self) -> Script:
+    def run(self) -> PythonScript:
         """Parse everything."""
         start = 3 if self._data.startswith(b"\xef\xbb\xbf") else 0
         self._line_start = start
@@ -230,7 +230,7 @@ class _Parser:
             self._close(len(self._data))
         self._end_statement()
         self._uses.sort(key=lambda use: (self._starts[use.node], -self._ends[use.node]))
-        return Script(
+        return PythonScript(
             text=self._data,
             kinds=tuple(self._kinds),
             starts=tuple(self._starts),
@@ -545,7 +545,7 @@ class _Parser:
                 pairs.append(("".join(words[:-2]), words[-1]))
             else:
                 pairs.append(("".join(words) if type_ == "import_statement" else words[0], ""))
-        use = Use("import", self._node(type_, start, end), self._stack[0].context, module, tuple(pairs))
+        use = PythonUse("import", self._node(type_, start, end), self._stack[0].context, module, tuple(pairs))
         self._uses.append(use)
 
     # --- operands and operators --------------------------------------------------------------------------------------
@@ -652,7 +652,7 @@ class _Parser:
             frame.lambdas.clear()
         frame.want = True
         if self._kinds[node] in BINARY:
-            self._uses.append(Use("path", node, frame.context))
+            self._uses.append(PythonUse("path", node, frame.context))
         frame.context = frame.base
         frame.first_use = len(self._uses)
         return node
@@ -696,7 +696,7 @@ class _Parser:
             return value
         node = self._node("keyword_argument", start, end, (key, value))
         if self._kinds[value] == "string":
-            self._uses.append(Use("keyword", node, frame.base))
+            self._uses.append(PythonUse("keyword", node, frame.base))
         return node
 
     # --- words that are operators ------------------------------------------------------------------------------------
@@ -759,7 +759,7 @@ class _Parser:
             use = self._uses[index]
             if self._starts[use.node] < end:
                 context = self._context(use.context, Execution.BRANCH, branch)
-                self._uses[index] = Use(use.kind, use.node, context, use.module, use.names)
+                self._uses[index] = PythonUse(use.kind, use.node, context, use.module, use.names)
 
     def _for(self, _start: int) -> None:
         frame = self._stack[-1]
@@ -789,7 +789,7 @@ class _Parser:
             held = frame.operands[-1]
             call = self._node("call", self._starts[held], start + 1, (held,))
             frame.operands[-1] = call
-            self._uses.append(Use("call", call, frame.context))
+            self._uses.append(PythonUse("call", call, frame.context))
             self._called(held, frame.context)
             self._open("call", start, call)
         elif self._header == "def" and frame.kind == "line":
@@ -975,7 +975,7 @@ class _Parser:
         context = self._stack[-1].context
         self._operand(node)
         if not self._skipped:
-            self._uses.append(Use("string", node, context))
+            self._uses.append(PythonUse("string", node, context))
         return end
 
     def _formatted(self, node: int, limit: int) -> int:

@@ -14,9 +14,9 @@ from xraydiff.references.readers.python.patterns import concatenated, union
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from xraydiff.references.readers.python.script import Script
+    from xraydiff.references.readers.python.script import PythonScript
 
-__all__ = ["Bindings", "Scene", "Values"]
+__all__ = ["Bindings", "PythonEvaluator", "Scene"]
 
 _ITEMS: Final = 64
 _MAX_TEXT_BYTES: Final = 4_096
@@ -67,7 +67,7 @@ class Scene:
     inline: bool = False
 
 
-def _bound(script: Script) -> Bindings:
+def _bound(script: PythonScript) -> Bindings:
     """Names and what is assigned to them; imports come later, as they are read."""
     bindings = Bindings()
     text, kinds, starts, ends = script.text, script.kinds, script.starts, script.ends
@@ -89,10 +89,10 @@ def _put(held: dict[str, list[int]], name: bytes, node: int) -> None:
         nodes.append(node)
 
 
-class Values(Evaluator):
+class PythonEvaluator(Evaluator):
     """Evaluates expressions of one module, given by their indexes, as far as the text tells."""
 
-    def __init__(self, script: Script, scene: Scene, finder: Finder, steps: int) -> None:
+    def __init__(self, script: PythonScript, scene: Scene, finder: Finder, steps: int) -> None:
         super().__init__(steps)
         self._text, self._kinds, self._parts = script.text, script.kinds, script.parts
         self._starts, self._ends = script.starts, script.ends

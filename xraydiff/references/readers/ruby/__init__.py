@@ -57,11 +57,11 @@ class RubyReader(GrammarReader[Program]):
             return extension(data)
         if len(data) > limits.script_scan:
             return Program(lost=(Lost("too-large", f"{len(data)} bytes"),))
-        from xraydiff.references.readers.ruby.script import Script
+        from xraydiff.references.readers.ruby.script import RubyScript
         from xraydiff.references.readers.ruby.templates import code_of_template
 
         code = code_of_template(data) if form == "erb" else data
-        return Script(code.removeprefix(b"\xef\xbb\xbf"), limits).program()
+        return RubyScript(code.removeprefix(b"\xef\xbb\xbf"), limits).program()
 
     def resolve(self, parsed: Program, subject: Subject, context: Context) -> Iterable[Edge | Gap | Command]:
         """Edges in the order of the file, then gaps."""

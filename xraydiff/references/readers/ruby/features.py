@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from xraydiff.facts import EdgeKind, Firing
 from xraydiff.paths import ImagePath, image_path, join, parent
-from xraydiff.references.kit.expressions import UNKNOWN, Scope, Value
+from xraydiff.references.kit.expressions import UNKNOWN, ProgramScope, Value
 from xraydiff.references.kit.lookup import Lookup
 from xraydiff.references.kit.recorder import Recorder, weakened
-from xraydiff.references.readers.ruby.interpreter import Interpreter
+from xraydiff.references.readers.ruby.interpreter import RubyInterpreter
 
 __all__ = ["Features"]
 
@@ -17,7 +17,7 @@ __all__ = ["Features"]
 class Features:
     """Edges to what one program loads."""
 
-    def __init__(self, scope: Scope, seen: Recorder, lookup: Lookup, ruby: Interpreter) -> None:
+    def __init__(self, scope: ProgramScope, seen: Recorder, lookup: Lookup, ruby: RubyInterpreter) -> None:
         self._scope = scope
         self._seen = seen
         self._lookup = lookup

@@ -8,7 +8,7 @@ from xraydiff.facts import EdgeKind, FileType, Firing
 from xraydiff.paths import ImagePath, basename, image_path, join
 from xraydiff.references.kit.lookup import Lookup
 from xraydiff.references.kit.recorder import Recorder, weakened
-from xraydiff.references.readers.ruby.interpreter import Gem, Interpreter
+from xraydiff.references.readers.ruby.interpreter import Gem, RubyInterpreter
 
 __all__ = ["GemPrograms"]
 
@@ -33,7 +33,7 @@ _BUNDLERS: Final = frozenset({"bundle", "bundler"})
 class GemPrograms:
     """Edges of wrappers that RubyGems writes."""
 
-    def __init__(self, seen: Recorder, lookup: Lookup, ruby: Interpreter) -> None:
+    def __init__(self, seen: Recorder, lookup: Lookup, ruby: RubyInterpreter) -> None:
         self._seen = seen
         self._lookup = lookup
         self._ruby = ruby

@@ -14,7 +14,7 @@ from xraydiff.paths import ImagePath, basename, decoded, image_path, join, paren
 from xraydiff.references import Context
 from xraydiff.references.kit.lookup import Exhausted, Lookup
 
-__all__ = ["Gem", "Interpreter", "find_interpreter"]
+__all__ = ["Gem", "RubyInterpreter", "find_interpreter"]
 
 _RBCONFIG = (
     "/usr/local/lib/ruby/*/*/rbconfig.rb",
@@ -67,7 +67,7 @@ class Bundle:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interpreter:
+class RubyInterpreter:
     """One Ruby of the image with everything that it would search."""
 
     load_path: tuple[ImagePath, ...]
@@ -116,31 +116,31 @@ class Interpreter:
         return None
 
 
-def find_interpreter(context: Context, lookup: Lookup) -> Interpreter:
+def find_interpreter(context: Context, lookup: Lookup) -> RubyInterpreter:
     """This image's Ruby, found once in a walk."""
     known = context.once(_interpreter)
     lookup.spend()
     return known
 
 
-_NOTHING = Interpreter(load_path=(), gems=(), defaults=frozenset(), archives=(), bundle=Bundle())
+_NOTHING = RubyInterpreter(load_path=(), gems=(), defaults=frozenset(), archives=(), bundle=Bundle())
 
 
-def _interpreter(context: Context) -> Interpreter:
+def _interpreter(context: Context) -> RubyInterpreter:
     try:
         return _installed(context, Lookup(context))
     except Exhausted:
         return _NOTHING
 
 
-def _installed(context: Context, lookup: Lookup) -> Interpreter:
+def _installed(context: Context, lookup: Lookup) -> RubyInterpreter:
     config = _config(context, lookup)
     bundle = _bundle(context, lookup)
     found = list(_gems(_gem_homes(context, config, lookup), lookup))
     path = [*_directories(context.env.get("RUBYLIB", ""), context), *_included(context), *bundle.local]
     path.extend(image_path(config[name]) for name in (*_LOAD_PATH, *_OWN) if config.get(name))
     archives = tuple(image_path(config[name]) for name in ("rubyarchdir",) if config.get(name))
-    return Interpreter(
+    return RubyInterpreter(
         load_path=tuple(dict.fromkeys(path)),
         gems=_chosen((gem for gem, default in found if not default), bundle),
         defaults=frozenset(gem.name for gem, default in found if default),

@@ -12,21 +12,21 @@ from xraydiff.references import Context
 from xraydiff.references.kit.authorities import trusted
 from xraydiff.references.kit.lookup import Lookup
 from xraydiff.references.kit.recorder import Recorder
-from xraydiff.references.readers.ruby.interpreter import Interpreter
+from xraydiff.references.readers.ruby.interpreter import RubyInterpreter
 from xraydiff.references.readers.ruby.vocabulary import MODE
 
-__all__ = ["Native"]
+__all__ = ["RubyNative"]
 
 _BUILT_IN: Final = frozenset({"UTF-8", "UTF8", "US-ASCII", "ASCII", "ASCII-8BIT", "BINARY", "LOCALE", "EXTERNAL"})
 _NAME = re.compile(rb"\0([A-Za-z][A-Za-z0-9_.:-]{2,40})(?=\0)")
 _ENCODING = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{2,40}\Z")
 
 
-class Native:
+class RubyNative:
     """Edges to what Ruby itself loads for one program."""
 
     def __init__(
-        self, seen: Recorder, lookup: Lookup, ruby: Interpreter, feature: Callable[[str, Firing], None]
+        self, seen: Recorder, lookup: Lookup, ruby: RubyInterpreter, feature: Callable[[str, Firing], None]
     ) -> None:
         self._feature = feature
         self._seen = seen

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 
 from xraydiff.facts import Edge, Firing
 from xraydiff.references import Command, Context, Gap, Subject
-from xraydiff.references.kit.expressions import UNKNOWN, Scope, Value
+from xraydiff.references.kit.expressions import UNKNOWN, ProgramScope, Value
 from xraydiff.references.kit.lookup import Lookup
 from xraydiff.references.kit.recorder import weakened
 from xraydiff.references.kit.steps import Program, Resolution, Step, location
 from xraydiff.references.readers.ruby.features import Features
 from xraydiff.references.readers.ruby.gem_programs import GemPrograms
 from xraydiff.references.readers.ruby.interpreter import find_interpreter
-from xraydiff.references.readers.ruby.native import Native
+from xraydiff.references.readers.ruby.native import RubyNative
 from xraydiff.references.readers.ruby.templates import Templates
-from xraydiff.references.readers.ruby.values import Values
+from xraydiff.references.readers.ruby.values import RubyEvaluator
 from xraydiff.references.readers.ruby.vocabulary import NEEDS_SHELL, Kind
 
 __all__ = ["resolve"]
@@ -25,7 +25,7 @@ def resolve(program: Program, subject: Subject, context: Context) -> Iterator[Ed
     """The references of a program."""
     path, directory = location(subject, context)
     lookup = Lookup(context)
-    values = Values(program.expressions, Scope(path=path, directory=directory, values={}), lookup)
+    values = RubyEvaluator(program.expressions, ProgramScope(path=path, directory=directory, values={}), lookup)
     yield from _Resolution(program, values, subject).run()
 
 
@@ -34,14 +34,14 @@ class _Resolution(Resolution):
 
     needs_shell = NEEDS_SHELL
 
-    def __init__(self, program: Program, values: Values, subject: Subject) -> None:
+    def __init__(self, program: Program, values: RubyEvaluator, subject: Subject) -> None:
         super().__init__(program, values, subject, "ruby")
         seen, lookup, scope = self._seen, values.lookup, values.scope
         ruby = find_interpreter(lookup.context, lookup)
         self._scope = scope
         self._features = Features(scope, seen, lookup, ruby)
         self._templates = Templates(scope, seen, lookup, self._features.feature)
-        self._native = Native(seen, lookup, ruby, self._features.feature)
+        self._native = RubyNative(seen, lookup, ruby, self._features.feature)
         self._programs = GemPrograms(seen, lookup, ruby)
 
     def _handled(self) -> Mapping[str, Callable[[Step, Firing], object]]:

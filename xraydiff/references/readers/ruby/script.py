@@ -37,7 +37,7 @@ from xraydiff.references.readers.ruby.vocabulary import (
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
 
-__all__ = ["Script"]
+__all__ = ["RubyScript"]
 
 _PLAIN: Final = re.compile(rb"^[ \t]*(require|require_relative)[ \t(]+['\"]([A-Za-z0-9_./-]{1,200})['\"]", re.MULTILINE)
 _FOREIGN: Final = re.compile(
@@ -70,7 +70,7 @@ _OWNER: Final = 100
 """Bytes of a receiver that may be a name."""
 
 
-class Script(Statements):
+class RubyScript(Statements):
     """One program."""
 
     lowering: RubyLowering

@@ -7,7 +7,7 @@ from typing import Final
 
 from xraydiff.facts import EdgeKind, FileType, Firing, Node
 from xraydiff.paths import ImagePath, basename, image_path, join, parent
-from xraydiff.references.kit.expressions import Scope
+from xraydiff.references.kit.expressions import ProgramScope
 from xraydiff.references.kit.lookup import Lookup
 from xraydiff.references.kit.recorder import Recorder
 from xraydiff.references.readers.ruby.vocabulary import ENGINES
@@ -51,7 +51,9 @@ def code_of_template(data: bytes) -> bytes:
 class Templates:
     """Edges to templates and directories of one program."""
 
-    def __init__(self, scope: Scope, seen: Recorder, lookup: Lookup, feature: Callable[[str, Firing], None]) -> None:
+    def __init__(
+        self, scope: ProgramScope, seen: Recorder, lookup: Lookup, feature: Callable[[str, Firing], None]
+    ) -> None:
         self._scope = scope
         self._seen = seen
         self._lookup = lookup

@@ -8,7 +8,7 @@ from typing import Final
 from xraydiff.paths import image_path, join
 from xraydiff.references.kit.expressions import UNKNOWN, UNKNOWN_VALUE, Expressions, Value, changed, path_of
 
-__all__ = ["FUNCTIONS", "METHODS", "Values"]
+__all__ = ["FUNCTIONS", "METHODS", "RubyEvaluator"]
 
 
 def _dirname(text: str) -> str:
@@ -23,28 +23,28 @@ def _basename(text: str, suffix: str = "") -> str:
     return name.removesuffix(suffix) if suffix != name else name
 
 
-def _expand(values: Values, arguments: list[Value]) -> Value:
+def _expand(values: RubyEvaluator, arguments: list[Value]) -> Value:
     if not arguments:
         return UNKNOWN_VALUE
     return values.expanded(arguments[0], arguments[1] if len(arguments) > 1 else UNKNOWN_VALUE)
 
 
-def _dirnames(_: Values, arguments: list[Value]) -> Value:
+def _dirnames(_: RubyEvaluator, arguments: list[Value]) -> Value:
     return changed(arguments[0], _dirname) if arguments else UNKNOWN_VALUE
 
 
-def _first(_: Values, arguments: list[Value]) -> Value:
+def _first(_: RubyEvaluator, arguments: list[Value]) -> Value:
     return arguments[0] if arguments else UNKNOWN_VALUE
 
 
-def _basenames(_: Values, arguments: list[Value]) -> Value:
+def _basenames(_: RubyEvaluator, arguments: list[Value]) -> Value:
     if not arguments:
         return UNKNOWN_VALUE
     suffix = arguments[1].texts[0] if len(arguments) > 1 else ""
     return changed(arguments[0], lambda text: _basename(text, suffix))
 
 
-def _environment(values: Values, arguments: list[Value]) -> Value:
+def _environment(values: RubyEvaluator, arguments: list[Value]) -> Value:
     """A variable of the image's environment, and the default beside it: the run may set another."""
     if not arguments:
         return UNKNOWN_VALUE
@@ -53,17 +53,17 @@ def _environment(values: Values, arguments: list[Value]) -> Value:
     return one if len(arguments) < 2 or one.known else arguments[1]
 
 
-def _working(values: Values, _: list[Value]) -> Value:
+def _working(values: RubyEvaluator, _: list[Value]) -> Value:
     return Value(texts=(values.lookup.context.cwd,))
 
 
-def _glob(values: Values, arguments: list[Value]) -> Value:
+def _glob(values: RubyEvaluator, arguments: list[Value]) -> Value:
     if not arguments:
         return UNKNOWN_VALUE
     return values.globbed(Value(texts=tuple(text for value in arguments for text in value.texts)))
 
 
-FUNCTIONS: Final[Mapping[str, Callable[[Values, list[Value]], Value]]] = {
+FUNCTIONS: Final[Mapping[str, Callable[[RubyEvaluator, list[Value]], Value]]] = {
     "File.join": path_of,
     "File.expand_path": _expand,
     "File.absolute_path": _expand,
@@ -90,24 +90,24 @@ _SAME: Final = """
 """Methods whose answer holds the same texts as what they are asked of."""
 
 
-def _method_join(values: Values, value: Value, arguments: list[Value]) -> Value:
+def _method_join(values: RubyEvaluator, value: Value, arguments: list[Value]) -> Value:
     return path_of(values, [value, *arguments])
 
 
-def _method_expand(values: Values, value: Value, arguments: list[Value]) -> Value:
+def _method_expand(values: RubyEvaluator, value: Value, arguments: list[Value]) -> Value:
     return values.expanded(value, arguments[0] if arguments else UNKNOWN_VALUE)
 
 
-def _suffixed(_: Values, value: Value, arguments: list[Value]) -> Value:
+def _suffixed(_: RubyEvaluator, value: Value, arguments: list[Value]) -> Value:
     suffix = arguments[0].texts[0] if arguments else ""
     return changed(value, lambda text: text.removesuffix(suffix))
 
 
-def _parent(_: Values, value: Value, __: list[Value]) -> Value:
+def _parent(_: RubyEvaluator, value: Value, __: list[Value]) -> Value:
     return changed(value, lambda text: image_path(f"{text}/..") if text.startswith("/") else _dirname(text))
 
 
-METHODS: Final[Mapping[str, Callable[[Values, Value, list[Value]], Value]]] = {
+METHODS: Final[Mapping[str, Callable[[RubyEvaluator, Value, list[Value]], Value]]] = {
     **dict.fromkeys(_SAME.split(), lambda _, value, __: value),
     "join": _method_join,
     "expand_path": _method_expand,
@@ -121,7 +121,7 @@ METHODS: Final[Mapping[str, Callable[[Values, Value, list[Value]], Value]]] = {
 }
 
 
-class Values(Expressions):
+class RubyEvaluator(Expressions):
     """Evaluates expressions of one program."""
 
     functions = FUNCTIONS

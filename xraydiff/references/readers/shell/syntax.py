@@ -12,7 +12,7 @@ import re
 from collections.abc import Generator
 from dataclasses import dataclass, field
 
-__all__ = ["Script", "Syntax", "parse"]
+__all__ = ["ShellScript", "Syntax", "parse"]
 
 
 class Syntax:
@@ -40,7 +40,7 @@ class Syntax:
 
 
 @dataclass(slots=True)
-class Script:
+class ShellScript:
     """What `parse` understood."""
 
     root: Syntax
@@ -87,12 +87,12 @@ _STEPS_A_LEVEL = 4
 """Generators that one level of nesting takes at most."""
 
 
-def parse(text: str, *, depth: int, steps: int) -> Script:
+def parse(text: str, *, depth: int, steps: int) -> ShellScript:
     """Parse a script; `depth` bounds its nesting and `steps` its constructs. Never raises for bad text."""
     parser = _Parser(text, steps)
     root = Syntax("program", 0, len(text), [])
     stopped = parser.run(parser.statements(root, frozenset()), depth * _STEPS_A_LEVEL)
-    return Script(root, parser.error, stopped)
+    return ShellScript(root, parser.error, stopped)
 
 
 @dataclass(slots=True)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from xraydiff.references.readers.shell.syntax import Script, Syntax, parse
+from xraydiff.references.readers.shell.syntax import ShellScript, Syntax, parse
 
 SCRIPTS = Path(__file__).parents[4] / "integration" / "scripts"
 
 
-def _parse(text: str) -> Script:
+def _parse(text: str) -> ShellScript:
     return parse(text, depth=100, steps=10_000)
 
 
