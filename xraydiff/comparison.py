@@ -46,7 +46,7 @@ class Comparison:
         return tree.content(found.path)
 
     def why(self, path: str) -> tuple[Evidence, ...]:
-        """The best chain of evidence from a root to a missing path, root first; empty where nothing asks for it."""
+        """The best chain of evidence from a root to a missing path, root first; empty where nothing refers to it."""
         missing = self.missing(path)
         return missing.chain if missing else ()
 

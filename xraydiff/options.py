@@ -36,7 +36,7 @@ class CompareOptions:
     creport: HostPath | None = None
     """The minifier's report of its run."""
     include_file: HostPath | None = None
-    """The paths that the minifier was told to keep."""
+    """The paths that the minifier was to include."""
     depth: WalkDepth = WalkDepth.LIKELY
     """How far references are followed from what is missed only possibly."""
 

@@ -1,4 +1,4 @@
-"""What a reference means: a file, a directory, a stream or an engine; told apart by content, never by suffix."""
+"""What a reference means: a file, a directory, a stream or an engine; distinguished by content, never by suffix."""
 
 from __future__ import annotations
 

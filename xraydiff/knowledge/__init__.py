@@ -1,6 +1,6 @@
 """What is known of software, as data: TOML files, each row with its reason, its source, and whom it serves.
 
-`OURS.rows(Companion)` are the rows of one table, which is read when it is first asked for; `OURS.named(Wrapper)` finds
+`OURS.rows(Companion)` are the rows of one table, which is read when it is first needed; `OURS.named(Wrapper)` finds
 them by name. A user's file adds rows to the tables of `FOR_USERS` (docs/companions.md).
 """
 

@@ -1,4 +1,4 @@
-"""Compressed streams: told by their first bytes, decompressed member by member and frame by frame, never beyond bounds.
+"""Compressed streams: detected by their first bytes, decompressed member by member, frame by frame, within bounds.
 
 gzip (RFC 1952) by ISA-L, which checks CRC and length of every member; zstd (RFC 8878) by the standard library or its
 backport. Output comes in bounded chunks; input that ends before its last member or frame does is an error.

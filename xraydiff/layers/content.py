@@ -1,4 +1,4 @@
-"""What all readers of layers ask for: bytes by offset."""
+"""What all readers of layers need: bytes by offset."""
 
 from __future__ import annotations
 

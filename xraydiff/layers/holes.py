@@ -1,4 +1,4 @@
-"""Runs of zeros, which a temporary file does not store: what is left of a chunk when they are gone."""
+"""Runs of zeros, which a temporary file does not store: what is left of a chunk without them."""
 
 from __future__ import annotations
 

@@ -218,7 +218,7 @@ class SpoolContent(_Descriptor):
 
 
 class StreamEnded(Exception):  # noqa: N818  an answer of a stream, which whoever reads it ahead takes as such
-    """There are fewer bytes than were asked for."""
+    """There are fewer bytes than were requested."""
 
 
 class Filling:

@@ -35,7 +35,7 @@ class Missed:
         }
 
     def with_needs(self, paths: set[str]) -> frozenset[str]:
-        """Paths of the finding, with those that nothing but them asks for."""
+        """Paths of the finding, with those that only they need."""
         return self.things.intersection(paths.union(*(self._needs.get(path, frozenset()) for path in paths)))
 
     def at(self, patterns: Patterns) -> frozenset[str]:
@@ -43,7 +43,7 @@ class Missed:
         return frozenset(path for path in self.things if path.startswith("/") and patterns.covers(path))
 
     def at_or_needed(self, patterns: Patterns) -> frozenset[str]:
-        """The paths at some patterns, with those that nothing but them asks for."""
+        """The paths at some patterns, with those that only they need."""
         asked = {path for path in self._needs if patterns.covers(path)}
         return self.with_needs(asked | self.at(patterns))
 

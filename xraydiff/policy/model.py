@@ -26,7 +26,7 @@ class Selector:
     when: tuple[When, ...] = ()
     """Every finding where empty, hygiene too."""
     unless_asked_by: tuple[str, ...] = ()
-    """Globs for the base name of the file that asks for the missing one."""
+    """Globs for the base name of the file that refers to the missing one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,7 +98,7 @@ def _incomplete(report: Report) -> Iterator[str]:
 
 
 def _not_looked_at(report: Report, policy: Policy) -> Iterator[str]:
-    """Rules that did not run, and an outlook that nothing explains: reports of before gaps were told one by one."""
+    """Rules that did not run, and an outlook that nothing explains: reports of before gaps were listed one by one."""
     ran = {*report.rules, *(rule[:3] for rule in report.rules)}
     for index, entry in enumerate(policy.block):
         for rule in entry.rules:

@@ -269,9 +269,9 @@ class _Walk:
         self._directories_to_enter.clear()
 
     def _is_first_to_enter(self, directory: ImagePath, node: Node, judged: Certainty) -> bool:
-        """Whether no chain as good led into a directory before, which has said all that this one could say.
+        """Whether no chain as good led into a directory before, which gave all that this one could give.
 
-        So what is below is gone through once, however often and in however many files the directory is named; once
+        So what is below is walked once, however often and in however many files the directory is named; once
         more from what is itself missing, since who accepts that has not accepted what a kept file refers to.
         """
         step = self._best[node]

@@ -232,7 +232,7 @@ class ParsedReader(ABC, Generic[P]):
 
     @abstractmethod
     def parse(self, data: bytes, form: str, limits: Limits) -> P:
-        """What the bytes say; a pure function. What was too large or malformed is said in the data."""
+        """The parsed bytes; a pure function. What was too large or malformed is recorded in the data."""
 
     @abstractmethod
     def resolve(self, parsed: P, subject: Subject, context: Context) -> Iterable[Edge | Gap | Command]:

@@ -121,7 +121,7 @@ class Report:
     """By the old path; `moved_to` is the new one."""
     schema_version: int = SCHEMA_VERSION
     file_kinds: tuple[FileKind, ...] = ()
-    """Of the files that findings name, by path; empty unless they were asked for."""
+    """Of the files that findings name, by path; empty unless they were requested."""
     depth: WalkDepth = WalkDepth.POSSIBLE
     """How far what is missed only possibly was followed; a report that does not say so followed it to the end."""
 
@@ -151,4 +151,4 @@ class Inspection:
     inventory: Inventory
     schema_version: int = SCHEMA_VERSION
     elf: tuple[ElfDetails, ...] = ()
-    """Of the files that were asked for, in that order."""
+    """Of the requested files, in their order."""

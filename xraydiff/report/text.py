@@ -122,7 +122,7 @@ def render_verdict(report: Report, verdict: Verdict) -> str:
 
 
 def render_why(explanation: Explanation, *, limit: int = 20) -> str:
-    """Who asks for a path, the most certain chain first, at most `limit` chains; LF at the end."""
+    """The references to a path, the most certain chain first, at most `limit` chains; LF at the end."""
     chains = explanation.chains
     status = "not in the original" if explanation.status == "absent" else explanation.status
     asked = (

@@ -65,7 +65,7 @@ def _waiver(name: str, patterns: list[str] | None) -> Iterator[str]:
 
 
 def _patterns(report: Report, missing: set[str]) -> list[str]:
-    """The paths; where these are too many, a glob for each directory that is gone with nothing in it but them."""
+    """The paths; where these are too many, a glob for each missing directory with nothing in it but them."""
     if len(missing) <= _PATHS:
         return sorted(map(quoted, missing))
     directories = {change.path for change in report.removed if change.type == FileType.DIRECTORY}

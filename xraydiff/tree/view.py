@@ -84,7 +84,7 @@ class Tree:
         """The bytes of a regular file by its real path; zeros where a sparse file stores nothing.
 
         Raises `LimitExceeded` where the file is larger than `limit` (default `Limits.file`), `ImageError` where it is
-        no regular file or its bytes are gone, `ImageClosedError` after the image was closed.
+        no regular file or its bytes are missing, `ImageClosedError` after the image was closed.
         """
         file = self._regular(path)
         self._within(path, file, self._limits.file if limit is None else limit)

@@ -1,6 +1,6 @@
-"""What of a program too large or too broken for its parser is given to it all the same: the statements that ask.
+"""The outline of a program that is too large or too broken for its parser: only the statements that are references.
 
-A bundle of 5 MB asks for twenty files. Its outline holds those twenty calls, each in its line, as a program of the same
+A bundle of 5 MB refers to twenty files. Its outline holds those twenty calls, each in its line, as a program of that
 language, so that the reader understands them as it does any others. A statement is found by the words that ask
 (`require`, `system`, `open`), cut out up to the bracket or sign that ends it, and taken where it parses by itself. More
 is taken than a parser would take: a call in a text or comment is one too. All of it takes time in proportion to the
@@ -85,7 +85,7 @@ class Form:
     """How statements look in one language."""
 
     asks: re.Pattern[bytes]
-    """The words that ask for something; empty before a sign that does."""
+    """The words that begin a reference; empty before a sign that does."""
     aside: tuple[bytes, bytes]
     """What a statement stands between that does not run as the program starts."""
     opening: bytes = b""
@@ -94,7 +94,7 @@ class Form:
     """Whether a line's end is a statement's."""
     here_documents: bool = False
     names: re.Pattern[bytes] | None = None
-    """Names that may hold texts which are asked for."""
+    """Names whose values may be references."""
     whole_lines: bool = True
     """Whether a statement is taken from the start of its line, where that parses."""
 
@@ -281,7 +281,7 @@ def broken_lines(root: Syntax, *, most: int = 1_000_000) -> tuple[int, int]:
 
 
 def parsed(found: Outline, language: str, allowance: Allowance) -> tuple[bytes, Tree] | None:
-    """The program of an outline and its tree; None, with what is lost said, where it is too much for the parser."""
+    """The program of an outline and its tree; None where it is too much for the parser, which is recorded as lost."""
     program = found.program()
     tree = parse(program, language, limits=found.limits, allowance=allowance) if program is not None else None
     if program is None or tree is None or isinstance(tree, Refused):

@@ -236,7 +236,7 @@ def _mapping(pairs: _Codec) -> _Codec:
 
 
 def _union(arguments: tuple[Any, ...]) -> _Codec:
-    """One of several types, told apart by their JSON, or else by the name of the type before each value but null."""
+    """One of several types, distinguished by their JSON, or else by the name of the type before each value but null."""
     members = tuple(map(_codec, arguments))
     by_type = {member.made: member for member in members}
     by_json = {member.json: member for member in members}

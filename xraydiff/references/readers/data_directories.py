@@ -1,4 +1,4 @@
-"""What a server's data directory must hold before the server starts, told by the file that marks such a directory.
+"""What a server's data directory must contain before it starts, detected by the file that marks such a directory.
 
 A directory without a file leaves no trace in a run that only watches files, so a minifier drops it. A server that finds
 its data directory made does not make it again: it ends with an error.

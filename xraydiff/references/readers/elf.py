@@ -1,4 +1,4 @@
-"""What an ELF file asks for before any of its code runs: its interpreter, and the libraries that it is loaded with."""
+"""The load-time dependencies of an ELF file: its interpreter, and the libraries that it is loaded with."""
 
 from __future__ import annotations
 

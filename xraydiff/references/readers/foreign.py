@@ -1,4 +1,4 @@
-"""Programs in languages that no reader reads: told by what they are, so that one which is run is never passed over.
+"""Programs in languages that no reader reads: detected by their form, so that one which is run is never passed over.
 
 A C program keeps its names as texts that end in NUL, which the reader of literals finds; those of Go and Rust are told
 by the code that uses them, on machines whose code is known. Archives appended to a program are packed, and what an
@@ -69,11 +69,11 @@ _SOURCES: Final = {
 _READ: Final = re.compile(r"(?:python|pypy|node|nodejs|ruby|php|php-fpm|php-cgi|perl|java|beam|beam\.smp|erl)[0-9._-]*")
 """Programs whose scripts have readers: Rust within them is the runtime's own. A Go program may be called `node` too."""
 _WRAPPERS: Final = frozenset("gosu su-exec tini tini-static dumb-init docker-init catatonit pid1".split())
-"""Starters that ask for nothing but the command in their own arguments, which is followed, in whatever language."""
+"""Starters without references but the command in their own arguments, which is followed, in whatever language."""
 _HARMLESS: Final = frozenset(
     "true false echo cat sleep nologin env yes test [ printf kill date hostname id whoami uname".split()
 )
-"""Interpreters of a `#!` line that ask for nothing beyond the script itself."""
+"""Interpreters of a `#!` line without references beyond the script itself."""
 
 
 def language_of(tree: FileTree, path: ImagePath, *, ran: bool) -> str:

@@ -230,7 +230,7 @@ def _zones(zones: Sequence[Literal], subject: Subject, context: Context) -> Iter
 
 
 class _Lines:
-    """Numbers of the lines that offsets of a text stand in, counted on from the offset asked for before."""
+    """Numbers of the lines that offsets of a text stand in, counted on from the offset of the previous call."""
 
     def __init__(self, data: bytes | None) -> None:
         """`data` is None for what has no lines."""

@@ -1,4 +1,4 @@
-"""Programs that stand in an archive or as byte-code: told where something runs or loads them, since nobody reads them.
+"""Programs in an archive or in byte-code: detected where something runs or loads them, since nobody reads them.
 
 An interpreter takes its program from a zip archive behind a `#!` line (zipapp, PAR, a jar that starts itself), from an
 archive on its search path (an egg, `.ez`), from an archive behind a shell script, or from byte-code without a source.
@@ -94,7 +94,7 @@ class PackedReader(ParsedReader[Packed]):
     depth = Depth.FULL
 
     def accepts(self, subject: Subject) -> bool:
-        """A program that a reader is told of by its language, or a script that may be executed."""
+        """A program that a reader names by its language, or a script that may be executed."""
         node, file = subject.node, subject.file
         if node.kind is not NodeKind.FILE or file is None or _CACHED in subject.path:
             return False

@@ -160,7 +160,7 @@ class ServicesReader(ParsedReader[Settings]):
         return any(format_.accepts(subject.path, subject.data) for format_ in _FORMATS)
 
     def form(self, subject: Subject) -> str:
-        """The path: formats are told by it, and names count from its directory."""
+        """The path: formats are recognised by it, and names count from its directory."""
         return subject.path
 
     def parse(self, data: bytes, form: str, limits: Limits) -> Settings:

@@ -1,4 +1,4 @@
-"""What a program will ask for at run time, read from the functions that it imports and the strings that it holds.
+"""The run-time dependencies of a program, read from the functions that it imports and the strings that it holds.
 
 An imported function says that a question may be asked, a string says which: the default-path calls of OpenSSL ask for
 its certificate authorities, `iconv_open` with the name of a character set asks for one gconv module. A symbol alone

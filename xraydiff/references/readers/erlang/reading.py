@@ -118,7 +118,7 @@ def launched(command: Command, context: Context) -> Iterator[Edge | Gap]:
 
 
 class _Module:
-    """What one compiled module asks for."""
+    """The references of one compiled module."""
 
     def __init__(self, beam: Beam, path: ImagePath, context: Context, seen: Recorder) -> None:
         self._beam = beam

@@ -1,4 +1,4 @@
-"""What one class asks for: parts of the runtime, classes and resources, paths, libraries, commands."""
+"""References of one Java class: parts of the runtime, classes and resources, paths, libraries, commands."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _DOTTED: Final = re.compile(r"[A-Za-z_$][\w$]{0,100}(?:[./][A-Za-z_$][\w$]{0,100
 
 
 class ClassReferences:
-    """Notes what classes ask for, all as edges of one node: a class file, or the archive that holds the classes."""
+    """Records the references of classes, all as edges of one node: a class file, or the archive of the classes."""
 
     def __init__(self, context: Context, seen: Recorder, folders: tuple[str, ...]) -> None:
         """`folders` are the directories on the class path, that of the class itself first."""
@@ -66,7 +66,7 @@ class ClassReferences:
         self._lookup = Lookup(context)
 
     def look(self, read: Class) -> None:
-        """Note everything that a class refers to."""
+        """Record every reference of a class."""
         try:
             self._classes(read)
             self._runtime(read)

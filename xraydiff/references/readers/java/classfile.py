@@ -64,7 +64,7 @@ class ClassFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pool:
-    """The constant pool as tags and offsets; texts are decoded when they are asked for."""
+    """The constant pool as tags and offsets; texts are decoded when they are needed."""
 
     data: bytes
     tags: bytearray

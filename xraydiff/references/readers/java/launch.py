@@ -258,7 +258,7 @@ def _class_path_entry(entry: str, launch: JavaLaunch, context: Context) -> Itera
 
 
 def _resolved(text: str, launch: JavaLaunch, context: Context) -> Iterator[ImagePath]:
-    """The existing paths that an entry stands for: an unknown beginning may be any of the launch's bases."""
+    """The existing paths that an entry may be: an unknown beginning may be any of the launch's bases."""
     if not text or len(text) > context.limits.path:
         return
     text = text.removeprefix("file:")

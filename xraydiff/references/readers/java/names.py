@@ -23,5 +23,5 @@ def is_class(data: bytes) -> bool:
 
 
 def is_archive(subject: Subject) -> bool:
-    """Whether Java opens a file as an archive, by its name or by who asks for it."""
+    """Whether Java opens a file as an archive, by its name or by who refers to it."""
     return subject.node.language == LANGUAGE or subject.path.endswith(_ARCHIVES)

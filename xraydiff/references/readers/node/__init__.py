@@ -1,4 +1,4 @@
-"""What Node programs ask for: modules by Node's own algorithm, files, views, addons, programs, and when they do.
+"""References of Node programs: modules by Node's own algorithm, files, views, addons, programs, and when they do.
 
 A script is parsed whole; what names are bound to is looked up in the script itself, so that
 `require(path.join(__dirname, 'routes', name))` and `promisify(child_process.exec)('date')` are understood.

@@ -1,4 +1,4 @@
-"""What the calls and texts of a script ask for: modules, files, folders, programs."""
+"""References in the calls and texts of a script: modules, files, folders, programs."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def sight_modules(seen: Recorder, found: Iterable[Found], kind: EdgeKind, firing
 
 
 class NodeCalls:
-    """Notes what one script asks for."""
+    """Records the references of one script."""
 
     def __init__(
         self, script: NodeScript, place: ScriptLocation, *, context: Context, resolver: Resolver, seen: Recorder

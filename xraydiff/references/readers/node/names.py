@@ -22,7 +22,7 @@ _VALUES: Final = 16
 """Values kept for one name: a minified bundle binds `e` ten thousand times."""
 _WRAPPED: Final = frozenset({"parenthesized_expression", "await_expression", "non_null_expression"})
 _UNCHANGED: Final = frozenset({"default", "promises", "posix"})
-"""Exports that stand for the whole module again."""
+"""Exports that are the whole module again."""
 _CALLS_ON: Final = frozenset({"promisify", "default", "bind", "__importStar", "__importDefault", "__toESM"})
 _PLAIN: Final = frozenset({"require.resolve", "import.meta.resolve", "module.require", "process.dlopen", "process.cwd"})
 _FACTORIES: Final = frozenset({"module.createRequire", "/createRequire"})
@@ -67,7 +67,7 @@ def inner(node: Syntax) -> Syntax:
 
 
 class Names:
-    """The bindings of one script; its scopes are not told apart, so a name may have several meanings."""
+    """The bindings of one script; its scopes are not distinguished, so a name may have several meanings."""
 
     def __init__(self, data: bytes, limits: Limits = DEFAULT) -> None:
         self._data = data
@@ -164,7 +164,7 @@ class Names:
         return ""
 
     def _module(self, node: Syntax, depth: int = 0) -> tuple[str, str] | None:
-        """Module and export that an expression stands for, None where it is something else."""
+        """Module and export that an expression refers to, None where it is something else."""
         node = inner(node)
         self._steps -= 1
         if depth > MAX_DEPTH or self._steps <= 0:

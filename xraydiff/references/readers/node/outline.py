@@ -1,4 +1,4 @@
-"""The outline of a script that is too large, too deep or too broken for its parser: what it asks for, nothing else.
+"""The outline of a script that is too large, too deep or too broken for its parser: its references, nothing else.
 
 In a bundle a module's name is a letter that stands for other things elsewhere. So functions that only one module of
 Node has (`execSync`, `readFileSync`) are taken for that module's whatever they are called on.

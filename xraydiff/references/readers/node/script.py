@@ -56,7 +56,7 @@ class NodeScript:
     texts: tuple[NodeUse, ...] = ()
     """String literals that may be relative paths, and the outermost of concatenations and templates."""
     values: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """Of names that expressions use: what is assigned. Scopes are not told apart, so a name may have several."""
+    """Of names that expressions use: what is assigned. Scopes are not distinguished, so a name may have several."""
     elements: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Of a loop's or callback's variable: the arrays that it goes through."""
     loaders: tuple[tuple[str, int], ...] = ()

@@ -1,4 +1,4 @@
-"""What an expression of a script may be: the texts that it may stand for, as far as the script tells."""
+"""The possible texts of an expression, as far as the script determines them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class NodeEvaluator(Evaluator):
     # --- what a text may be ------------------------------------------------------------------------------------------
 
     def texts(self, node: PlainNode, depth: int = 0) -> Texts:
-        """The texts that an expression may stand for."""
+        """The possible texts of an expression."""
         node = _inner(node)
         literal = string(node)
         if literal is not None:
@@ -99,7 +99,7 @@ class NodeEvaluator(Evaluator):
                 return UNKNOWN
 
     def elements(self, node: PlainNode, depth: int = 0) -> Texts:
-        """The texts that the elements of an array may stand for."""
+        """The possible texts of an array's elements."""
         node = _inner(node)
         return self._once(self._elements, node.index, self._listed, node, depth)
 
@@ -170,7 +170,7 @@ class NodeEvaluator(Evaluator):
         return concatenated(parts) if parts else UNKNOWN
 
     def _binary(self, node: PlainNode, depth: int) -> Texts:
-        """`a + b + c` nests to the left without bound, so it is gone through and not followed."""
+        """`a + b + c` nests to the left without bound, so it is walked in a loop."""
         sign = node.operator
         if sign in ("||", "??"):
             return self._either(node, ("left", "right"), depth)

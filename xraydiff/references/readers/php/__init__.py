@@ -1,4 +1,4 @@
-"""What PHP programs ask for: included files, classes by Composer's maps, extensions by php.ini, views, programs."""
+"""References of PHP programs: included files, classes by Composer's maps, extensions by php.ini, views, programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the expressions of a PHP script ask for: included files, classes, files, views, programs, time zones."""
+"""References in the expressions of a PHP script: included files, classes, files, views, programs, time zones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ABOVE: Final = 8
 
 
 class PhpCalls:
-    """Notes what one script asks for."""
+    """Records the references of one script."""
 
     def __init__(
         self, script: PhpScript, place: ScriptLocation, *, context: Context, autoload: Autoload | None, seen: Recorder

@@ -57,7 +57,7 @@ def _vendor(folder: ImagePath, tree: FileTree) -> ImagePath | None:
 
 
 class Autoload:
-    """The maps of one `vendor` folder, each read when it is asked for."""
+    """The maps of one `vendor` folder, each read when it is needed."""
 
     def __init__(self, tree: FileTree, vendor: ImagePath, limits: Limits) -> None:
         self._tree = tree

@@ -1,4 +1,4 @@
-"""The outline of a script that is too large, too deep or too broken for its parser: what it asks for, nothing else."""
+"""The outline of a script that is too large, too deep or too broken for its parser: its references, nothing else."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _MAX_CLASS_NAMES: Final = 20_000
 
 
 def outline(lexed: Lexed, limits: Limits, sound: Sound, wanted: Callable[[int], bool]) -> Outline:
-    """The outline of a script; of the lines that are not `wanted` only what names stand for."""
+    """The outline of a script; of the lines that are not `wanted` only the values of names."""
     found = Outline(data=lexed.code, form=_FORM, limits=limits, sound=sound, code=lexed.masked)
     for count, match in enumerate(_NAMES.finditer(lexed.masked)):
         if count > _MAX_CLASS_NAMES:

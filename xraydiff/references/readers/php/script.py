@@ -63,7 +63,7 @@ class PhpScript:
     texts: tuple[PhpUse, ...] = ()
     """Strings that may be classes or relative paths, and the outermost of concatenations."""
     values: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """Of `$name`, `NAME`, `->name` that expressions use: what is assigned. Scopes are not told apart."""
+    """Of `$name`, `NAME`, `->name` that expressions use: what is assigned. Scopes are not distinguished."""
     elements: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Of `foreach (x as $name)`: what is gone through."""
 

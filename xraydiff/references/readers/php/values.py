@@ -84,14 +84,14 @@ class PhpEvaluator(Evaluator):
         return [self._nodes[one] for one in self._script.values.get(name, ())]
 
     def texts(self, node: PlainNode, depth: int = 0) -> Texts:
-        """The texts that an expression may stand for."""
+        """The possible texts of an expression."""
         node = _inner(node)
         if node.kind == "string":
             return (unquoted(node.text).replace(HOLE, ""),)
         return self._once(self._known, node.index, self._evaluated, node, depth)
 
     def elements(self, node: PlainNode, depth: int = 0) -> Texts:
-        """The texts that the elements of an array may stand for."""
+        """The possible texts of an array's elements."""
         node = _inner(node)
         return self._once(self._elements, node.index, self._list, node, depth)
 
@@ -159,7 +159,7 @@ class PhpEvaluator(Evaluator):
         return concatenated(parts) if parts else ("",)
 
     def _binary(self, node: PlainNode, depth: int) -> Texts:
-        """`a . b . c` nests to the left without bound, so it is gone through and not followed."""
+        """`a . b . c` nests to the left without bound, so it is walked in a loop."""
         sign = node.operator
         if sign in ("??", "?:", "||", "or"):
             found = (node.field(name) for name in ("left", "right"))

@@ -167,7 +167,7 @@ class Interpreters:
     def _base(
         self, prefix: str, version: tuple[int, int] | None, *, executable: ImagePath | None = None
     ) -> PythonInterpreter | None:
-        """The interpreter installed below a prefix, told by its landmark os.py."""
+        """The interpreter installed below a prefix, detected by its landmark os.py."""
         found = self._stdlib(prefix, version)
         if found is None:
             return None

@@ -1,4 +1,4 @@
-"""Names that a package loads when they are first asked for: a module's `__getattr__` (PEP 562) and its tables."""
+"""Names that a package loads at their first use: a module's `__getattr__` (PEP 562) and its tables."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ class Directories:
         return known[word]
 
     def _words_of(self, path: ImagePath, limit: int) -> frozenset[bytes]:
-        """All words of one module, where many names are asked of it; only the last one's are held."""
+        """All words of one module, where many names of it are looked up; only the last module's are kept."""
         if self._all_words[0] != path:
             data = self.content(path, limit)
             self._searched += len(data)
@@ -315,7 +315,7 @@ class Finder:
         return chains, looked
 
     def _candidates(self, package: Module, part: str) -> Iterator[Module | None]:
-        """The submodules that a part may stand for; None for each that was looked at in vain."""
+        """The submodules that a part may match; None for each that was looked at in vain."""
         if HOLE not in part:
             yield self.inside(package, part)
             return

@@ -1,4 +1,4 @@
-"""The outline of what lies behind so many words of a module: its imports, and the calls that ask for something."""
+"""The outline of what lies behind so many words of a module: its imports, and calls that are references."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from xraydiff.tree import FileTree
 __all__ = ["concatenated", "expand", "union"]
 
 MAX_CHOICES: Final = 64
-"""Texts that one expression may stand for; a table of plug-ins has about ten."""
+"""Possible texts of one expression; a table of plug-ins has about ten."""
 
 
 def union(*choices: Texts) -> Texts:

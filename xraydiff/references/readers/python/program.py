@@ -67,7 +67,7 @@ class PythonProgram:
     roots: tuple[ImagePath, ...] = ()
     """Directories that relative names of files may count from: WORKDIR, the module's own."""
     literals: set[str] | None = None
-    """Every literal, once somebody asked."""
+    """Every literal, once it was needed."""
     _left: int = field(default=_MAX_FILE_NAMES)
     _noted: set[tuple[str, Firing, bool]] = field(default_factory=set)
     """Calls of libraries whose imports were noted."""
@@ -119,7 +119,7 @@ class PythonProgram:
         return bool(found)
 
     def pattern(self, pattern: str, firing: Firing, detail: str) -> bool:
-        """Note every module that a dotted name with holes may stand for."""
+        """Note every module that a dotted name with holes may match."""
         if self._left <= 0:
             return False
         chains, looked = self.finder.matching(pattern, most=self._left)

@@ -45,7 +45,7 @@ class _Reading:
         self._script = program.script
         self._runs = runs
         self._idle: set[int] = set()
-        """Strings that ask for nothing where they stand: names of loggers, files that are written."""
+        """Strings that are no references where they stand: names of loggers, files that are written."""
         self._starred: set[tuple[str | None, Firing]] = set()
         self._inner: int = 0
         """End of the outermost path expression."""
@@ -143,7 +143,7 @@ class _Reading:
         return (chain[-1] if whole else None), whole, f"{package}.{rest}" if package else rest
 
     def _member(self, module: Module, name: str, bound: str, firing: Firing, detail: str) -> bool:
-        """A name of a module: a submodule, something that the module holds, or loads when asked for."""
+        """A name of a module: a submodule, something that the module holds, or loads on demand."""
         program = self._program
         inner = program.finder.inside(module, name) if module.package else None
         if inner is not None:
@@ -167,7 +167,7 @@ class _Reading:
                     self._program.chain((inner,), firing, f"{detail} import *")
 
     def _attributes(self, lines: _Lines) -> None:
-        """`import pydantic` and later `pydantic.BaseModel`: packages that load names when they are asked for them."""
+        """`import pydantic` and later `pydantic.BaseModel`: packages that load names at their first use."""
         seen: set[tuple[str, str]] = set()
         for match in _ATTRIBUTE.finditer(self._script.text) if self._lazy else ():
             bound, name = match[1].decode(), match[2].decode()

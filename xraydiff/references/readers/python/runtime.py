@@ -212,7 +212,7 @@ def _later(firing: Firing) -> Firing:
 
 
 def _trusts_otherwise(program: PythonProgram, call: Call) -> bool:
-    """Whether a call says itself whom it trusts, or asks for a URL without TLS."""
+    """Whether a call says itself whom it trusts, or opens a URL without TLS."""
     if {"cafile", "cadata", "capath", "context", "verify", "ca_certs", "ssl", "ssl_context"} & call.keywords.keys():
         return True
     texts = program.values.texts(call.given[0]) if call.given else ()

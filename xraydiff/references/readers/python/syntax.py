@@ -1,4 +1,4 @@
-r"""How Python text becomes the constructs that ask for something: a tolerant parser that takes each byte once.
+r"""How Python text becomes the constructs that may be references: a tolerant parser that takes each byte once.
 
 Hostile text makes general parsers slow: a grammar that repairs errors takes 16 seconds for 20 KB of `%*case `, and
 the host's own refuses what is newer than itself. This one repairs nothing: what it does not understand it passes over,

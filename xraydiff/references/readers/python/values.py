@@ -1,4 +1,4 @@
-"""What expressions of a module may stand for: texts, words of a command, dotted names; unknown parts are holes."""
+"""Possible values of a module's expressions: texts, words of a command, dotted names; unknown parts are holes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _PATHS: Final = frozenset({"pathlib.Path", "pathlib.PurePath", "pathlib.PosixPat
 
 @dataclass(slots=True)
 class Bindings:
-    """What the names of a module stand for, whatever their scope."""
+    """The values of a module's names, whatever their scope."""
 
     modules: dict[str, str] = field(default_factory=dict)
     """Name -> dotted name of the module or object that an import bound to it."""
@@ -161,7 +161,7 @@ class PythonEvaluator(Evaluator):
         return text if b"r" in prefix or "\\" not in text else _ESCAPE.sub(_unescaped, text)
 
     def texts(self, node: int, depth: int = 0) -> Texts:
-        """The texts that an expression may stand for."""
+        """The possible texts of an expression."""
         if self._kinds[node] == "string":
             literal = self.literal(node)
             if literal is not None:
@@ -193,7 +193,7 @@ class PythonEvaluator(Evaluator):
                 return UNKNOWN
 
     def elements(self, node: int, depth: int = 0) -> Texts:
-        """The texts that the elements of a list, a tuple, a set or of the keys of a dict may stand for."""
+        """The possible texts of the elements of a list, tuple or set, or of the keys of a dict."""
         return self._once(self._elements, node, self._listed, node, depth)
 
     def _listed(self, node: int, depth: int) -> Texts:
@@ -265,7 +265,7 @@ class PythonEvaluator(Evaluator):
         return concatenated(parts) if parts else UNKNOWN
 
     def _binary(self, node: int, depth: int) -> Texts:
-        """`a + b + c` and `a / b / c` nest to the left without bound, so they are gone through and not followed."""
+        """`a + b + c` and `a / b / c` nest to the left without bound, so they are walked in a loop."""
         sign = self._kinds[node]
         if sign == "%":
             return tuple(

@@ -25,7 +25,7 @@ _SERVERS: Final = {
     "sidekiq": ("config/sidekiq.yml", "config/environment.rb"),
     "sequel": (),
 }
-"""What these read from the working directory unless they are told otherwise (their documentation)."""
+"""What these read from the working directory unless they are configured otherwise (their documentation)."""
 _RESOLVER: Final = ("rubygems/request_set", "rubygems/resolver", "rubygems/source")
 _BUNDLERS: Final = frozenset({"bundle", "bundler"})
 

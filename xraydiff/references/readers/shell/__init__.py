@@ -1,4 +1,4 @@
-"""What a shell script asks for: programs, sourced files, inline scripts and paths, each with when it is followed.
+"""References of a shell script: programs, sourced files, inline scripts and paths, each with when it is followed.
 
 The script is walked as a shell would run it: assignments, branches, functions and sourced files keep what a variable
 may hold, so that `"$DIR/bin/tool"`, `for f in /etc/profile.d/*.sh` and `exec "$@"` after `set -- tool "$@"` are found.
@@ -23,7 +23,7 @@ _LANGUAGE = "shell"
 
 
 class ShellReader(ParsedReader[ParsedScript]):
-    """Reads shell scripts, told by `#!`, by a suffix where there is none, or by who runs or sources them."""
+    """Reads shell scripts, detected by `#!`, by a suffix where there is none, or by who runs or sources them."""
 
     name = "shell"
     language = _LANGUAGE

@@ -1,4 +1,4 @@
-"""What one simple command asks for: the program, what it wraps or interprets, and the paths among its arguments."""
+"""References of one simple command: the program, what it wraps or interprets, and the paths among its arguments."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _HEADS = 16
 """Candidates of a command word that are followed as wrappers and interpreters."""
 _WILD = 20
-"""Files that a path with an unknown part may stand for."""
+"""Files that a path with an unknown part may match."""
 _TURNS = 32
 """Wrappers in wrappers."""
 _SHOWN = 12
@@ -58,7 +58,7 @@ class Call:
     stdin: Syntax | None = None
     """A here-document or here-string."""
     found: bool = False
-    """Whether the program is told already: an applet of busybox."""
+    """Whether the program is recorded already: an applet of busybox."""
     stops: bool = False
     """Whether its failure ends the script."""
     directory: str = ""
@@ -70,9 +70,9 @@ class Call:
 Enter = Callable[[str, list[Word], Firing], bool]
 """Runs a function of the script; false where there is none of that name."""
 EnterLike = Callable[[str, Firing], bool]
-"""Runs the functions of the script whose names a text with an unknown part may stand for (`do_$1`)."""
+"""Runs the functions of the script whose names a text with an unknown part may match (`do_$1`)."""
 Ran = Callable[[str, list[Word]], None]
-"""Told of each program that runs, with its arguments."""
+"""Called for each program that runs, with its arguments."""
 Take = Callable[[ImagePath], None]
 """Goes through a sourced file for what it sets and defines."""
 
@@ -92,7 +92,7 @@ class Commands:
         self.keywords: frozenset[str] = frozenset()
         """Words that this script's shell runs itself and others do not: `time` of bash."""
         self.posix = False
-        """Whether this script's shell ends where a file that is sourced is gone (POSIX.1-2024, XCU 2.8.1)."""
+        """Whether this script's shell ends where a sourced file is missing (POSIX.1-2024, XCU 2.8.1)."""
         self.ran: Ran = lambda _name, _words: None
         self.touched: Callable[[Word], None] = lambda _: None
         self._elsewhere = ""

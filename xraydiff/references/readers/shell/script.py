@@ -47,7 +47,7 @@ _CANDIDATES = 64
 _SOURCED = 32
 """Sourced files that one script is followed into for what they set and define."""
 _CALLS = 8
-"""Lists of arguments with which one function is gone through."""
+"""Lists of arguments with which one function is walked."""
 _KEYWORDS_SHELLS = ("bash", "ksh", "zsh")
 _POSIX_SHELLS = frozenset({"sh", "dash", "ash"})
 _SUBJECT = re.compile(r"\"?\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?\"?\Z")
@@ -241,7 +241,7 @@ class _Script:
         return [function.body for function in self._functions.get(name, ())]
 
     def _aside(self, branches: list[Syntax], firing: Firing) -> None:
-        """Branches that a plain start does not run: what they ask for is asked for in other runs."""
+        """Branches that a plain start does not run: other runs may follow their references."""
         for branch in reversed(branches):
             self._push(self._leave_aside)
             self._push(self._visit, branch, weakened(firing))

@@ -12,7 +12,7 @@ BUILTINS = frozenset(
     # Reserved words that a broken script leaves where a command stands.
     "! case coproc do done elif else esac fi for function if in select then until while { }".split()
 )
-"""What a shell runs itself, so that no file is asked for."""
+"""Commands that a shell runs itself, without a file."""
 
 SUFFIXES = (".sh", ".bash", ".ash", ".dash", ".ksh", ".zsh", ".envsh")
 """Names of scripts that are sourced and so need no `#!`."""

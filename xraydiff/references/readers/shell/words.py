@@ -1,4 +1,4 @@
-"""What a word of a script stands for: quotes, expansions and the few substitutions that are constant."""
+"""The possible values of a word of a script: quotes, expansions and the few substitutions that are constant."""
 
 from __future__ import annotations
 
