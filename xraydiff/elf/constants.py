@@ -32,7 +32,7 @@ _RELATIVE: Final = {_EM_X86_64: 8, _EM_AARCH64: 1027}
 _CLASS_64, _LITTLE = 2, 1
 _HEADER = 20
 _PF_X = 1
-_SHORTEST, _LONGEST = 2, 4096
+_MIN_LENGTH, _MAX_LENGTH = 2, 4096
 """Bytes of a string that is looked at: no path is longer (PATH_MAX), and a single character names nothing."""
 _WORD = 8
 _CANDIDATES = 16
@@ -83,7 +83,7 @@ def constants(data: bytes, elf: Elf, *, limits: Limits) -> Iterator[bytes]:
                 raise ElfError(f"its code uses more than {limits.elf_addresses} addresses", code="limit-exceeded")
     starts = sorted(lengths)
     seen: set[bytes] = set()
-    for address, following in pairwise((*starts, starts[-1] + _LONGEST) if starts else ()):
+    for address, following in pairwise((*starts, starts[-1] + _MAX_LENGTH) if starts else ()):
         for length in _lengths(lengths[address], following - address):
             text = image.text(address, length)
             if text and text not in seen:
@@ -154,7 +154,7 @@ class _Image:
 
     def text(self, address: int, length: int) -> bytes:
         """The bytes of a string; empty where the file has none there, or where they are no text."""
-        start = self.offset(address, length) if _SHORTEST <= length <= _LONGEST else None
+        start = self.offset(address, length) if _MIN_LENGTH <= length <= _MAX_LENGTH else None
         found = self.data[start : start + length] if start is not None else b""
         return found if len(found) == length and not _CONTROL.search(found) else b""
 
@@ -176,7 +176,7 @@ def _immediates(data: bytes, start: int, end: int) -> Iterator[int]:
     """The constants loaded between two offsets, as far as they may be lengths."""
     for match in _IMMEDIATE.finditer(data, start, end):
         value = int.from_bytes(match[1], "little")
-        if _SHORTEST <= value <= _LONGEST:
+        if _MIN_LENGTH <= value <= _MAX_LENGTH:
             yield value
 
 
@@ -208,7 +208,7 @@ def _moved(word: int) -> int:
         value = (value >> turned | value << (width - turned)) & (1 << width) - 1
     else:
         return 0
-    return value if _SHORTEST <= value <= _LONGEST else 0
+    return value if _MIN_LENGTH <= value <= _MAX_LENGTH else 0
 
 
 def _tables(image: _Image, load: Segment, relative: int) -> Iterator[tuple[int, Sequence[int]]]:
@@ -219,13 +219,13 @@ def _tables(image: _Image, load: Segment, relative: int) -> Iterator[tuple[int, 
         word, following = words[at], words[at + 1]
         if not low <= word < high:
             continue
-        if _SHORTEST <= following <= _LONGEST:
+        if _MIN_LENGTH <= following <= _MAX_LENGTH:
             yield word, [following]
         if following == relative and low <= words[at + 2] < high:
             slot = image.offset(word, 2 * _WORD)
             if slot is not None:
                 value = int.from_bytes(image.data[slot + _WORD : slot + 2 * _WORD], "little")
-                if _SHORTEST <= value <= _LONGEST:
+                if _MIN_LENGTH <= value <= _MAX_LENGTH:
                     yield words[at + 2], [value]
 
 

@@ -17,13 +17,13 @@ _PARTS = re.compile(
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))?"
 )
 _ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
-_LONGEST = 512
+_MAX_LENGTH = 512
 """A name has at most 255 characters, a tag 128, a digest 71."""
 
 
 def is_name(text: str) -> bool:
     """Whether a text is an image's name or id as engines take it, so that it cannot mean anything else in a request."""
-    return len(text) <= _LONGEST and bool(_NAME.fullmatch(text) or _ID.fullmatch(text))
+    return len(text) <= _MAX_LENGTH and bool(_NAME.fullmatch(text) or _ID.fullmatch(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ def split_name(text: str) -> Named | None:
 
     The first component is a host where it has a dot or a port or is `localhost`, as for Docker.
     """
-    match = _PARTS.fullmatch(text) if len(text) <= _LONGEST else None
+    match = _PARTS.fullmatch(text) if len(text) <= _MAX_LENGTH else None
     if match is None:
         return None
     host, repository = match["host"] or "", match["repository"]

@@ -19,14 +19,14 @@ _MULTI_CALL = ("busybox", "toybox")
 _TRIPLET = re.compile(r"[a-z0-9_]+-(?:[a-z0-9_]+-)?linux-[a-z0-9_]+-(?=.)")
 _PREFIX = re.compile(r"python[0-9.]*-(?=pip)")
 _VERSION = re.compile(r"-?v?[0-9]+(?:\.[0-9]+)*\Z")
-_LONGEST = 80
+_NAME_LENGTH = 80
 """No name of a tool is longer with its version and its triplet."""
 
 
 def tool_class(name: str) -> ToolClass | None:
     """The class of a program's name, or None: `gcc-12`, `x86_64-linux-gnu-g++-12`, `pip3.11`, `python3-pip` too."""
     known = OURS.named(Tools)
-    if name in known or len(name) > _LONGEST:
+    if name in known or len(name) > _NAME_LENGTH:
         return known[name].tool if name in known else None
     for prefix in (_TRIPLET, _PREFIX):
         match = prefix.match(name)

@@ -17,7 +17,7 @@ FIELDS = struct.Struct("=100s8s8s8s12s12s8sB100s")
 Fields = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, int, bytes]
 """Name, mode, uid, gid, size, mtime, checksum, type, link name."""
 
-_MOST = 1 << 63
+_MAX_NUMBER = 1 << 63
 _ADLER_SUM = 0xFFFF
 
 
@@ -54,7 +54,7 @@ def number(raw: bytes, what: str, *, signed: bool = False) -> int:
         value = int(digits, 8)
     if value < 0 and not signed:
         raise ValueError(f"the field {what} is negative")
-    if not -_MOST <= value < _MOST:
+    if not -_MAX_NUMBER <= value < _MAX_NUMBER:
         raise ValueError(f"the field {what} has more than 63 bits")
     return value
 

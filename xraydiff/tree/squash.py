@@ -242,7 +242,7 @@ class _Squasher:
                 if isinstance(node, File) and target is not None and target[0] != name:
                     self._place(put, head, base, node)
                     if self._target(target) is not node:
-                        # Engines remove before they link, so the target may be gone with what the link replaces.
+                        # Engines remove before they link, so the target may be removed with what the link replaces.
                         self._dangling(put, "below what the link replaces")
                 else:
                     # The other name may come later in the layer.

@@ -24,18 +24,18 @@ from xraydiff.references.readers.elf_capabilities import (
     constants,
     golang,
     libraries,
+    localization,
     names,
-    places,
     tls,
 )
 from xraydiff.references.readers.elf_capabilities.program import Capabilities, ElfProgram, read_capabilities
 
-_QUESTIONS = (
+_DEPENDENCIES = (
     libraries.edges,
     tls.edges,
     charsets.edges,
     names.edges,
-    places.edges,
+    localization.edges,
     commands.edges,
     golang.edges,
     constants.edges,
@@ -63,13 +63,13 @@ class ElfCapabilitiesReader(ParsedReader[Capabilities]):
         return self.resolve(parsed, subject, context)
 
     def resolve(self, parsed: Capabilities, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
-        """The edges of every question that the file can ask, then what was not read, of it or of files with answers."""
+        """The run-time dependencies of the file, then what was not read of it or of the files that it searches."""
         node, elf = subject.node, parsed.elf
         if elf is not None:
             loader = context.once(elf_files).loader
-            program = ElfProgram(subject=subject, context=context, said=parsed, elf=elf, loader=loader)
+            program = ElfProgram(subject=subject, context=context, parsed=parsed, elf=elf, loader=loader)
             try:
-                yield from answers(program)
+                yield from run_time_edges(program)
             except ElfError as error:
                 yield Gap(node=node, reason=error.reason, detail=error.message)
             except LimitExceeded as error:
@@ -90,11 +90,11 @@ def _capabilities(data: bytes, headers: Callable[[], Elf], limits: Limits) -> Ca
         return Capabilities(lost=Lost("too-large", error.message))
 
 
-def answers(program: ElfProgram) -> Iterable[Edge]:
-    """The edges of one program, question by question, each target once."""
+def run_time_edges(program: ElfProgram) -> Iterable[Edge]:
+    """The edges of one program, each target once."""
     seen: set[tuple[str, str]] = set()
-    for question in _QUESTIONS:
-        for edge in question(program):
+    for edges_of in _DEPENDENCIES:
+        for edge in edges_of(program):
             key = (edge.target.path, edge.target.text)
             if key not in seen:
                 seen.add(key)

@@ -26,7 +26,7 @@ class Gconv:
 
 def edges(program: ElfProgram) -> Iterator[Edge]:
     """The module of each character set that a string names, and the configuration that leads to it."""
-    if not program.asks("charsets"):
+    if not program.searching_function("charsets"):
         return
     for gconv in _directories(program):
         named = False

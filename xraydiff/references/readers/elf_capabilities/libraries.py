@@ -13,7 +13,7 @@ _SONAME = re.compile(r"^[A-Za-z0-9_.+-]+\.so(?:\.[0-9]+)*$")
 
 def edges(program: ElfProgram) -> Iterator[Edge]:
     """Strings that are sonames or paths of libraries, where the program can load one."""
-    if not program.asks("libraries"):
+    if not program.searching_function("libraries"):
         return
     for name in sorted(program.strings):
         if name.startswith("/") and re.search(r"\.so(?:\.[0-9]+)*$", name):

@@ -16,10 +16,10 @@ _ACTION = re.compile(r"\[[^\]]*\]")
 def edges(program: ElfProgram) -> Iterator[Edge]:
     """The file behind each database that the program asks, nsswitch.conf, and modules that libc lacks."""
     for database in _DATABASES:
-        call = program.asks(database)
+        call = program.searching_function(database)
         if call:
             yield from _database(program, database, call)
-    if program.asks("pam"):
+    if program.searching_function("pam"):
         yield from _pam(program)
 
 

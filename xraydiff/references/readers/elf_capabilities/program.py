@@ -91,7 +91,7 @@ class ElfProgram:
 
     subject: Subject
     context: Context
-    said: Capabilities
+    parsed: Capabilities
     elf: Elf
     loader: Loader
     unread: set[ImagePath] = field(default_factory=set)
@@ -101,37 +101,37 @@ class ElfProgram:
     @property
     def strings(self) -> frozenset[str]:
         """Printable strings of the read-only data that a NUL or a length ends."""
-        return self.said.strings
+        return self.parsed.strings
 
     @property
     def constants(self) -> frozenset[str]:
         """Of a program of Go or Rust the strings that its code uses by address and length; none of any other."""
-        return self.said.constants
+        return self.parsed.constants
 
     @property
     def is_go(self) -> bool:
         """Whether Go's compiler made it."""
-        return _GO in self.said.marks
+        return _GO in self.parsed.marks
 
     def search(self, name: str) -> Search:
         """What is known of a search, by its name."""
         return self.context.knowledge.named(Search)[name]
 
-    def asks(self, name: str) -> str:
+    def searching_function(self, name: str) -> str:
         """The first function of a search that is imported; empty where none is."""
-        return next((one for one in self.search(name).functions if one in self.said.imports), "")
+        return next((one for one in self.search(name).functions if one in self.parsed.imports), "")
 
     def links(self, *functions: str) -> bool:
         """Whether all of these functions of Go's standard library are linked."""
-        return all(function in self.said.marks for function in functions)
+        return all(function in self.parsed.marks for function in functions)
 
     def imports(self, *functions: str) -> bool:
         """Whether one of these functions is imported."""
-        return any(function in self.said.imports for function in functions)
+        return any(function in self.parsed.imports for function in functions)
 
     def names(self, word: str) -> bool:
         """Whether a string is this word, or ends with it: linkers store `legacy` as the tail of `GET /legacy`."""
-        return word in self.strings or word in self.said.endings
+        return word in self.strings or word in self.parsed.endings
 
     def library(self, stem: str) -> ImagePath | None:
         """The real path of a loaded library whose file name starts so (`libcrypto.so`)."""

@@ -17,15 +17,15 @@ def edges(program: ElfProgram) -> Iterator[Edge]:
 
     `SSL_CTX_new` says nothing: every server has it, and only a client needs authorities.
     """
-    call = program.asks("authorities-of-openssl")
+    call = program.searching_function("authorities-of-openssl")
     if call:
         yield from _authorities(program, call)
-    call = program.asks("authorities-of-gnutls")
+    call = program.searching_function("authorities-of-gnutls")
     if call:
         yield from _first(program, program.search("authorities-of-gnutls").files, call)
-    if program.asks("providers"):
+    if program.searching_function("providers"):
         yield from _modules(program, "MODULESDIR", program.search("providers"))
-    if program.asks("engines"):
+    if program.searching_function("engines"):
         yield from _modules(program, "ENGINESDIR", program.search("engines"))
 
 

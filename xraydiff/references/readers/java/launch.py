@@ -178,7 +178,7 @@ def _expanded(text: str, values: Mapping[str, str]) -> str:
     return _VARIABLE.sub(value, text)[:_MAX_VALUE_LENGTH] if "$" in text else text
 
 
-# --- what a launch asks for -----------------------------------------------------------------------------------------
+# --- references of a launch -----------------------------------------------------------------------------------------
 
 
 def note(launch: JavaLaunch, context: Context, seen: Recorder) -> None:

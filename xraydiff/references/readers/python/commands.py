@@ -13,7 +13,7 @@ from xraydiff.references.readers.python.program import Call, PythonProgram
 
 __all__ = ["commands"]
 
-_MOST_WORDS: Final = 64
+_MAX_WORDS: Final = 64
 _SHOWN: Final = 6
 """Words of a command that a person needs to find it again."""
 
@@ -35,7 +35,7 @@ def _commands(program: PythonProgram, call: Call) -> bool:
         _argv(program, call, known[Effect.ARGV][name].argument)
     elif name in known[Effect.WORDS]:
         at = known[Effect.WORDS][name].argument
-        words = [program.values.texts(one)[0] for one in call.given[at : at + _MOST_WORDS]]
+        words = [program.values.texts(one)[0] for one in call.given[at : at + _MAX_WORDS]]
         if name.startswith("os.") and len(words) > 1:
             # argv[0] stands beside the program's name.
             del words[1]
@@ -45,7 +45,7 @@ def _commands(program: PythonProgram, call: Call) -> bool:
         if len(call.given) > at:
             rest = program.values.words(call.given[at + 1]) if len(call.given) > at + 1 else None
             first = program.values.texts(call.given[at])[0]
-            _words(program, [first, *(rest or [])[1:_MOST_WORDS]], call)
+            _words(program, [first, *(rest or [])[1:_MAX_WORDS]], call)
     else:
         return False
     return True
@@ -71,7 +71,7 @@ def _argv(program: PythonProgram, call: Call, at: int) -> None:
             _shell(program, text, call)
         return
     if words is not None:
-        _words(program, words[:_MOST_WORDS], call)
+        _words(program, words[:_MAX_WORDS], call)
         return
     for text in program.values.texts(node):
         _words(program, [text], call)

@@ -19,8 +19,8 @@ _SYSTEM: Final = re.compile(r"""platform\.system\(\)(==|!=)["'](\w{1,20})["']\Z"
 _MAIN: Final = re.compile(r"""__name__==["']__main__["']\Z|["']__main__["']==__name__\Z""")
 _PY2: Final = re.compile(r"(?:\w{1,20}\.)?PY2\Z")
 _PY3: Final = re.compile(r"(?:\w{1,20}\.)?PY3\Z")
-_LONGEST: Final = 200
-_TERMS: Final = 10
+_MAX_LENGTH: Final = 200
+_MAX_TERMS: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Known:
 
 def verdict(text: str, known: Known) -> bool | None:
     """Whether a condition holds on this interpreter on Linux; None where that depends on the run."""
-    if not text or len(text) > _LONGEST:
+    if not text or len(text) > _MAX_LENGTH:
         return None
     text = " ".join(text.split())
     if " and " in text or " or " in text:
@@ -56,7 +56,7 @@ def _joined(text: str, known: Known) -> bool | None:
     both = " and " in text
     if both == (" or " in text):
         return None
-    terms = [verdict(term.strip(), known) for term in text.split(" and " if both else " or ")[:_TERMS]]
+    terms = [verdict(term.strip(), known) for term in text.split(" and " if both else " or ")[:_MAX_TERMS]]
     if both:
         return False if False in terms else None if None in terms else True
     return True if True in terms else None if None in terms else False

@@ -27,7 +27,7 @@ _BLOCK: Final = re.compile(
 )
 """Blocks of the top level that tell where names come from."""
 _WORD: Final = re.compile(rb"\w{1,100}")
-_MOST: Final = 20_000
+_MAX_NAMES: Final = 20_000
 
 
 def lazy_names(_: Context) -> LazyNames:
@@ -76,7 +76,7 @@ class LazyNames:
 def _read(data: bytes) -> dict[str, tuple[str, ...]]:
     table: dict[str, dict[str, None]] = {}
     for count, match in enumerate(_PAIR.finditer(data)):
-        if count > _MOST:
+        if count > _MAX_NAMES:
             break
         name, target = match[1].decode(), match[2].decode()
         # `'__module__'` and the like stand for the submodule of the name itself.
@@ -84,11 +84,11 @@ def _read(data: bytes) -> dict[str, tuple[str, ...]]:
         if target.strip("."):
             table.setdefault(name, {})[target] = None
     for match in _LISTED.finditer(data):
-        for word in _WORD.findall(match[2])[:_MOST]:
+        for word in _WORD.findall(match[2])[:_MAX_NAMES]:
             table.setdefault(word.decode(), {})[match[1].decode()] = None
     blocks = b"\n".join(block[1] for block in _BLOCK.finditer(data))
     for match in _FROM.finditer(blocks):
-        for part in (match[2] or match[3] or b"").split(b",")[:_MOST]:
+        for part in (match[2] or match[3] or b"").split(b",")[:_MAX_NAMES]:
             words = _WORD.findall(part.partition(b"#")[0])
             for word in {words[0], words[-1]} if words else ():
                 table.setdefault(word.decode(), {})[match[1].decode()] = None

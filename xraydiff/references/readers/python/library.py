@@ -25,7 +25,7 @@ _OUTER: Final = re.compile(
     rb"^from[ \t]{1,9}(\.{0,3}[\w.]{0,200})[ \t]{1,9}import[ \t]{1,9}(\([^()]{0,20000}\)|[^\n(]{0,2000})", re.MULTILINE
 )
 _WORD: Final = re.compile(rb"\w{1,100}")
-_MOST: Final = 5_000
+_MAX_FUNCTIONS: Final = 5_000
 _IMPORTS: Final = 200
 """Imports of one function's body."""
 _FUNCTION_BODY: Final = (b"    ", b"\t", b"  ")
@@ -90,7 +90,7 @@ class LibraryCalls:
             known = self._exports[module.file] = {}
             for match in _OUTER.finditer(finder.content(module)):
                 for word in _WORD.findall(match[2]):
-                    if len(known) < _MOST:
+                    if len(known) < _MAX_FUNCTIONS:
                         known.setdefault(word, match[1].decode())
         source = known.get(name.encode("utf-8", "surrogateescape"))
         chains = _resolved(_Import(source, ()), module, finder) if source is not None else iter(())
@@ -115,7 +115,7 @@ def _summarised(data: bytes) -> dict[str, tuple[_Import, ...]]:
 
 def _bodies(data: bytes) -> Iterator[tuple[bytes, bytes, tuple[bytes, ...]]]:
     """Names, bodies, and how the statements of such a body are indented."""
-    starts = list(_TOP.finditer(data))[:_MOST]
+    starts = list(_TOP.finditer(data))[:_MAX_FUNCTIONS]
     for at, match in enumerate(starts):
         body = data[match.end() : starts[at + 1].start() if at + 1 < len(starts) else len(data)]
         if match[1] == b"class":

@@ -13,12 +13,12 @@ from xraydiff.references.readers.python.modules import Finder
 __all__ = ["named_modules", "words"]
 
 _NAME: Final = re.compile(rb"\x00([a-z_][a-z0-9_]{1,40}(?:\.[A-Za-z_][A-Za-z0-9_]{1,40}){0,4})(?=\x00)")
-_MOST: Final = 20_000
+_MAX_NAMES: Final = 20_000
 
 
 def words(data: bytes) -> tuple[str, ...]:
     """Strings that may be names of modules, each once."""
-    return tuple(dict.fromkeys(decoded(match[1]) for match in islice(_NAME.finditer(data), _MOST)))
+    return tuple(dict.fromkeys(decoded(match[1]) for match in islice(_NAME.finditer(data), _MAX_NAMES)))
 
 
 def named_modules(names: Iterable[str], path: ImagePath, finder: Finder) -> Iterator[str]:

@@ -27,7 +27,7 @@ _VALUED: Final = frozenset(
 )
 _OBJECT: Final = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*)(?::[A-Za-z_][\w.]*(?:\(.{0,200}\))?)?\Z", re.ASCII | re.DOTALL)
 _PYTHON: Final = re.compile(r"(?:python|pypy)[\d.]*\Z")
-_MOST: Final = 100
+_MAX_WORDS: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ def commands_of(config: ImageConfig, cwd: ImagePath) -> Iterator[PythonLaunch]:
         *((word, ConfigField.CMD) for word in config.cmd or ()),
     )
     for command in (start, tuple((word, ConfigField.HEALTHCHECK) for word in health_command(config))):
-        for at, (word, field) in enumerate(command[:_MOST]):
+        for at, (word, field) in enumerate(command[:_MAX_WORDS]):
             if basename(word) in SERVERS or _PYTHON.match(basename(word)):
                 words = tuple(one for one, _ in command[at:])
                 yield PythonLaunch(words=words, detail=field.value, field=field, firing=Firing.LOAD, cwd=cwd)
@@ -145,7 +145,7 @@ def script_directories(context: Context) -> tuple[ImagePath, ...]:
     """What stands first in sys.path of the main programs: the directories of scripts that the config names, WORKDIR."""
     found: list[ImagePath] = []
     words = [*(context.config.entrypoint or ()), *(context.config.cmd or ())]
-    for word in [part for one in words for part in one.split()[:_MOST]][:_MOST]:
+    for word in [part for one in words for part in one.split()[:_MAX_WORDS]][:_MAX_WORDS]:
         if word.endswith((".py", ".pyz")):
             real = context.original.resolve(join(context.cwd, word)).path
             if real is not None:

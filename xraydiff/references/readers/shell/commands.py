@@ -389,7 +389,7 @@ class Commands:
             return []
         if call.firing is Firing.LOAD:
             self._variables.set(ENDED, Value(()))
-        # What follows never runs where the program is gone: a shell that is no terminal's ends (POSIX, exec).
+        # What follows never runs where the program is missing: a shell that is no terminal's ends (POSIX, exec).
         stops = call.firing is Firing.LOAD
         return [(rest, Call(firing=call.firing, external=True, stdin=call.stdin, stops=stops))]
 

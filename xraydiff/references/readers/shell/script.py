@@ -433,7 +433,7 @@ class _Script:
         if len(functions) > 1:
             firing = weakened(firing)
         arguments = SEPARATOR.join(plain(text) for word in words for text in word.value.texts[:_CANDIDATES])
-        # What was defined anew since an equal call, perhaps by that call itself, is gone through by this one.
+        # What was defined anew since an equal call, perhaps by that call itself, is walked by this one.
         seen = self._called.setdefault((name, len(self._definitions[name]), firing, self._seen.quiet), set())
         if arguments in seen or len(seen) >= _CALLS:
             return True

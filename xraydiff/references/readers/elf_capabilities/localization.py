@@ -16,7 +16,7 @@ _LOCALES = ("LANG", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_MESSAGES", "LC_NUMER
 def edges(program: ElfProgram) -> Iterator[Edge]:
     """A zone file where its name is a string or TZ, /etc/localtime where it is not UTC, locales that are named."""
     yield from zones(program)
-    if program.asks("locales"):
+    if program.searching_function("locales"):
         yield from _locales(program)
 
 
@@ -26,7 +26,7 @@ def zones(program: ElfProgram) -> Iterator[Edge]:
     for string in sorted(program.strings):
         if _ZONE.match(string) and program.exists(f"{folder}/{string}"):
             yield program.edge(f"{folder}/{string}", EdgeKind.NAMES, string)
-    if not program.asks("zones"):
+    if not program.searching_function("zones"):
         return
     zone = program.context.env.get("TZ", "").lstrip(":")
     if program.imports("setenv", "putenv") and "TZ" in program.strings and program.exists(folder):
