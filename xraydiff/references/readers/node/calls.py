@@ -124,27 +124,27 @@ class NodeCalls:
     # --- calls -------------------------------------------------------------------------------------------------------
 
     def _call(self, node: PlainNode, firing: Firing) -> None:
-        given, name = arguments(node), node.name
+        args, name = arguments(node), node.name
         if name in self._requires or name in REQUIRES:
-            self._require(given[0], name, firing)
+            self._require(args[0], name, firing)
         elif name in SHELLS:
-            self._shell(self._values.texts(given[0]), firing, given[0])
+            self._shell(self._values.texts(args[0]), firing, args[0])
         elif name in FORKS:
-            self._fork(given[0], firing)
+            self._fork(args[0], firing)
         elif name in PROGRAMS:
-            self._program(given, firing)
+            self._program(args, firing)
         elif name in READS:
-            self._file(given[0], firing)
+            self._file(args[0], firing)
         elif name in TOUCHES or name in STATIC:
-            self._file(given[0], Firing.NAMED, bare=True)
+            self._file(args[0], Firing.NAMED, bare=True)
         elif name in PATHS and node.index not in self._specifiers:
             self._path(node)
-        elif name in ("/.set", "/.engine") and len(given) > 1:
-            self._setting(given, name)
+        elif name in ("/.set", "/.engine") and len(args) > 1:
+            self._setting(args, name)
         elif name in ADDONS:
             self._addon(node, firing)
-        elif name in REGISTERS and string(given[0]):
-            self._require(given[0], "import", firing)
+        elif name in REGISTERS and string(args[0]):
+            self._require(args[0], "import", firing)
 
     def _require(self, argument: PlainNode, name: str, firing: Firing) -> None:
         directory = self._requires.get(name, self._place.directory)
@@ -171,15 +171,15 @@ class NodeCalls:
         for line in lines:
             self._programs.shell(line, firing, _snippet(node), always=True)
 
-    def _program(self, given: Sequence[PlainNode], firing: Firing) -> None:
+    def _program(self, args: Sequence[PlainNode], firing: Firing) -> None:
         """A program and its arguments; with the option `shell` Node joins them to a line."""
-        words = given[1].parts if len(given) > 1 and given[1].kind == "array" else ()
-        texts = [self._values.texts(word) for word in (given[0], *words)]
-        if any(self._is_true(option, "shell") for option in given[1:3]):
+        words = args[1].parts if len(args) > 1 and args[1].kind == "array" else ()
+        texts = [self._values.texts(word) for word in (args[0], *words)]
+        if any(self._is_true(option, "shell") for option in args[1:3]):
             rest = [choices[0] for choices in texts[1:]]
-            self._shell([" ".join([command, *rest]) for command in texts[0]], firing, given[0])
+            self._shell([" ".join([command, *rest]) for command in texts[0]], firing, args[0])
         else:
-            self._programs.run(texts, firing, _snippet(given[0]))
+            self._programs.run(texts, firing, _snippet(args[0]))
 
     def _is_true(self, options: PlainNode, key: str) -> bool:
         return options.kind == "object" and any(
@@ -198,22 +198,22 @@ class NodeCalls:
 
     def _addon(self, node: PlainNode, firing: Firing) -> None:
         """Packages that look for a compiled addon in the places where build tools put it."""
-        given, name = arguments(node), node.name
+        args, name = arguments(node), node.name
         root = self._resolver.package_root(self._place.directory)
         patterns: list[str] = []
         if name == "bindings.default":
-            names = known(self._values.texts(given[0])) or (HOLE,)
+            names = known(self._values.texts(args[0])) or (HOLE,)
             for text in names:
                 file = text if text.endswith(".node") else f"{text}.node"
                 patterns += [f"{root}/{folder}/{file}" for folder in _ADDONS] + [f"{root}/lib/binding/{DEEP}/{file}"]
         elif name == "node-gyp-build.default":
-            folders = known(self._values.texts(given[0])) or (root,)
+            folders = known(self._values.texts(args[0])) or (root,)
             for folder in folders:
                 patterns += [f"{folder}/build/Release/{HOLE}.node", f"{folder}/prebuilds/{_HOST}-{HOLE}/{HOLE}.node"]
         elif name == "process.dlopen":
-            patterns += [text for text in (self._values.texts(given[1]) if len(given) > 1 else ()) if text != HOLE]
+            patterns += [text for text in (self._values.texts(args[1]) if len(args) > 1 else ()) if text != HOLE]
         else:
-            for manifest in known(self._values.texts(given[0])):
+            for manifest in known(self._values.texts(args[0])):
                 folder = parent(ImagePath(manifest))
                 found = self._resolver.manifests.of(folder)
                 module_path = re.sub(r"\{[^}]{0,100}\}", HOLE, found.binary_module if found is not None else "")
@@ -224,15 +224,15 @@ class NodeCalls:
 
     # --- views -------------------------------------------------------------------------------------------------------
 
-    def _setting(self, given: Sequence[PlainNode], name: str) -> None:
+    def _setting(self, args: Sequence[PlainNode], name: str) -> None:
         """`app.set('view engine', 'pug')`, `app.set('views', dir)`, `app.engine('html', ...)` of Express."""
-        key = string(given[0])
-        values = known(self._values.texts(given[1]))
+        key = string(args[0])
+        values = known(self._values.texts(args[1]))
         if name == "/.engine" and key:
             self._engine = self._engine or key.lstrip(".")
         elif key == "view engine" and values:
             self._engine = values[0].lstrip(".")
-            self._specifiers.add(given[1].index)
+            self._specifiers.add(args[1].index)
             found = self._resolver.modules(self._engine, self._place.directory, esm=False)
             sight_modules(self._seen, found, EdgeKind.IMPORTS, Firing.DEFERRED, f"view engine {self._engine}")
             self._folder(self._place.cwd, "views", "view engine")

@@ -45,10 +45,10 @@ def literal(node: Syntax, data: bytes) -> str | None:
 
 def values_of(node: Syntax) -> list[Syntax]:
     """The arguments of a call, comments left out; none for a tagged template."""
-    given = node.child_by_field_name("arguments")
-    if given is None or given.type != "arguments":
+    args = node.child_by_field_name("arguments")
+    if args is None or args.type != "arguments":
         return []
-    return [one for one in given.named_children if one.type != "comment"]
+    return [one for one in args.named_children if one.type != "comment"]
 
 
 def inner(node: Syntax) -> Syntax:
@@ -181,15 +181,15 @@ class Names:
         return self._module_of_call(node, depth) if node.type == "call_expression" else None
 
     def _module_of_call(self, node: Syntax, depth: int) -> tuple[str, str] | None:
-        function, given = node.child_by_field_name("function"), node.child_by_field_name("arguments")
-        if function is None or given is None or not given.named_child_count:
+        function, args = node.child_by_field_name("function"), node.child_by_field_name("arguments")
+        if function is None or args is None or not args.named_child_count:
             return None
         function = inner(function)
         name = text_of(function, self._data) if function.end_byte - function.start_byte < 80 else ""
         loads = name in ("require", "import", "module.require")
         if not loads and name.rpartition(".")[2] not in _CALLS_ON and "nterop" not in name:
             return None
-        self._steps -= given.named_child_count
+        self._steps -= args.named_child_count
         first = next(iter(values_of(node)), None)
         if first is None or self._steps <= 0:
             return None

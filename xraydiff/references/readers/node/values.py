@@ -107,8 +107,8 @@ class NodeEvaluator(Evaluator):
         if node.kind == "array":
             return union(*(self.texts(one, depth + 1) for one in self._children(node)[: MAX_CHOICES + 1]))
         if node.kind == "identifier":
-            held = self._bound(node.text)
-            return union(*(self.elements(one, depth + 1) for one in held)) if held else UNKNOWN
+            bound = self._bound(node.text)
+            return union(*(self.elements(one, depth + 1) for one in bound)) if bound else UNKNOWN
         if node.kind == "call_expression":
             return self._elements_of_call(node, depth)
         return UNKNOWN
@@ -127,11 +127,11 @@ class NodeEvaluator(Evaluator):
 
     def _property(self, node: PlainNode, name: str | None, depth: int) -> Texts:
         if node.kind == "identifier":
-            held = self._bound(node.text)
-            return union(*(self.properties(one, name, depth + 1) for one in held)) if held else UNKNOWN
+            bound = self._bound(node.text)
+            return union(*(self.properties(one, name, depth + 1) for one in bound)) if bound else UNKNOWN
         if node.kind == "call_expression" and node.name == "/.freeze":
-            given = self._arguments(node)
-            return self.properties(given[0], name, depth + 1) if given else UNKNOWN
+            args = self._arguments(node)
+            return self.properties(args[0], name, depth + 1) if args else UNKNOWN
         if node.kind != "object":
             return UNKNOWN
         found = [value for key, value in self.pairs(node) if name is None or key == name]
@@ -152,8 +152,8 @@ class NodeEvaluator(Evaluator):
         return node.parts if self._spend(len(node.parts)) else ()
 
     def _arguments(self, node: PlainNode) -> Sequence[PlainNode]:
-        given = arguments(node)
-        return given if self._spend(len(given)) else ()
+        args = arguments(node)
+        return args if self._spend(len(args)) else ()
 
     def _either(self, node: PlainNode, fields: tuple[str, ...], depth: int) -> Texts:
         found = (node.field(name) for name in fields)
@@ -219,78 +219,78 @@ class NodeEvaluator(Evaluator):
         }.get(whole)
         if fixed is not None:
             return (fixed,)
-        held, name = node.field("object"), node.field("property")
-        if held is None or name is None:
+        receiver, name = node.field("object"), node.field("property")
+        if receiver is None or name is None:
             return UNKNOWN
         if node.name == "path.sep":
             return ("/",)
         property_name = name.text
         if property_name in ("pathname", "href"):
-            return self.texts(held, depth + 1)
-        return self.properties(held, property_name, depth + 1)
+            return self.texts(receiver, depth + 1)
+        return self.properties(receiver, property_name, depth + 1)
 
     def _subscript(self, node: PlainNode, depth: int) -> Texts:
-        held, index = node.field("object"), node.field("index")
-        if held is None or index is None:
+        receiver, index = node.field("object"), node.field("index")
+        if receiver is None or index is None:
             return UNKNOWN
-        return union(self.properties(held, string(index), depth + 1), self.elements(held, depth + 1))
+        return union(self.properties(receiver, string(index), depth + 1), self.elements(receiver, depth + 1))
 
     def _call(self, node: PlainNode, depth: int) -> Texts:
-        given = self._arguments(node)
+        args = self._arguments(node)
         name = node.name
         match name:
             case "path.join":
-                return self._joined(given, depth)
+                return self._joined(args, depth)
             case "path.resolve" | "app-root-path.resolve":
-                return self._resolved(given, depth)
+                return self._resolved(args, depth)
             case "path.normalize" | "url.fileURLToPath" | "url.pathToFileURL" | "/String" | "/fileURLToPath":
-                return self._pathlike(given, depth)
+                return self._pathlike(args, depth)
             case "path.dirname" | "/dirname" | "path.basename":
                 part = basename if name == "path.basename" else _dirname
-                return tuple(dict.fromkeys(part(text) for text in self._pathlike(given, depth)))
+                return tuple(dict.fromkeys(part(text) for text in self._pathlike(args, depth)))
             case "process.cwd" | "/.cwd":
                 return (self._place.cwd,)
             case "/URL" | "url.URL":
-                return self._url(given, depth)
+                return self._url(args, depth)
             case "require.resolve" | "import.meta.resolve":
-                return self._required(given, depth)
-        return self._method(node, name, given, depth)
+                return self._required(args, depth)
+        return self._method(node, name, args, depth)
 
-    def _method(self, node: PlainNode, name: str, given: Sequence[PlainNode], depth: int) -> Texts:
+    def _method(self, node: PlainNode, name: str, args: Sequence[PlainNode], depth: int) -> Texts:
         """A method of a text."""
         function = node.field("function")
-        held = function.field("object") if function is not None else None
-        if held is not None and name.removeprefix("/.") in _SAME:
-            return self.texts(held, depth + 1)
-        if held is not None and name == "/.concat":
-            return concatenated([self.texts(one, depth + 1) for one in (held, *given[:16])])
+        receiver = function.field("object") if function is not None else None
+        if receiver is not None and name.removeprefix("/.") in _SAME:
+            return self.texts(receiver, depth + 1)
+        if receiver is not None and name == "/.concat":
+            return concatenated([self.texts(one, depth + 1) for one in (receiver, *args[:16])])
         return UNKNOWN
 
-    def _parts(self, given: Sequence[PlainNode], depth: int) -> list[Texts]:
-        return [self.texts(one, depth + 1) for one in given[:16]]
+    def _parts(self, args: Sequence[PlainNode], depth: int) -> list[Texts]:
+        return [self.texts(one, depth + 1) for one in args[:16]]
 
-    def _joined(self, given: Sequence[PlainNode], depth: int) -> Texts:
+    def _joined(self, args: Sequence[PlainNode], depth: int) -> Texts:
         parts: list[Texts] = []
-        for texts in self._parts(given, depth):
+        for texts in self._parts(args, depth):
             parts += [texts, ("/",)]
         return _normalised(concatenated(parts[:-1])) if parts else UNKNOWN
 
-    def _resolved(self, given: Sequence[PlainNode], depth: int) -> Texts:
+    def _resolved(self, args: Sequence[PlainNode], depth: int) -> Texts:
         found: Texts = (self._place.cwd,)
-        for texts in self._parts(given, depth):
+        for texts in self._parts(args, depth):
             pairs = [joined(before, text) for before in found for text in texts if not before.startswith(HOLE)]
             found = tuple(dict.fromkeys(pairs))[:64] or UNKNOWN
         return found
 
-    def _pathlike(self, given: Sequence[PlainNode], depth: int) -> Texts:
-        if not given:
+    def _pathlike(self, args: Sequence[PlainNode], depth: int) -> Texts:
+        if not args:
             return UNKNOWN
-        return tuple(dict.fromkeys(_plain(text) for text in self.texts(given[0], depth + 1)))
+        return tuple(dict.fromkeys(_plain(text) for text in self.texts(args[0], depth + 1)))
 
-    def _url(self, given: Sequence[PlainNode], depth: int) -> Texts:
-        if len(given) < 2:
-            return self._pathlike(given, depth)
-        names, bases = self.texts(given[0], depth + 1), self.texts(given[1], depth + 1)
+    def _url(self, args: Sequence[PlainNode], depth: int) -> Texts:
+        if len(args) < 2:
+            return self._pathlike(args, depth)
+        names, bases = self.texts(args[0], depth + 1), self.texts(args[1], depth + 1)
         found = [
             joined(_dirname(_plain(base)), name.partition("?")[0])
             for base in bases
@@ -299,40 +299,40 @@ class NodeEvaluator(Evaluator):
         ]
         return tuple(dict.fromkeys(found))[:64] or UNKNOWN
 
-    def _required(self, given: Sequence[PlainNode], depth: int) -> Texts:
-        if not given:
+    def _required(self, args: Sequence[PlainNode], depth: int) -> Texts:
+        if not args:
             return UNKNOWN
         found = [
             module.path
-            for text in self.texts(given[0], depth + 1)
+            for text in self.texts(args[0], depth + 1)
             for module in self._resolver.modules(text, self._place.directory, esm=False)
         ]
         return tuple(dict.fromkeys(found)) or UNKNOWN
 
     def _elements_of_call(self, node: PlainNode, depth: int) -> Texts:
-        name, given = node.name, self._arguments(node)
+        name, args = node.name, self._arguments(node)
         function = node.field("function")
-        held = function.field("object") if function is not None else None
-        if name in GLOBS and given:
-            return tuple(_globbed(text) for text in self.texts(given[0], depth + 1))
-        if name.startswith("/.") and held is not None:
+        receiver = function.field("object") if function is not None else None
+        if name in GLOBS and args:
+            return tuple(_globbed(text) for text in self.texts(args[0], depth + 1))
+        if name.startswith("/.") and receiver is not None:
             method = name[2:]
-            if method == "map" and given and given[0].kind in ("arrow_function", "function_expression"):
-                return self._mapped(held, given[0], depth)
-            if method in _ELEMENTS or (method == "split" and string(held)):
-                return self.elements(held, depth + 1)
-            if held.text == "Object" and given:
+            if method == "map" and args and args[0].kind in ("arrow_function", "function_expression"):
+                return self._mapped(receiver, args[0], depth)
+            if method in _ELEMENTS or (method == "split" and string(receiver)):
+                return self.elements(receiver, depth + 1)
+            if receiver.text == "Object" and args:
                 if method == "values":
-                    return self.properties(given[0], None, depth + 1)
-                if method == "keys" and given[0].kind == "object":
-                    return union(tuple(key for key, _ in self.pairs(given[0])) or UNKNOWN)
+                    return self.properties(args[0], None, depth + 1)
+                if method == "keys" and args[0].kind == "object":
+                    return union(tuple(key for key, _ in self.pairs(args[0])) or UNKNOWN)
         return UNKNOWN
 
-    def _mapped(self, held: PlainNode, function: PlainNode, depth: int) -> Texts:
+    def _mapped(self, receiver: PlainNode, function: PlainNode, depth: int) -> Texts:
         """`names.map(name => path.join(dir, name))`: the callback's variable is bound to the array already."""
         body = function.field("body")
         if body is None or body.kind == "statement_block":
-            return self.elements(held, depth + 1)
+            return self.elements(receiver, depth + 1)
         return self.texts(body, depth + 1)
 
 

@@ -154,20 +154,20 @@ class PhpCalls:
     # --- calls -------------------------------------------------------------------------------------------------------
 
     def _call(self, node: PlainNode, firing: Firing) -> None:
-        given, name = arguments(node), node.name
-        if not given:
+        args, name = arguments(node), node.name
+        if not args:
             return
         if name in COMMANDS:
-            self._command(given[0], firing)
+            self._command(args[0], firing)
         elif name == "pcntl_exec":
-            rest = self._values.words(given[1]) if len(given) > 1 else ()
-            self._programs.run((self._values.texts(given[0]), *rest), firing, _snippet(given[0]))
+            rest = self._values.words(args[1]) if len(args) > 1 else ()
+            self._programs.run((self._values.texts(args[0]), *rest), firing, _snippet(args[0]))
         elif name in READS or name in TOUCHES or name in MADE:
-            self._read(given[0], Firing.NAMED if name in TOUCHES else firing)
+            self._read(args[0], Firing.NAMED if name in TOUCHES else firing)
         elif name in ZONES:
-            self._zone(given[0], firing)
+            self._zone(args[0], firing)
         elif name in RENDERS:
-            self._render(given[0], firing)
+            self._render(args[0], firing)
 
     def _command(self, node: PlainNode, firing: Firing) -> None:
         """A line for the shell; an array is started as it is (php.net/proc_open)."""

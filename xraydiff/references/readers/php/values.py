@@ -235,28 +235,28 @@ class PhpEvaluator(Evaluator):
 
     def _list(self, node: PlainNode, depth: int) -> Texts:
         if node.kind == "function_call_expression":
-            name, given = node.name, arguments(node) if self._spend() else []
-            if name == "glob" and given:
-                return tuple(dict.fromkeys(_globbed(text) for text in self.texts(given[0], depth + 1)))
+            name, args = node.name, arguments(node) if self._spend() else []
+            if name == "glob" and args:
+                return tuple(dict.fromkeys(_globbed(text) for text in self.texts(args[0], depth + 1)))
             if name == "scandir":
                 return UNKNOWN
             if name in _LISTS:
-                return union(*(self.elements(one, depth + 1) for one in given[:8]))
+                return union(*(self.elements(one, depth + 1) for one in args[:8]))
             return UNKNOWN
         arrays = self._arrays(node, depth)
         if arrays:
             return self._entries(node, None, depth)
         if node.kind == "variable_name":
-            held = self._bound(node.text)
-            return union(*(self.elements(one, depth + 1) for one in held)) if held else UNKNOWN
+            bound = self._bound(node.text)
+            return union(*(self.elements(one, depth + 1) for one in bound)) if bound else UNKNOWN
         return UNKNOWN
 
     def _call(self, node: PlainNode, depth: int) -> Texts:
-        given, name = arguments(node) if self._spend() else [], node.name
-        first = self.texts(given[0], depth + 1) if given else UNKNOWN
+        args, name = arguments(node) if self._spend() else [], node.name
+        first = self.texts(args[0], depth + 1) if args else UNKNOWN
         match name:
             case "dirname":
-                levels = given[1].text if len(given) > 1 else "1"
+                levels = args[1].text if len(args) > 1 else "1"
                 return tuple(
                     dict.fromkeys(_dirname(text, int(levels) if levels in "123456789" else 1) for text in first)
                 )
@@ -265,19 +265,19 @@ class PhpEvaluator(Evaluator):
             case "getcwd":
                 return (self._place.cwd,)
             case "sprintf":
-                return self._formatted(first, given[1:], depth)
+                return self._formatted(first, args[1:], depth)
             case "str_replace" | "strtr" | "preg_replace":
                 # Mostly the separators of a class name that becomes a path.
                 return (f"{DEEP}/{HOLE}",)
             case "implode" | "join":
-                return self._imploded(given, first, depth)
+                return self._imploded(args, first, depth)
         if name in _PROJECT:
-            tail = "" if first == UNKNOWN and not given else f"/{first[0]}"
+            tail = "" if first == UNKNOWN and not args else f"/{first[0]}"
             return (normal(f"{self._place.project}/{_PROJECT[name]}{tail}"),)
         return first if name in _SAME else UNKNOWN
 
-    def _imploded(self, given: list[PlainNode], glue: Texts, depth: int) -> Texts:
-        array = _inner(given[1]) if len(given) > 1 else None
+    def _imploded(self, args: list[PlainNode], glue: Texts, depth: int) -> Texts:
+        array = _inner(args[1]) if len(args) > 1 else None
         if array is None or array.kind != "array_creation_expression":
             return UNKNOWN
         parts: list[Texts] = []
@@ -286,12 +286,12 @@ class PhpEvaluator(Evaluator):
                 parts += [glue, self.texts(entry.parts[-1], depth + 1)]
         return concatenated(parts[1:]) if parts else UNKNOWN
 
-    def _formatted(self, formats: Texts, given: list[PlainNode], depth: int) -> Texts:
+    def _formatted(self, formats: Texts, args: list[PlainNode], depth: int) -> Texts:
         """`sprintf('%s/views/%s.php', __DIR__, $name)`."""
         pieces = re.split(r"%(?:\d{1,2}\$)?[-+0-9.']{0,10}[a-zA-Z]", formats[0])
         parts: list[Texts] = [(pieces[0],)]
         for at, piece in enumerate(pieces[1:32]):
-            parts += [self.texts(given[at], depth + 1) if at < len(given) else UNKNOWN, (piece,)]
+            parts += [self.texts(args[at], depth + 1) if at < len(args) else UNKNOWN, (piece,)]
         return concatenated(parts)
 
 

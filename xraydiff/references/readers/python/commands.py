@@ -35,16 +35,16 @@ def _commands(program: PythonProgram, call: Call) -> bool:
         _argv(program, call, known[Effect.ARGV][name].argument)
     elif name in known[Effect.WORDS]:
         at = known[Effect.WORDS][name].argument
-        words = [program.values.texts(one)[0] for one in call.given[at : at + _MAX_WORDS]]
+        words = [program.values.texts(one)[0] for one in call.args[at : at + _MAX_WORDS]]
         if name.startswith("os.") and len(words) > 1:
             # argv[0] stands beside the program's name.
             del words[1]
         _words(program, words, call)
     elif name in known[Effect.VECTOR]:
         at = known[Effect.VECTOR][name].argument
-        if len(call.given) > at:
-            rest = program.values.words(call.given[at + 1]) if len(call.given) > at + 1 else None
-            first = program.values.texts(call.given[at])[0]
+        if len(call.args) > at:
+            rest = program.values.words(call.args[at + 1]) if len(call.args) > at + 1 else None
+            first = program.values.texts(call.args[at])[0]
             _words(program, [first, *(rest or [])[1:_MAX_WORDS]], call)
     else:
         return False
@@ -52,7 +52,7 @@ def _commands(program: PythonProgram, call: Call) -> bool:
 
 
 def _line(program: PythonProgram, call: Call, at: int) -> None:
-    node = call.given[at] if len(call.given) > at else call.keywords.get("cmd")
+    node = call.args[at] if len(call.args) > at else call.keywords.get("cmd")
     if node is None:
         return
     for text in program.values.texts(node):
@@ -60,7 +60,7 @@ def _line(program: PythonProgram, call: Call, at: int) -> None:
 
 
 def _argv(program: PythonProgram, call: Call, at: int) -> None:
-    node = call.given[at] if len(call.given) > at else call.keywords.get("args")
+    node = call.args[at] if len(call.args) > at else call.keywords.get("args")
     if node is None:
         return
     shell = call.keywords.get("shell")

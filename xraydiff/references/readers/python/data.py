@@ -37,20 +37,20 @@ def files(program: PythonProgram, call: Call) -> None:
         _resource(program, call)
     elif name in OPENERS:
         _opened(program, call)
-    elif name in GLOBS and call.given:
-        for text in program.values.texts(call.given[0]):
+    elif name in GLOBS and call.args:
+        for text in program.values.texts(call.args[0]):
             program.names((_pattern(text),), program.context.cwd, Firing.NAMED, text.replace(HOLE, "..."))
     elif name in FLASKS:
         _flask(program, call)
-    elif name in PACKAGE_LOADERS and call.given:
-        folder = program.values.texts(call.given[1]) if len(call.given) > 1 else ("templates",)
-        for base in program.values.texts(call.given[0]):
+    elif name in PACKAGE_LOADERS and call.args:
+        folder = program.values.texts(call.args[1]) if len(call.args) > 1 else ("templates",)
+        for base in program.values.texts(call.args[0]):
             _in_package(program, base, folder, Firing.NAMED)
-    elif name in FOLDER_CALLS and call.given:
-        _folders(program, call.given[0])
+    elif name in FOLDER_CALLS and call.args:
+        _folders(program, call.args[0])
     elif method in READS and call.receiver is not None:
         _read(program, call, call.receiver)
-    elif method in ("glob", "rglob") and call.receiver is not None and call.given:
+    elif method in ("glob", "rglob") and call.receiver is not None and call.args:
         _glob(program, call, call.receiver)
     for keyword in FOLDER_KEYWORDS & call.keywords.keys():
         _folders(program, call.keywords[keyword])
@@ -84,7 +84,7 @@ def template_roots(directory: ImagePath, top: ImagePath) -> list[ImagePath]:
 
 
 def _opened(program: PythonProgram, call: Call) -> None:
-    node = call.given[0] if call.given else call.keywords.get("file")
+    node = call.args[0] if call.args else call.keywords.get("file")
     if node is None:
         return
     texts = program.values.texts(node)
@@ -107,7 +107,7 @@ def writes(program: PythonProgram, call: Call) -> bool:
     if call.method != "open":
         return False
     position = 1 if call.name in OPENERS else 0
-    mode = call.given[position] if len(call.given) > position else call.keywords.get("mode")
+    mode = call.args[position] if len(call.args) > position else call.keywords.get("mode")
     text = program.values.literal(mode) if mode is not None else None
     return text is not None and text[:1] in ("w", "a", "x")
 
@@ -115,7 +115,7 @@ def writes(program: PythonProgram, call: Call) -> bool:
 def _glob(program: PythonProgram, call: Call, receiver: int) -> None:
     deep = f"{DEEP}/" if call.method == "rglob" else ""
     for base in program.values.texts(receiver):
-        for text in program.values.texts(call.given[0]):
+        for text in program.values.texts(call.args[0]):
             if base.startswith("/"):
                 program.names((f"{base}/{deep}{_pattern(text)}",), "/", Firing.NAMED, text.replace(HOLE, "..."))
 
@@ -145,12 +145,12 @@ def _flask(program: PythonProgram, call: Call) -> None:
 
 def _resource(program: PythonProgram, call: Call) -> None:
     """`files("pkg")` alone names no file; what is joined to it does, or what stands behind the package's name."""
-    packages = program.values.texts(call.given[0]) if call.given else (program.values.scene.package,)
+    packages = program.values.texts(call.args[0]) if call.args else (program.values.scene.package,)
     for package in packages:
         if HOLE not in package:
             program.module(package, call.firing, package)
-            if len(call.given) > 1:
-                _in_package(program, package, program.values.texts(call.given[1]), call.firing)
+            if len(call.args) > 1:
+                _in_package(program, package, program.values.texts(call.args[1]), call.firing)
 
 
 def _in_package(program: PythonProgram, package: str, texts: Texts, firing: Firing) -> None:

@@ -45,9 +45,9 @@ def metadata(program: PythonProgram, call: Call) -> bool:
         return call.method == "load_setuptools_entrypoints" and _groups(program, call)
     if call.method in ENTRY_POINTS:
         return _groups(program, call)
-    if call.method not in DISTRIBUTIONS or not call.given:
+    if call.method not in DISTRIBUTIONS or not call.args:
         return False
-    for text in program.values.texts(call.given[0]):
+    for text in program.values.texts(call.args[0]):
         match = _NAME.match(text)
         found = distributions(program.context, program.finder.search).get(_normal(match[0])) if match else None
         if found is not None:
@@ -59,7 +59,7 @@ def metadata(program: PythonProgram, call: Call) -> bool:
 
 def _groups(program: PythonProgram, call: Call) -> bool:
     """Every distribution that adds to a group, and what it adds."""
-    node = call.keywords.get("group") or (call.given[0] if call.given else None)
+    node = call.keywords.get("group") or (call.args[0] if call.args else None)
     wanted = set(program.values.texts(node)) if node is not None else _literals(program)
     name = call.keywords.get("name")
     names = program.values.texts(name) if name is not None else ()
@@ -88,7 +88,7 @@ def _literals(program: PythonProgram) -> set[str]:
 
 def _load(program: PythonProgram, call: Call, found: Distribution) -> None:
     """`load_entry_point("dist", "group", "name")`, as old console scripts have it."""
-    given = [program.values.texts(one)[0] for one in call.given[1:3]]
+    given = [program.values.texts(one)[0] for one in call.args[1:3]]
     if found.entry_points is not None:
         program.seen.file(found.entry_points, EdgeKind.NAMES, call.firing, found.name)
     for group, entries in found.groups:

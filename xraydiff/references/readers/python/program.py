@@ -39,7 +39,7 @@ class Call:
     method: str
     """The last part of the name."""
     receiver: int | None
-    given: list[int]
+    args: list[int]
     keywords: dict[str, int]
     firing: Firing
 

@@ -186,27 +186,27 @@ class _Reading:
         name = values.callee(node)
         if name == "?":
             return
-        given, keywords = values.arguments(node)
+        args, keywords = values.arguments(node)
         method = name.rpartition(".")[2]
         call = Call(
             node=node,
             name=name,
             method=method,
             receiver=values.receiver(node),
-            given=given,
+            args=args,
             keywords=keywords,
             firing=firing,
         )
         if method in LOGGERS:
-            self._idle.update(given[:1])
+            self._idle.update(args[:1])
             return
-        if method in IMPORTERS and (given or keywords):
+        if method in IMPORTERS and (args or keywords):
             self._import_call(call, context)
             return
         if commands(program, call) or metadata(program, call):
             return
         if writes(program, call):
-            self._idle.update(given[:1])
+            self._idle.update(args[:1])
         else:
             files(program, call)
         runtime(program, call)
@@ -216,7 +216,7 @@ class _Reading:
 
     def _import_call(self, call: Call, context: int) -> None:
         program, values = self._program, self._program.values
-        node = call.given[0] if call.given else call.keywords.get("name") or call.keywords.get("import_name")
+        node = call.args[0] if call.args else call.keywords.get("name") or call.keywords.get("import_name")
         if node is None:
             return
         detail = f"{call.method}({values.text(node)[:100]})"
@@ -241,7 +241,7 @@ class _Reading:
 
     def _absolute(self, texts: tuple[str, ...], call: Call) -> list[str]:
         """`import_module(".x", package)` counts from the package."""
-        package = call.given[1] if len(call.given) > 1 else call.keywords.get("package")
+        package = call.args[1] if len(call.args) > 1 else call.keywords.get("package")
         found = []
         for text in texts:
             dots = len(text) - len(text.lstrip("."))
@@ -257,7 +257,7 @@ class _Reading:
 
     def _from_list(self, text: str, call: Call, firing: Firing, detail: str) -> None:
         """`__import__("a", fromlist=["b"])`."""
-        listed = call.keywords.get("fromlist") or (call.given[3] if len(call.given) > 3 else None)
+        listed = call.keywords.get("fromlist") or (call.args[3] if len(call.args) > 3 else None)
         if listed is not None and call.method == "__import__":
             for name in self._program.values.elements(listed):
                 if HOLE not in name and self._program.finder.find(f"{text}.{name}")[1]:

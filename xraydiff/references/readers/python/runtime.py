@@ -71,7 +71,7 @@ def _computed(program: PythonProgram, call: Call) -> None:
         else:
             program.module(name, call.firing, call.name)
     if call.name == "tarfile.open":
-        mode = call.given[1] if len(call.given) > 1 else call.keywords.get("mode")
+        mode = call.args[1] if len(call.args) > 1 else call.keywords.get("mode")
         text = program.values.texts(mode)[0] if mode is not None else "r"
         for suffix, name in TAR_MODES.items():
             if text.endswith(suffix) or text in ("r", "r:*", HOLE):
@@ -102,14 +102,14 @@ def _codec_call(program: PythonProgram, call: Call) -> None:
     if encoding is not None:
         for text in values.texts(encoding):
             codec(program, text, call.firing, registry=call.method not in CODEC_METHODS)
-    if call.name in CODEC_CALLS and call.given:
-        for text in values.texts(call.given[0]):
+    if call.name in CODEC_CALLS and call.args:
+        for text in values.texts(call.args[0]):
             codec(program, text, call.firing, registry=True)
     elif call.method in CODEC_METHODS and call.receiver is not None and call.name not in CODEC_SECOND:
-        for text in values.texts(call.given[0]) if call.given else ():
+        for text in values.texts(call.args[0]) if call.args else ():
             codec(program, text, call.firing, registry=False)
-    elif call.name in CODEC_SECOND and len(call.given) > 1:
-        for text in values.texts(call.given[1]):
+    elif call.name in CODEC_SECOND and len(call.args) > 1:
+        for text in values.texts(call.args[1]):
             codec(program, text, call.firing, registry=call.name not in ("str", "bytes"))
 
 
@@ -172,7 +172,7 @@ def _packaged_zone(program: PythonProgram, text: str, firing: Firing) -> bool:
 
 
 def _zone_call(program: PythonProgram, call: Call) -> None:
-    node = call.given[0] if call.given else call.keywords.get("key")
+    node = call.args[0] if call.args else call.keywords.get("key")
     if node is None:
         return
     texts = program.values.texts(node)
@@ -215,7 +215,7 @@ def _trusts_otherwise(program: PythonProgram, call: Call) -> bool:
     """Whether a call says itself whom it trusts, or opens a URL without TLS."""
     if {"cafile", "cadata", "capath", "context", "verify", "ca_certs", "ssl", "ssl_context"} & call.keywords.keys():
         return True
-    texts = program.values.texts(call.given[0]) if call.given else ()
+    texts = program.values.texts(call.args[0]) if call.args else ()
     return bool(texts) and all(text.startswith("http://") for text in texts)
 
 
@@ -309,7 +309,7 @@ def _certifi(program: PythonProgram, call: Call) -> None:
 
 
 def _library(program: PythonProgram, call: Call) -> None:
-    node = call.given[0] if call.given else call.keywords.get("name")
+    node = call.args[0] if call.args else call.keywords.get("name")
     if node is None or program.values.text(node) == "None":
         return
     for text in program.values.texts(node):
@@ -337,7 +337,7 @@ def _find_library(program: PythonProgram, call: Call) -> None:
     """ctypes.util runs `/sbin/ldconfig -p` and takes the library whose name begins so."""
     if program.executable("/sbin/ldconfig") is not None:
         program.executes(ImagePath("/sbin/ldconfig"), call.firing, call.name)
-    for text in program.values.texts(call.given[0]) if call.given else ():
+    for text in program.values.texts(call.args[0]) if call.args else ():
         if HOLE in text or not text.replace("-", "").replace("_", "").isalnum():
             continue
         for name in _sonames(program, f"lib{text}.so"):

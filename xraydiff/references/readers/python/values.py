@@ -83,8 +83,8 @@ def _bound(script: PythonScript) -> Bindings:
     return bindings
 
 
-def _put(held: dict[str, list[int]], name: bytes, node: int) -> None:
-    nodes = held.setdefault(name.decode("utf-8", "surrogateescape"), [])
+def _put(bindings: dict[str, list[int]], name: bytes, node: int) -> None:
+    nodes = bindings.setdefault(name.decode("utf-8", "surrogateescape"), [])
     if len(nodes) < 8:
         nodes.append(node)
 
@@ -128,10 +128,10 @@ class PythonEvaluator(Evaluator):
         """Positional and keyword arguments of a call."""
         positional: list[int] = []
         keywords: dict[str, int] = {}
-        given = self._parts[self._parts[node][1]] if len(self._parts[node]) > 1 else None
-        if given is None or not self._spend(1 + len(given) // 8):
+        args = self._parts[self._parts[node][1]] if len(self._parts[node]) > 1 else None
+        if args is None or not self._spend(1 + len(args) // 8):
             return positional, keywords
-        for one in given:
+        for one in args:
             if self._kinds[one] == "keyword_argument":
                 name, value = self._parts[one]
                 keywords[self.text(name)] = value
@@ -201,8 +201,8 @@ class PythonEvaluator(Evaluator):
             case "list" | "tuple" | "set":
                 return union(*(self.texts(one, depth + 1) for one in self._children(node)))
             case "identifier":
-                held = self.bindings.values.get(self.text(node), ())
-                return union(*(self.elements(one, depth + 1) for one in held)) if held else UNKNOWN
+                bound = self.bindings.values.get(self.text(node), ())
+                return union(*(self.elements(one, depth + 1) for one in bound)) if bound else UNKNOWN
             case "parenthesized_expression":
                 inner = self._children(node)
                 return self.elements(inner[0], depth + 1) if inner else UNKNOWN
@@ -228,8 +228,8 @@ class PythonEvaluator(Evaluator):
         if self._kinds[node] in ("list", "tuple"):
             return [self.texts(one, depth + 1)[0] for one in self._children(node)]
         if self._kinds[node] == "identifier":
-            held = self.bindings.values.get(self.text(node), ())
-            return next((words for one in held if (words := self.words(one, depth + 1)) is not None), None)
+            bound = self.bindings.values.get(self.text(node), ())
+            return next((words for one in bound if (words := self.words(one, depth + 1)) is not None), None)
         if self._kinds[node] in ("parenthesized_expression", "+", "/", "%"):
             parts = [self.words(one, depth + 1) for one in self._children(node)]
             if all(part is None for part in parts):
@@ -241,12 +241,12 @@ class PythonEvaluator(Evaluator):
 
     def _split_words(self, node: int, depth: int) -> list[str] | None:
         name = self.callee(node)
-        given, _ = self.arguments(node)
-        if name == "shlex.split" and given:
-            return self.texts(given[0], depth + 1)[0].split()
-        if name.endswith(".split") and not given:
-            held = self.receiver(node)
-            return self.texts(held, depth + 1)[0].split() if held is not None else None
+        args, _ = self.arguments(node)
+        if name == "shlex.split" and args:
+            return self.texts(args[0], depth + 1)[0].split()
+        if name.endswith(".split") and not args:
+            receiver = self.receiver(node)
+            return self.texts(receiver, depth + 1)[0].split() if receiver is not None else None
         return None
 
     def _children(self, node: int) -> Sequence[int]:
@@ -308,7 +308,7 @@ class PythonEvaluator(Evaluator):
         return union(*found) if found else UNKNOWN
 
     def _attribute(self, node: int, depth: int) -> Texts:
-        held, name = self._parts[node]
+        receiver, name = self._parts[node]
         scene, attribute = self.scene, self.text(name)
         fixed = {
             "__spec__.parent": scene.package,
@@ -325,9 +325,9 @@ class PythonEvaluator(Evaluator):
             return (fixed,)
         match attribute:
             case "parent":
-                return self._folders(self.texts(held, depth + 1))
+                return self._folders(self.texts(receiver, depth + 1))
             case "name":
-                return tuple(basename(text) if "/" in text else text for text in self.texts(held, depth + 1))
+                return tuple(basename(text) if "/" in text else text for text in self.texts(receiver, depth + 1))
             case "root_path":
                 return (scene.directory,)
             case "__name__" | "__file__" | "__path__":
@@ -351,29 +351,29 @@ class PythonEvaluator(Evaluator):
     def _subscript(self, node: int, depth: int) -> Texts:
         if len(self._parts[node]) < 2:
             return UNKNOWN
-        held, index = self._parts[node]
-        if self.dotted(held) == "os.environ":
+        receiver, index = self._parts[node]
+        if self.dotted(receiver) == "os.environ":
             return self._environment(index, None, depth)
-        if self._kinds[held] == "attribute" and self.text(held).endswith(".parents"):
-            texts = self.texts(self._parts[held][0], depth + 1)
+        if self._kinds[receiver] == "attribute" and self.text(receiver).endswith(".parents"):
+            texts = self.texts(self._parts[receiver][0], depth + 1)
             count = self.text(index)
             for _ in range(min(int(count), _ITEMS) + 1 if count.isdecimal() and len(count) < 4 else 0):
                 texts = self._folders(texts)
             return texts if count.isdecimal() else UNKNOWN
-        return self._looked_up(held, index, depth)
+        return self._looked_up(receiver, index, depth)
 
-    def _looked_up(self, held: int, index: int | None, depth: int) -> Texts:
+    def _looked_up(self, receiver: int, index: int | None, depth: int) -> Texts:
         """The values of a dict, all of them where the key is not known; the elements of a list."""
         if depth > MAX_DEPTH or not self._spend():
             return UNKNOWN
-        if self._kinds[held] == "identifier":
-            nodes = self.bindings.values.get(self.text(held), ())
+        if self._kinds[receiver] == "identifier":
+            nodes = self.bindings.values.get(self.text(receiver), ())
             return union(*(self._looked_up(one, index, depth + 1) for one in nodes)) if nodes else UNKNOWN
-        if self._kinds[held] == "dictionary":
+        if self._kinds[receiver] == "dictionary":
             key = self.literal(index) if index is not None else None
-            pairs = self._pairs(held, depth)
+            pairs = self._pairs(receiver, depth)
             return union(*(value for keys, value in pairs if key is None or key in keys)) if pairs else UNKNOWN
-        return self.elements(held, depth + 1)
+        return self.elements(receiver, depth + 1)
 
     def _pairs(self, node: int, depth: int) -> list[tuple[Texts, Texts]]:
         found = []
@@ -394,8 +394,8 @@ class PythonEvaluator(Evaluator):
 
     def _call(self, node: int, depth: int) -> Texts:
         name = self.callee(node)
-        given, keywords = self.arguments(node)
-        parts = given[:16]
+        args, keywords = self.arguments(node)
+        parts = args[:16]
         match name:
             case "os.path.join" | "posixpath.join" | "os.path.joinpath" | "werkzeug.utils.safe_join":
                 return self._join([self.texts(one, depth + 1) for one in parts])
@@ -417,43 +417,43 @@ class PythonEvaluator(Evaluator):
             return self._join([self.texts(one, depth + 1) for one in parts]) if parts else (".",)
         if name in _SAME_CALLS and parts:
             return self.texts(parts[0], depth + 1)
-        held = self.receiver(node)
-        return self._method(name.rpartition(".")[2], held, parts, depth) if held is not None else UNKNOWN
+        receiver = self.receiver(node)
+        return self._method(name.rpartition(".")[2], receiver, parts, depth) if receiver is not None else UNKNOWN
 
-    def _method(self, method: str, held: int, given: list[int], depth: int) -> Texts:
+    def _method(self, method: str, receiver: int, args: list[int], depth: int) -> Texts:
         if method in ("joinpath", "child"):
-            return self._join([self.texts(one, depth + 1) for one in (held, *given)])
+            return self._join([self.texts(one, depth + 1) for one in (receiver, *args)])
         if method in ("with_name", "with_suffix"):
-            folders = self.texts(held, depth + 1)
-            tail = self.texts(given[0], depth + 1) if given else UNKNOWN
+            folders = self.texts(receiver, depth + 1)
+            tail = self.texts(args[0], depth + 1) if args else UNKNOWN
             if method == "with_name":
                 return self._join([self._folders(folders), tail])
             return concatenated([tuple(_stem(text) for text in folders), tail])
         if method == "format":
-            texts = self.texts(held, depth + 1)
+            texts = self.texts(receiver, depth + 1)
             return tuple(_BRACES.sub(HOLE, text) for text in texts)
-        if method == "get" and given:
+        if method == "get" and args:
             return union(
-                self._looked_up(held, given[0], depth + 1), *(self.texts(one, depth + 1) for one in given[1:2])
+                self._looked_up(receiver, args[0], depth + 1), *(self.texts(one, depth + 1) for one in args[1:2])
             )
         if method in _SAME:
-            return self.texts(held, depth + 1)
-        if method == "join" and given:
-            return self._glued(held, given[0], depth)
+            return self.texts(receiver, depth + 1)
+        if method == "join" and args:
+            return self._glued(receiver, args[0], depth)
         return UNKNOWN
 
-    def _glued(self, held: int, given: int, depth: int) -> Texts:
+    def _glued(self, receiver: int, args: int, depth: int) -> Texts:
         """`".".join(["a", name])`."""
-        glue = self.literal(held)
-        if glue is None or self._kinds[given] not in ("list", "tuple"):
+        glue = self.literal(receiver)
+        if glue is None or self._kinds[args] not in ("list", "tuple"):
             return UNKNOWN
         parts: list[Texts] = []
-        for one in self._children(given)[:16]:
+        for one in self._children(args)[:16]:
             parts += [(glue,), self.texts(one, depth + 1)] if parts else [self.texts(one, depth + 1)]
         return concatenated(parts) if parts else UNKNOWN
 
-    def _package_directory(self, given: list[int], depth: int) -> Texts:
-        names = self.texts(given[0], depth + 1) if given else (self.scene.package,)
+    def _package_directory(self, args: list[int], depth: int) -> Texts:
+        names = self.texts(args[0], depth + 1) if args else (self.scene.package,)
         found: list[str] = []
         for name in names:
             chain, whole = self._finder.find(name)
@@ -463,21 +463,23 @@ class PythonEvaluator(Evaluator):
 
     def _elements_of_call(self, node: int, depth: int) -> Texts:
         name = self.callee(node)
-        given, _ = self.arguments(node)
-        if name in _SAME_CALLS and given:
-            return self.elements(given[0], depth + 1)
-        held = self.receiver(node)
-        if held is None:
+        args, _ = self.arguments(node)
+        if name in _SAME_CALLS and args:
+            return self.elements(args[0], depth + 1)
+        receiver = self.receiver(node)
+        if receiver is None:
             return UNKNOWN
         match name.rpartition(".")[2]:
             case "split":
-                return union(tuple(part for text in self.texts(held, depth + 1) for part in text.split())) or UNKNOWN
+                return (
+                    union(tuple(part for text in self.texts(receiver, depth + 1) for part in text.split())) or UNKNOWN
+                )
             case "values" | "items":
-                return self._looked_up(held, None, depth + 1)
+                return self._looked_up(receiver, None, depth + 1)
             case "keys":
-                return self.elements(held, depth + 1)
+                return self.elements(receiver, depth + 1)
             case "glob" | "rglob" | "iterdir":
-                return concatenated([self.texts(held, depth + 1), ("/",), UNKNOWN])
+                return concatenated([self.texts(receiver, depth + 1), ("/",), UNKNOWN])
             case _:
                 return UNKNOWN
 
