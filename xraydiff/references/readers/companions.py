@@ -64,10 +64,10 @@ class CompanionsReader(ParsedReader[Mentions]):
     def resolve(self, parsed: Mentions, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """Edges to what goes with a file, or with the program that the image starts, row by row."""
         seen: dict[str, bool] = {}
-        for path, row, places, said in self._matching(parsed, subject, context):
+        for path, row, places, mentioned in self._matching(parsed, subject, context):
             if not _is_given(row, places, context):
                 continue
-            choices = [{**places, **one} for one in said] if row.mentions is not None else [places]
+            choices = [{**places, **one} for one in mentioned] if row.mentions is not None else [places]
             for target in _targets(row, choices, context):
                 weak = row.certainty is Certainty.POSSIBLE
                 known = target.path in seen and (weak or not seen[target.path])
@@ -90,8 +90,8 @@ class CompanionsReader(ParsedReader[Mentions]):
     ) -> Iterator[tuple[str, Companion, Mapping[str, str], tuple[Mapping[str, str], ...]]]:
         """Paths with the rows that match them and what these look for. What a config starts needs its companions."""
         if subject.config is None:
-            for (row, places), said in zip(self._rows().of(subject.path), parsed.by_row, strict=True):
-                yield subject.path, row, places, said
+            for (row, places), mentioned in zip(self._rows().of(subject.path), parsed.by_row, strict=True):
+                yield subject.path, row, places, mentioned
             return
         words = (*start_command(subject.config), *health_command(subject.config))
         for word in words[: context.limits.command_words]:

@@ -170,11 +170,11 @@ def _need(subject: Subject, context: Context, state: _State, found: Found) -> It
 
 def _held(subject: Subject, context: Context, state: _State, found: Found) -> ImagePath:
     """What the subject's own tree holds instead of a file that it lacks: a variant, or another file of that name."""
-    held = [one for one in found.alternates if subject.tree.resolve(one).file is not None]
-    if not held and found.how != "path":
-        held = [one for one in _named(subject.tree, found.name, state) if one in context.original.files]
-        held = [one for one in held if _alike(state, one, found)]
-    return held[0] if held else found.path or ImagePath("/")
+    candidates = [one for one in found.alternates if subject.tree.resolve(one).file is not None]
+    if not candidates and found.how != "path":
+        candidates = [one for one in _named(subject.tree, found.name, state) if one in context.original.files]
+        candidates = [one for one in candidates if _alike(state, one, found)]
+    return candidates[0] if candidates else found.path or ImagePath("/")
 
 
 def _alike(state: _State, path: ImagePath, found: Found) -> bool:

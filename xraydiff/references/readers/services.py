@@ -218,10 +218,10 @@ def _note(one: Item, seen: Recorder, lookup: Lookup) -> None:
 
 
 def _note_script(script: ServiceScript, seen: Recorder) -> None:
-    said = script.text.strip()
+    command_text = script.text.strip()
     if script.folder and script.language == "shell":
-        said = f"cd {shlex.quote(script.folder)}\n{said}"
-    seen.inline(script.language, said, Firing.GUARDED, script.text.strip().partition("\n")[0])
+        command_text = f"cd {shlex.quote(script.folder)}\n{command_text}"
+    seen.inline(script.language, command_text, Firing.GUARDED, script.text.strip().partition("\n")[0])
 
 
 def _note_application(one: Application, seen: Recorder, lookup: Lookup) -> None:

@@ -190,8 +190,8 @@ def _decided(branches: tuple[Branch, ...], known: Known) -> list[tuple[bool | No
     found: list[tuple[bool | None, bool | None]] = []
     for branch in branches:
         reached = found[branch.before][1] if branch.before >= 0 else True if branch.before == REACHED else None
-        held = True if branch.test is None else verdict(branch.test, known)
-        taken = False if reached is False or held is False else True if reached and held else None
-        after = False if reached is False or held is True else reached if held is False else None
+        outcome = True if branch.test is None else verdict(branch.test, known)
+        taken = False if reached is False or outcome is False else True if reached and outcome else None
+        after = False if reached is False or outcome is True else reached if outcome is False else None
         found.append((taken, after))
     return found

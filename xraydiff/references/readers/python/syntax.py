@@ -474,14 +474,14 @@ class _Parser:
         head, _, rest = word.partition(b".")
         self._operand(self._attributes(self._node("identifier", start, start + len(head)), rest, start + len(head) + 1))
 
-    def _attributes(self, held: int, word: bytes, start: int) -> int:
+    def _attributes(self, primary: int, word: bytes, start: int) -> int:
         if word.count(b".") > _PARTS:
-            return self._node("other", self._starts[held], start + len(word))
+            return self._node("other", self._starts[primary], start + len(word))
         for part in word.split(b"."):
             name = self._node("identifier", start, start + len(part))
-            held = self._node("attribute", self._starts[held], self._ends[name], (held, name))
+            primary = self._node("attribute", self._starts[primary], self._ends[name], (primary, name))
             start += len(part) + 1
-        return held
+        return primary
 
     def _recover(self) -> None:
         """Brackets that were never closed: the statement is over."""
@@ -786,11 +786,11 @@ class _Parser:
     def _open_round(self, start: int, _end: int) -> None:
         frame = self._stack[-1]
         if not frame.want and frame.operands and not frame.lambdas:
-            held = frame.operands[-1]
-            call = self._node("call", self._starts[held], start + 1, (held,))
+            primary = frame.operands[-1]
+            call = self._node("call", self._starts[primary], start + 1, (primary,))
             frame.operands[-1] = call
             self._uses.append(PythonUse("call", call, frame.context))
-            self._called(held, frame.context)
+            self._called(primary, frame.context)
             self._open("call", start, call)
         elif self._header == "def" and frame.kind == "line":
             self._open("params", start)
@@ -806,8 +806,8 @@ class _Parser:
     def _open_square(self, start: int, _end: int) -> None:
         frame = self._stack[-1]
         if not frame.want and frame.operands and not frame.lambdas:
-            held = frame.operands[-1]
-            node = self._node("subscript", self._starts[held], start + 1, (held,))
+            primary = frame.operands[-1]
+            node = self._node("subscript", self._starts[primary], start + 1, (primary,))
             frame.operands[-1] = node
             self._open("index", start, node)
         else:
@@ -837,11 +837,11 @@ class _Parser:
         outer = self._stack[-1]
         if frame.node:
             self._ends[frame.node] = end
-            held = self._parts[frame.node][0]
+            primary = self._parts[frame.node][0]
             if frame.kind == "call":
-                self._parts[frame.node] = (held, self._node("argument_list", frame.start, end, frame.items))
+                self._parts[frame.node] = (primary, self._node("argument_list", frame.start, end, frame.items))
             elif frame.items:
-                self._parts[frame.node] = (held, frame.items[0])
+                self._parts[frame.node] = (primary, frame.items[0])
             return
         if frame.kind == "params" or outer.lambdas:
             return

@@ -425,8 +425,8 @@ class Commands:
         """`.` looks a bare name up over PATH, readable being enough, and bash then in the working directory."""
         places = [join(self._directory, text)]
         if "/" not in text:
-            held = self._variables.get("PATH")
-            parts = held.texts[0].split(":") if held and held.texts else []
+            current = self._variables.get("PATH")
+            parts = current.texts[0].split(":") if current and current.texts else []
             places = [join(part, text) for part in parts if part.startswith("/") and UNKNOWN not in part] + places
         for place in places:
             if self._lookup.is_file(place):
@@ -503,16 +503,16 @@ class Commands:
         self._setting = None
 
     def _shift(self, words: list[Word]) -> None:
-        held = self._variables.get(ARGUMENTS)
-        if held is None:
+        current = self._variables.get(ARGUMENTS)
+        if current is None:
             return
         text = words[0].text if words else ""
         by = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 1
         texts: list[str] = []
-        for text in held.texts:
+        for text in current.texts:
             parts = text.split(SEPARATOR)
             texts.append(text if REST in parts[:by] else SEPARATOR.join(parts[by:]))
-        self._variables.set(ARGUMENTS, Value(tuple(dict.fromkeys(texts)), held.sure))
+        self._variables.set(ARGUMENTS, Value(tuple(dict.fromkeys(texts)), current.sure))
 
     def _read(self, name: str, words: list[Word]) -> None:
         lines = self._variables.get(STDIN) or NOTHING_KNOWN

@@ -112,8 +112,8 @@ class Conditions:
 
     def holds(self, node: Syntax, level: int = 0) -> bool | None:
         """Whether a condition is true, or None where that is not known before the script runs."""
-        said = self._holds(node, level)
-        return said if said is None or not node.negated else not said
+        truth = self._holds(node, level)
+        return truth if truth is None or not node.negated else not truth
 
     def _holds(self, node: Syntax, level: int) -> bool | None:
         if level > _LEVELS or node.background:
@@ -134,15 +134,17 @@ class Conditions:
                 return None
 
     def _list(self, node: Syntax, level: int) -> bool | None:
-        said = self.holds(node.children[0], level + 1)
+        truth = self.holds(node.children[0], level + 1)
         for operator, operand in zip(operators(node), node.children[1:], strict=False):
             if operator == "&&":
-                other = self.holds(operand, level + 1) if said is not False else None
-                said = False if said is False or (said is None and other is False) else other if said else None
+                other = self.holds(operand, level + 1) if truth is not False else None
+                truth = False if truth is False or (truth is None and other is False) else other if truth else None
             else:
-                other = self.holds(operand, level + 1) if said is not True else None
-                said = True if said is True or (said is None and other is True) else other if said is False else None
-        return said
+                other = self.holds(operand, level + 1) if truth is not True else None
+                truth = (
+                    True if truth is True or (truth is None and other is True) else other if truth is False else None
+                )
+        return truth
 
     def _command(self, node: Syntax) -> bool | None:
         words = [child for child in node.children if child.kind not in BESIDE]
@@ -201,8 +203,8 @@ class Conditions:
 
     def _test(self, operands: list[str | None], *, bracket: bool = False) -> bool | None:
         if operands and operands[0] == "!" and len(operands) > 1:
-            said = self._test(operands[1:], bracket=bracket)
-            return None if said is None else not said
+            truth = self._test(operands[1:], bracket=bracket)
+            return None if truth is None else not truth
         match operands:
             case []:
                 return False

@@ -62,8 +62,8 @@ class ShellLookup(lookup.Lookup):
             return ()
         paths: tuple[str, ...] = ("",)
         if "/" not in word:
-            held = self._variables.get("PATH")
-            paths = held.texts if held else ("",)
+            current = self._variables.get("PATH")
+            paths = current.texts if current else ("",)
         key = (word, directory, paths)
         if key not in self._found:
             self.spend(4)

@@ -219,13 +219,13 @@ class _Script:
     def _operand(self, node: Syntax, joined: list[str], at: int, firing: Firing) -> None:
         """One operand of a list that surely runs, then what follows from it."""
         operand = node.children[at]
-        said = self._conditions.holds(operand) if firing is Firing.LOAD and at < len(joined) else None
+        verdict = self._conditions.holds(operand) if firing is Firing.LOAD and at < len(joined) else None
         following = at + 1
         skipped: list[Syntax] = []
-        while said is not None and following < len(node.children) and (joined[following - 1] == "&&") is not said:
+        while verdict is not None and following < len(node.children) and (joined[following - 1] == "&&") is not verdict:
             skipped.append(node.children[following])
             following += 1
-        if said is None or (following < len(node.children) and self._dies(node.children[following])):
+        if verdict is None or (following < len(node.children) and self._dies(node.children[following])):
             self._guard([[one] for one in node.children[at + 1 :]], weakened(firing))
         else:
             if following < len(node.children):
@@ -327,12 +327,12 @@ class _Script:
             self._all(first.children, firing)
             return
         condition, body = first.children
-        said = self._conditions.holds(condition) if firing is Firing.LOAD else None
-        if said is None or (said and self._dies(body)):
+        verdict = self._conditions.holds(condition) if firing is Firing.LOAD else None
+        if verdict is None or (verdict and self._dies(body)):
             others = node.children[at + 1 :]
             exhaustive = more and others[-1].kind == "else_clause"
             self._guard([[body], *(clause.children for clause in others)], weakened(firing), exhaustive=exhaustive)
-        elif said:
+        elif verdict:
             self._push(self._visit, body, firing)
             self._aside([part for clause in node.children[at + 1 :] for part in clause.children], firing)
         else:
@@ -355,8 +355,8 @@ class _Script:
 
     def _loop(self, name: str, words: Syntax, body: Syntax, firing: Firing) -> None:
         if words.word != "in":
-            held = self._variables.get(ARGUMENTS) or NOTHING_KNOWN
-            parts = [part for text in held.texts for part in text.split(SEPARATOR) if part and part != REST]
+            current = self._variables.get(ARGUMENTS) or NOTHING_KNOWN
+            parts = [part for text in current.texts for part in text.split(SEPARATOR) if part and part != REST]
             values = Value(tuple(dict.fromkeys(parts)) or (UNKNOWN,), sure=False)
         else:
             values = self._words.flat(words.children)
@@ -400,13 +400,13 @@ class _Script:
 
     def _narrow(self, name: str, patterns: list[str]) -> None:
         """In an arm of `case "$f" in *.sh)` the variable holds what the arm matches."""
-        held = self._variables.get(name)
-        if held is None or UNKNOWN in held.texts or any("$" in one or "/" in one for one in patterns):
+        current = self._variables.get(name)
+        if current is None or UNKNOWN in current.texts or any("$" in one or "/" in one for one in patterns):
             return
         wanted = ["/" + one.strip("\"'") for one in patterns]
-        self._lookup.spend(len(held.texts) * len(wanted))
+        self._lookup.spend(len(current.texts) * len(wanted))
         # A star of `case` matches a slash too, so slashes are taken for another letter.
-        names = {text: "/" + text.replace("/", "\x01") for text in held.texts}
+        names = {text: "/" + text.replace("/", "\x01") for text in current.texts}
         texts = tuple(text for text, name in names.items() if any(matches(name, one) for one in wanted))
         self._variables.set(name, Value(texts, sure=False) if texts else NOTHING_KNOWN)
 
@@ -466,8 +466,8 @@ class _Script:
         arguments: tuple[str, ...],
         exempt: bool = False,  # noqa: FBT001, FBT002  called off the stack
     ) -> None:
-        held = self._variables.get(ARGUMENTS)
-        self._push(self._return, self._words.source, held, self._depth, self._variables.get(ENDED), self._exempt)
+        current = self._variables.get(ARGUMENTS)
+        self._push(self._return, self._words.source, current, self._depth, self._variables.get(ENDED), self._exempt)
         self._exempt = exempt
         self._depth += 1
         if self._depth > _CALLS * _CALLS:
@@ -610,9 +610,9 @@ class _Script:
             value = self._words.value(operand)
             value = Value(tuple(map(plain, value.texts)), value.sure)
         self._lookup.spend(sum(map(len, value.texts)) >> 6)
-        held = self._variables.get(name)
-        if node.kind == "variable_append" and held is not None:
-            value = self._words.appended(held, value, joint)
+        current = self._variables.get(name)
+        if node.kind == "variable_append" and current is not None:
+            value = self._words.appended(current, value, joint)
         self._variables.set(name, value)
 
 

@@ -182,14 +182,14 @@ class Words:
 
     def _split(self, text: str) -> list[str]:
         """Fields by IFS where a script sets it: `IFS=:` goes through PATH."""
-        held = self.variables.get("IFS")
-        if held is None or len(held.texts) != 1 or UNKNOWN in held.texts[0]:
+        current = self.variables.get("IFS")
+        if current is None or len(current.texts) != 1 or UNKNOWN in current.texts[0]:
             return text.split()
-        separators = str.maketrans(dict.fromkeys(held.texts[0], " "))
+        separators = str.maketrans(dict.fromkeys(current.texts[0], " "))
         if not separators:
             return [text] if text else []
         # Blanks that do not separate must not split: they are put aside and back.
-        kept = "".join(blank for blank in " \t\n" if blank not in held.texts[0])
+        kept = "".join(blank for blank in " \t\n" if blank not in current.texts[0])
         aside = str.maketrans(dict(zip(kept, _ASIDE, strict=False)))
         back = str.maketrans(dict(zip(_ASIDE, kept, strict=False)))
         return [field.translate(back) for field in text.translate(aside).translate(separators).split()]
@@ -370,15 +370,15 @@ class Words:
         if not found:
             return NOTHING_KNOWN
         name, index = found[1], found[2]
-        held = self._element(name, index) if index else self.variable(name)
+        current = self._element(name, index) if index else self.variable(name)
         rest = text[found.end() : -1]
         if not rest:
-            return held or UNSET
+            return current or UNSET
         if operator := _DEFAULT.match(rest):
-            return self._defaulted(node, found.end() + operator.end(), (name, operator[0]), held, level)
-        if held is None:
+            return self._defaulted(node, found.end() + operator.end(), (name, operator[0]), current, level)
+        if current is None:
             return UNSET
-        return _changed(held, rest)
+        return _changed(current, rest)
 
     def _element(self, name: str, index: str) -> Value | None:
         if name == "BASH_SOURCE":
@@ -390,7 +390,7 @@ class Words:
         texts = tuple(dict.fromkeys(one[number] for one in words if number < len(one)))
         return Value(texts, lists.sure) if texts else None
 
-    def _defaulted(self, node: Syntax, offset: int, what: tuple[str, str], held: Value | None, level: int) -> Value:
+    def _defaulted(self, node: Syntax, offset: int, what: tuple[str, str], current: Value | None, level: int) -> Value:
         """`${X:-word}` and its kin. What the engine sets otherwise at run time cannot be known; the default run is."""
         name, operator = what
         start, end = node.start + offset, node.end - 1
@@ -403,20 +403,22 @@ class Words:
                 following = self.value(piece, level=level + 1)
             default = self._product(default, following)
         if operator.endswith("?"):
-            return held or UNSET
+            return current or UNSET
         if operator.endswith("+"):
             return (
                 default
-                if held is not None and held.sure
+                if current is not None and current.sure
                 else Value(tuple({"": 0, **dict.fromkeys(default.texts)}), sure=False)
             )
-        if held is None:
+        if current is None:
             if operator.endswith("="):
                 self.variables.set(name, default)
             return default
-        if held.sure and all(held.texts):
-            return held
-        texts = tuple(dict.fromkeys([text for text in held.texts if text not in ("", UNKNOWN)] + list(default.texts)))
+        if current.sure and all(current.texts):
+            return current
+        texts = tuple(
+            dict.fromkeys([text for text in current.texts if text not in ("", UNKNOWN)] + list(default.texts))
+        )
         return Value(texts, sure=False)
 
     # --- substitutions that are constant ----------------------------------------------------------------------------
@@ -493,7 +495,7 @@ class Words:
         if not bodies or self._printing:
             return NOTHING_KNOWN
         self._printing = True
-        source, held = self.source, self.variables.get(ARGUMENTS)
+        source, current = self.source, self.variables.get(ARGUMENTS)
         words = [value.texts[0] if len(value.texts) == 1 else UNKNOWN for value in values]
         self.variables.set(ARGUMENTS, Value((SEPARATOR.join(map(plain, words)),)))
         texts: dict[str, None] = {}
@@ -502,7 +504,7 @@ class Words:
             for command in self._printing_commands(body):
                 texts |= dict.fromkeys(self._line_of(command).texts)
         self.source = source
-        self.variables.set(ARGUMENTS, held)
+        self.variables.set(ARGUMENTS, current)
         self._printing = False
         known = tuple(text for text in texts if text and UNKNOWN not in text)
         return Value(known[: self.variables.most], sure=len(texts) == 1) if known else NOTHING_KNOWN
