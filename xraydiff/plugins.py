@@ -33,6 +33,7 @@ from xraydiff.references.readers.ruby import RubyReader
 from xraydiff.references.readers.services import ServicesReader
 from xraydiff.references.readers.shebang import ShebangReader
 from xraydiff.references.readers.shell import ShellReader
+from xraydiff.references.readers.switched_modules import SwitchedModulesReader
 from xraydiff.rules import (
     Rule,
     application,
@@ -76,6 +77,7 @@ OUR_READERS: tuple[type[Reader], ...] = (
     CompanionsReader,
     DataDirectoriesReader,
     ServicesReader,
+    SwitchedModulesReader,
     PackedReader,
     LiteralsReader,
 )

@@ -113,7 +113,7 @@ class DirectoryFiles:
             for path in self._missing.get(real, ()) if real is not None else ():
                 file = self._original.resolve(path).file
                 if file is not None and file.mode & 0o111 and self._is_application_file(path, basename(path)):
-                    yield _operator_program(source, path, "PATH", field=ConfigField.PATH)
+                    yield self._operator_program(source, path, "PATH", field=ConfigField.PATH)
 
     def programs(self, source: Node, kept: ImagePath) -> Iterator[Edge]:
         """Edges from a kept program of the application to removed ones beside it, which operators start.
@@ -127,7 +127,7 @@ class DirectoryFiles:
             file = self._original.resolve(path).file
             runs = file is not None and file.type is FileType.FILE and bool(file.mode & 0o111)
             if runs and self._is_application_file(path, basename(path)):
-                yield _operator_program(source, path, "beside it")
+                yield self._operator_program(source, path, "beside it")
 
     def state(
         self, source: Node, active: Iterable[ImagePath], *, made_anew: frozenset[str] = frozenset()
@@ -148,6 +148,28 @@ class DirectoryFiles:
                 special = (file.uid, file.gid) != (0, 0) or bool(file.mode & _OTHERS_WRITE)
                 if special or (own and path not in made_anew):
                     yield _contains(source, path, "an empty directory", kind=NodeKind.DIRECTORY)
+
+    def _operator_program(
+        self, source: Node, path: ImagePath, detail: str, *, field: ConfigField | None = None
+    ) -> Edge:
+        """A program that no run starts, and operators may: a script was written for this image, a binary fetched."""
+        return Edge(
+            source=source,
+            target=Node(path=path),
+            kind=EdgeKind.EXECUTES,
+            firing=Firing.KEPT_WITH,
+            detail=detail,
+            by="places",
+            origin=Origin.PLACE,
+            field=field,
+            weak=not self._is_script(path),
+        )
+
+    def _is_script(self, path: ImagePath) -> bool:
+        found = self._original.resolve(path)
+        if found.path is None or found.file is None or found.file.type is not FileType.FILE:
+            return False
+        return self._original.read_at(found.path, 0, 2) == b"#!"
 
     def _once_for(self, group: ImagePath | tuple[ImagePath, str], missing: list[ImagePath]) -> list[ImagePath]:
         """The missing files of a group on the first call, nothing on later ones."""
@@ -198,19 +220,4 @@ def _contains(source: Node, path: ImagePath, detail: str, *, kind: NodeKind = No
         by="places",
         origin=Origin.PLACE,
         group=detail,
-    )
-
-
-def _operator_program(source: Node, path: ImagePath, detail: str, *, field: ConfigField | None = None) -> Edge:
-    """A program that no run starts, and operators may."""
-    return Edge(
-        source=source,
-        target=Node(path=path),
-        kind=EdgeKind.EXECUTES,
-        firing=Firing.KEPT_WITH,
-        detail=detail,
-        by="places",
-        origin=Origin.PLACE,
-        field=field,
-        weak=True,
     )

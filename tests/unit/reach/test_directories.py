@@ -168,3 +168,11 @@ def test_empty_directories_of_a_package_count_where_it_runs_and_they_are_made_fo
     directories = DirectoryFiles(tree, Nobody(path, "/usr/sbin/daemon"), presence)
     edges = list(directories.state(SOURCE, map(ImagePath, active)))
     assert [edge.target.path for edge in edges if edge.target.path == path] == [path] * found
+
+
+@pytest.mark.parametrize(("content", "weak"), [("#!/bin/sh\n", False), ("\x7fELF", True)])
+def test_a_script_of_the_image_in_path_was_written_to_be_run(content: str, weak: bool) -> None:
+    builder = ImageBuilder().file("/usr/local/bin/backup", content, mode=0o755)
+    asked = places(builder, ImageBuilder().directory("/x"))
+    (edge,) = asked.commands(SOURCE, [ImagePath("/usr/local/bin")])
+    assert (edge.target.path, edge.weak) == ("/usr/local/bin/backup", weak)

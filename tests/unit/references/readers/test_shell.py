@@ -431,6 +431,22 @@ NAMED = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("script", "wanted"),
+    [
+        ('cat "/etc/profile.d/$1.sh"', {"/etc/profile.d"}),
+        ("cat /var/log/app/$(date +%F)/x", {"/var/log/app"}),
+        ('cat "/etc/$1"', set()),
+        ('cat "/nowhere/at/$1"', set()),
+        ('cat "$1/etc/profile.d"', set()),
+        ('rm -f "/var/log/app/$1"', set()),
+    ],
+)
+def test_a_path_of_which_a_part_is_a_variable_stands_for_its_directory(script: str, wanted: set[str]) -> None:
+    found = {item.target.path for item in _items(script) if isinstance(item, Edge) and item.kind.value == "names"}
+    assert found == wanted
+
+
 @pytest.mark.parametrize(("script", "wanted"), NAMED, ids=[script for script, _ in NAMED])
 def test_what_arguments_name(script: str, wanted: set[str]) -> None:
     seen = _seen(_items(script), "names", "works in", "runs as")

@@ -537,6 +537,8 @@ class Commands:
             for text in word.value.texts:
                 if UNKNOWN not in text and REST not in text and text and "\n" not in text:
                     self._mentioned(plain(text))
+                elif text.startswith("/") and "\n" not in text:
+                    self._partly_named(text)
 
     def _mentioned(self, text: str) -> None:
         path = text
@@ -552,6 +554,14 @@ class Commands:
         for one in path.split(":") if ":" in path else [path]:
             if one.startswith("/") and (found := self._lookup.named(one)):
                 self._seen.named(*found, text)
+
+    def _partly_named(self, text: str) -> None:
+        """Of `/etc/app/changes/$1.ldif` the directory, which stands for what the application has in it."""
+        start = min(at for part in (UNKNOWN, REST) if (at := text.find(part)) >= 0)
+        folder = plain(text[:start]).rpartition("/")[0]
+        found = self._lookup.named(folder) if folder.count("/") > 1 else None
+        if found is not None and found[1] is FileType.DIRECTORY:
+            self._seen.named(*found, plain(text).replace(UNKNOWN, "?"))
 
     def _relative(self, text: str) -> None:
         found = self._lookup.named(join(self._directory, text))
