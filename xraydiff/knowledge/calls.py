@@ -19,6 +19,7 @@ class Effect(StrEnum):
     ARGV = "argv"
     WORDS = "words"
     VECTOR = "vector"
+    FOLDER = "folder"
     ZONE = "zone"
     IMPORTS = "imports"
     RESOLVES = "resolves"

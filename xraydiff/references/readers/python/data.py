@@ -6,12 +6,13 @@ import re
 from typing import Final
 
 from xraydiff.facts import FileType, Firing
+from xraydiff.knowledge import Effect
 from xraydiff.paths import ImagePath, join, parent
 from xraydiff.references.kit.evaluation import DEEP, HOLE, Texts
+from xraydiff.references.readers.python.effects import effects
 from xraydiff.references.readers.python.program import Call, PythonProgram
 from xraydiff.references.readers.python.vocabulary import (
     FLASKS,
-    FOLDER_CALLS,
     FOLDER_KEYWORDS,
     GLOBS,
     OPENERS,
@@ -46,8 +47,8 @@ def files(program: PythonProgram, call: Call) -> None:
         folder = program.values.texts(call.args[1]) if len(call.args) > 1 else ("templates",)
         for base in program.values.texts(call.args[0]):
             _in_package(program, base, folder, Firing.NAMED)
-    elif name in FOLDER_CALLS and call.args:
-        _folders(program, call.args[0])
+    elif (row := program.context.once(effects)[Effect.FOLDER].get(name)) and len(call.args) > row.argument:
+        _folders(program, call.args[row.argument])
     elif method in READS and call.receiver is not None:
         _read(program, call, call.receiver)
     elif method in ("glob", "rglob") and call.receiver is not None and call.args:

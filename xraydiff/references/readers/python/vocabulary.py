@@ -53,12 +53,6 @@ FOLDER_KEYWORDS: Final = frozenset(
     "template_folder static_folder directory template_dir templates_dir template_path static_path searchpath localedir"
     " template_directory static_dir static_directory".split()
 )
-FOLDER_CALLS: Final = frozenset(
-    "jinja2.FileSystemLoader jinja2.loaders.FileSystemLoader FileSystemLoader mako.lookup.TemplateLookup TemplateLookup"
-    " starlette.templating.Jinja2Templates fastapi.templating.Jinja2Templates Jinja2Templates StaticFiles"
-    " fastapi.staticfiles.StaticFiles starlette.staticfiles.StaticFiles flask.send_from_directory".split()
-)
-"""Their first argument is a folder that they serve from."""
 PACKAGE_LOADERS: Final = frozenset({"PackageLoader", "jinja2.PackageLoader", "jinja2.loaders.PackageLoader"})
 FLASKS: Final = frozenset({"flask.Flask", "flask.Blueprint", "quart.Quart", "quart.Blueprint", "flask.app.Flask"})
 """They look for `templates` and `static` beside the module that makes them."""
