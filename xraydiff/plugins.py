@@ -24,6 +24,7 @@ from xraydiff.references.readers.elf_capabilities import ElfCapabilitiesReader
 from xraydiff.references.readers.erlang import ErlangReader
 from xraydiff.references.readers.java import JavaReader
 from xraydiff.references.readers.literals import LiteralsReader
+from xraydiff.references.readers.lua import LuaReader
 from xraydiff.references.readers.node import NodeReader
 from xraydiff.references.readers.packed import PackedReader
 from xraydiff.references.readers.perl import PerlReader
@@ -74,6 +75,7 @@ OUR_READERS: tuple[type[Reader], ...] = (
     JavaReader,
     ErlangReader,
     AwkReader,
+    LuaReader,
     CompanionsReader,
     DataDirectoriesReader,
     ServicesReader,

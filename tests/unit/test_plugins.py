@@ -44,24 +44,22 @@ def how_to(title: str) -> tuple[str, str]:
 
 def pair() -> tuple[ImageBuilder, ImageBuilder]:
     def base() -> ImageBuilder:
-        return (
-            ImageBuilder().config(cmd=["/app/run.lua"]).file("/app/run.lua", 'dofile("/lib/lua/x.lua")\n', mode=0o755)
-        )
+        return ImageBuilder().config(cmd=["/app/run.tcl"]).file("/app/run.tcl", 'source "/lib/tcl/x.tcl"\n', mode=0o755)
 
-    return base().file("/lib/lua/x.lua", "return 1").file("/etc/motd", "hi"), base()
+    return base().file("/lib/tcl/x.tcl", "set x 1").file("/etc/motd", "hi"), base()
 
 
 def test_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, monkeypatch, *how_to("A reader"))
     original, slim = pair()
-    reader = next(one for one in load().readers if one.name == "lua")
-    assert read(reader, original, "/app/run.lua").targets == ["/lib/lua/x.lua"]
-    assert read(reader, slim, "/app/run.lua").targets == []
+    reader = next(one for one in load().readers if one.name == "tcl")
+    assert read(reader, original, "/app/run.tcl").targets == ["/lib/tcl/x.tcl"]
+    assert read(reader, slim, "/app/run.tcl").targets == []
     assert not read(reader, original, "/etc/motd").accepted
     with compare(original.image(), slim.image()) as comparison:
-        missing = comparison.missing("/lib/lua/x.lua")
+        missing = comparison.missing("/lib/tcl/x.tcl")
     assert missing is not None
-    assert missing.edge.by == "lua"
+    assert missing.edge.by == "tcl"
 
 
 def test_an_inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

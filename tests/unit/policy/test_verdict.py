@@ -203,9 +203,9 @@ def test_a_lost_health_check_does_not_hide_a_program_that_nobody_reads() -> None
 
     def image(*, whole: bool) -> ImageBuilder:
         builder = ImageBuilder().config(cmd=["/app/run"], healthcheck=["CMD", "/app/run"] if whole else None)
-        builder.file("/usr/bin/lua", elf(), mode=0o755)
-        builder.file("/app/run", "#!/usr/bin/lua\ndofile(arg[1] .. '.lua')\n", mode=0o755)
-        return builder.file("/app/more.lua", "x = 1\n") if whole else builder
+        builder.file("/usr/bin/tclsh", elf(), mode=0o755)
+        builder.file("/app/run", "#!/usr/bin/tclsh\nsource [lindex $argv 0].tcl\n", mode=0o755)
+        return builder.file("/app/more.tcl", "set x 1\n") if whole else builder
 
     with compare(image(whole=True).image(), image(whole=False).image()) as comparison:
         shown = comparison.report

@@ -66,7 +66,12 @@ RUN_UNREAD: Mapping[str, tuple[Files, tuple[str, ...], tuple[str, str]]] = {
         ("/usr/bin/python3.11", "/app/main.py"),
         ("/app/main", "Go"),
     ),
-    "Lua": ({"/usr/bin/lua5.4": PROGRAM, "/app/a": b"x = 1"}, ("/usr/bin/lua5.4", "/app/a"), ("/app/a", "lua")),
+    "R": ({"/usr/bin/Rscript": PROGRAM, "/app/a": b"x = 1"}, ("/usr/bin/Rscript", "/app/a"), ("/app/a", "r")),
+    "Lua that another program runs": (
+        {"/usr/bin/lua5.4": PROGRAM, "/app/main": PROGRAM, "/app/a.lua": b"redis.call('get', 'x')\n"},
+        ("/app/main", "/app/a.lua"),
+        ("/app/a.lua", "lua"),
+    ),
     "Tcl by its #! line": (
         {"/usr/bin/tclsh8.6": PROGRAM, "/app/main": b"#!/usr/bin/tclsh8.6\nexec date\n"},
         ("/app/main",),

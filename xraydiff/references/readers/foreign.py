@@ -46,7 +46,8 @@ _PACKED: Final = re.compile(rb"UPX![\x0b-\x0f]")
 """The header of a program packed by UPX, with its version: the loader's table is packed too."""
 
 _INTERPRETERS: Final = (
-    ("Lua", re.compile(r"(?:lua|luajit|texlua|resty)[0-9.-]*")),
+    ("Lua", re.compile(r"lua(?:jit)?[0-9.-]*")),
+    ("Lua of another program", re.compile(r"texlua|resty")),
     ("Tcl", re.compile(r"(?:tclsh|wish|expect|jimsh)[0-9.]*")),
     ("R", re.compile(r"R|Rscript|littler")),
     (".NET", re.compile(r"dotnet|mono|mono-sgen|csi|fsi")),
@@ -63,8 +64,9 @@ _INTERPRETERS: Final = (
     ("make", re.compile(r"g?make")),
 )
 _SOURCES: Final = {
-    ".lua": "Lua", ".luac": "Lua", ".tcl": "Tcl", ".R": "R", ".jl": "Julia", ".dll": ".NET", ".exe": "Windows programs",
-    ".csx": ".NET", ".fsx": ".NET", ".ps1": "PowerShell", ".scm": "Scheme or Lisp", ".wasm": "WebAssembly",
+    ".lua": "Lua", ".luac": "Lua byte-code", ".tcl": "Tcl", ".R": "R", ".jl": "Julia", ".dll": ".NET",
+    ".exe": "Windows programs", ".csx": ".NET", ".fsx": ".NET", ".ps1": "PowerShell", ".scm": "Scheme or Lisp",
+    ".wasm": "WebAssembly",
 }  # fmt: skip
 _READ: Final = re.compile(r"(?:python|pypy|node|nodejs|ruby|php|php-fpm|php-cgi|perl|java|beam|beam\.smp|erl)[0-9._-]*")
 """Programs whose scripts have readers: Rust within them is the runtime's own. A Go program may be called `node` too."""

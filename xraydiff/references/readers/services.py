@@ -410,7 +410,7 @@ def _embedded(text: str, _path: str) -> Iterator[ServiceScript]:
         start = match.end() if not begin.endswith("sub") else match.end() - 3
         stop = _block_end(text, start) if end == "}" else text.find(end, start)
         program = text[start : stop if stop >= 0 else len(text)]
-        yield ServiceScript(text=program, at=match.start(), language="lua" if "lua" in begin else "perl")
+        yield ServiceScript(text=program, at=match.start(), language="openresty" if "lua" in begin else "perl")
 
 
 def _block_end(text: str, start: int) -> int:

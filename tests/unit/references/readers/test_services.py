@@ -82,8 +82,8 @@ def test_a_command_of_the_shell(path: str, text: str, line: int, command: str) -
 @pytest.mark.parametrize(
     ("text", "language", "program"),
     [
-        ("content_by_lua_block {\n  if a { os.execute('x') }\n}\n", "lua", "if a { os.execute('x') }"),
-        ("content_by_lua 'os.execute(x)';\n", "lua", "os.execute(x)"),
+        ("content_by_lua_block {\n  if a { os.execute('x') }\n}\n", "openresty", "if a { os.execute('x') }"),
+        ("content_by_lua 'os.execute(x)';\n", "openresty", "os.execute(x)"),
         ("perl 'sub { system(x) }';\n", "perl", "sub { system(x) }"),
         ("<Perl>\nsystem(x);\n</Perl>\n", "perl", "system(x);"),
     ],
