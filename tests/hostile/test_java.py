@@ -21,6 +21,8 @@ from xraydiff.references.readers.java import JavaReader
 from xraydiff.references.readers.java.archive import Archive, Budget, JarError, names_in
 from xraydiff.references.readers.java.bytecode import command_words
 from xraydiff.references.readers.java.classfile import ClassError, read_class
+from xraydiff.references.readers.java.names import CLAIMS
+from xraydiff.references.readers.shell import ShellReader
 from xraydiff.testing import ImageBuilder, Reading, context_of, read
 
 MIB = 1 << 20
@@ -260,7 +262,8 @@ def test_a_bad_class_does_not_lose_the_others() -> None:
         "java ${" * 30_000 + "\n",
         "java \\\n" * 50_000 + "\n",
         "CLASSPATH=" + "`" * 100_000 + "\njava M\n",
-        "java -jar ../../../../../../etc/passwd\n" * 5_000,
+        "".join(f"java -jar ../../../../../../etc/passwd {n}\n" for n in range(5_000)),
+        "A=" + "/lib/a.jar:" * 2_000 + "\n" + "".join(f'java -cp "$A" M{n}\n' for n in range(100)),
     ],
     ids=[
         "doubling",
@@ -273,7 +276,10 @@ def test_a_bad_class_does_not_lose_the_others() -> None:
         "lines",
         "ticks",
         "up",
+        "class path, often",
     ],
 )
 def test_a_script_takes_no_time(text: str) -> None:
-    within(5, lambda: asked("/run.sh", f"#!/bin/sh\n{text}".encode()))
+    context = context_of(runtime(ImageBuilder()).file("/run.sh", text, mode=0o755))
+    commands = read(ShellReader(), context, "/run.sh", language="shell").commands
+    within(5, lambda: [list(JavaReader().launched(one, context)) for one in commands if one.program in CLAIMS])

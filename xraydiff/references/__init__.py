@@ -66,7 +66,10 @@ class Command:
 
     source: Node
     program: str
-    """The name by which the program is known, without a version: `python` of `/usr/bin/python3.11`."""
+    """The name by which the program is known, without a version: `python` of `/usr/bin/python3.11`.
+
+    Of a program of a script that only a run knows it is empty: some are told by their arguments, as `"$X" -jar a.jar`.
+    """
     words: tuple[str, ...]
     """The argument vector, the program as written first; a part of a word that nobody knows is `UNKNOWN_PART`."""
     cwd: ImagePath
@@ -198,7 +201,7 @@ class Launcher(Protocol):
 
     name: str
     claims: frozenset[str]
-    """Names of programs, without versions: `gunicorn`, `java`."""
+    """Names of programs, without versions: `gunicorn`, `java`; an empty one for programs that only a run knows."""
 
     def launched(self, command: Command, context: Context) -> Iterable[Edge | Gap]:
         """The references of a command of one of these programs, each from the source of the command."""

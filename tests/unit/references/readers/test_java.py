@@ -8,14 +8,15 @@ from collections.abc import Sequence
 import pytest
 
 from tests.java_files import HOME, class_file, jar, runtime, runtime_8
-from xraydiff.facts import Edge, EdgeKind, Firing, Node, NodeKind
+from xraydiff.facts import ConfigField, Edge, EdgeKind, Firing, Node, NodeKind
 from xraydiff.knowledge import OURS, Facility
 from xraydiff.paths import ImagePath
-from xraydiff.references import Gap, Subject
+from xraydiff.references import Command, Gap, Subject
 from xraydiff.references.readers.java import JavaReader
 from xraydiff.references.readers.java.bytecode import command_words
 from xraydiff.references.readers.java.classfile import read_class
 from xraydiff.references.readers.java.runtime import homes
+from xraydiff.references.readers.shell import ShellReader
 from xraydiff.testing import ImageBuilder, context_of, elf, read
 
 
@@ -36,6 +37,19 @@ def of_config(builder: ImageBuilder) -> list[Edge]:
     reading = read(JavaReader(), builder)
     assert reading.accepted
     return reading.edges
+
+
+def of_script(builder: ImageBuilder, path: str, *, script: str | None = None) -> list[Edge]:
+    """What the commands of a shell script refer to."""
+    context = context_of(builder)
+    commands = read(ShellReader(), context, path, script=script, language="shell").commands
+    found = [
+        one
+        for command in commands
+        if command.program in JavaReader.claims
+        for one in JavaReader().launched(command, context)
+    ]
+    return [one for one in found if isinstance(one, Edge)]
 
 
 def paths(edges: Sequence[Edge], kind: EdgeKind | None = None) -> set[str]:
@@ -438,7 +452,7 @@ def test_a_shell_script_that_starts_java() -> None:
     builder = runtime(ImageBuilder()).file("/opt/app/bin/run", SCRIPT, mode=0o755)
     builder.file("/opt/app/lib/a.jar", jar({})).file("/opt/app/lib/b.jar", jar({"shop/Main.class": b""}))
     builder.file("/opt/app/agent.jar", jar({})).file("/app/never.jar", jar({}))
-    edges = asked(builder, "/opt/app/bin/run")
+    edges = of_script(builder, "/opt/app/bin/run")
     firing = {edge.target.path: edge.firing for edge in edges}
     assert {path: one for path, one in firing.items() if path.startswith(("/opt", "/app"))} == {
         "/opt/app/lib/a.jar": Firing.DEFERRED,
@@ -451,13 +465,48 @@ def test_a_shell_script_that_starts_java() -> None:
 
 def test_a_script_that_only_speaks_of_java() -> None:
     builder = runtime(ImageBuilder()).file("/run.sh", "#!/bin/sh\nwhich java\necho java\ncommand -v java\n", mode=0o755)
-    assert asked(builder, "/run.sh") == []
+    assert of_script(builder, "/run.sh") == []
+    assert of_script(builder, "/run.sh", script='"$TOOL" --run /app/a.jar') == []
 
 
 def test_an_inline_script() -> None:
     builder = runtime(ImageBuilder()).file("/app/a.jar", jar({}))
-    reading = read(JavaReader(), builder, "/run.sh", script="exec java -jar /app/a.jar", language="shell")
-    assert "/app/a.jar" in paths(reading.edges, EdgeKind.SOURCES)
+    edges = of_script(builder, "/run.sh", script="exec java -jar /app/a.jar")
+    assert [edge.firing for edge in edges if edge.target.path == "/app/a.jar"] == [Firing.LOAD]
+
+
+JARS = ["/opt/app/lib/a.jar", "/opt/app/lib/b.jar"]
+
+
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        ('cd "$(dirname "$0")/.."; cd /opt/app; exec env LANG=C java -cp "lib/*" shop.Main', JARS),
+        ('run() { exec "$@"; }; J="$(command -v java)"; run "$J" -cp "/opt/app/lib/a.jar" shop.Main', JARS[:1]),
+        ("if [ -z $JAVA_HOME ]; then J=java; else J=$JAVA_HOME/bin/java; fi; $J $X -jar /opt/app/lib/a.jar", JARS[:1]),
+        ('"$JAVACMD" $X -cp "$(dirname "$0")/../lib/b.jar" shop.Main', JARS[1:]),
+        ('java -cp "$(cat list)" shop.Main', []),
+    ],
+)  # fmt: skip
+def test_commands_of_scripts(script: str, found: list[str]) -> None:
+    builder = runtime(ImageBuilder()).config(env=["PATH=/usr/bin"]).file("/opt/app/bin/run", script, mode=0o755)
+    for path in JARS:
+        builder.file(path, jar({}))
+    builder.file("/usr/bin/env", elf(executable=True), mode=0o755)
+    edges = of_script(builder, "/opt/app/bin/run")
+    assert sorted(path for path in paths(edges) if path.startswith("/opt/app")) == found
+    assert f"{HOME}/lib/server/libjvm.so" in paths(edges)
+
+
+def test_of_a_config_all_words_are_looked_at_by_who_reads_configs() -> None:
+    command = Command(
+        source=Node(kind=NodeKind.CONFIG, path="original"),
+        program="java",
+        words=("java", "-jar", "/a"),
+        cwd=ImagePath("/"),
+        field=ConfigField.CMD,
+    )
+    assert list(JavaReader().launched(command, context_of(runtime(ImageBuilder())))) == []
 
 
 def test_what_is_not_java() -> None:

@@ -1,4 +1,4 @@
-"""Java: a class that starts a program, an archive around it, a start script, a list of providers, and each cut."""
+"""Java: a class that starts a program, an archive around it, a list of providers, and each cut."""
 
 import io
 import struct
@@ -37,14 +37,6 @@ def _jar() -> bytes:
     return data.getvalue()
 
 
-_SCRIPT = b"""#!/bin/sh
-HOME="$(cd "$(dirname "$0")/.." && pwd)"
-export CLASSPATH=$HOME/lib/*:${EXTRA:-/opt/extra.jar}
-# java -jar none.jar
-command -v java || exit 1
-exec "$JAVACMD" -Xmx1g \\
-  -cp "$CLASSPATH" com.example.Main "$@"
-"""
 SAMPLES = (
     ("", _class()),
     ("", _class()[:-20]),
@@ -52,6 +44,5 @@ SAMPLES = (
     ("archive", _jar()),
     ("archive", _jar()[:-30]),
     ("archive", b"nothing"),
-    ("", _SCRIPT),
     ("providers", b"# all\ncom.example.One # first\n two\nthree four\n"),
 )

@@ -12,9 +12,8 @@ from collections.abc import Iterable
 from xraydiff.commands.start import environment, health_command, start_command
 from xraydiff.facts import Edge, NodeKind
 from xraydiff.limits import Limits
-from xraydiff.references import Context, Depth, Gap, ParsedReader, Subject
-from xraydiff.references.kit.shebang import is_shell_script
-from xraydiff.references.readers.java.names import ARCHIVE, LANGUAGE, PROVIDERS, SERVICES, is_archive, is_class
+from xraydiff.references import Command, Context, Depth, Gap, ParsedReader, Subject
+from xraydiff.references.readers.java.names import ARCHIVE, CLAIMS, LANGUAGE, PROVIDERS, SERVICES, is_archive, is_class
 from xraydiff.references.readers.java.parsing import Parsed, parse
 
 __all__ = ["JavaReader"]
@@ -24,10 +23,11 @@ _STARTS = re.compile(r"java|jdk|jre|jar|-cp|-classpath|--class-path", re.IGNOREC
 
 
 class JavaReader(ParsedReader[Parsed]):
-    """Reads configs and shell scripts that start Java, archives, class files and lists of service providers."""
+    """Reads configs and commands that start Java, archives, class files and lists of service providers."""
 
     name = "java"
     language = LANGUAGE
+    claims = CLAIMS
     depth = Depth.FULL
 
     def accepts(self, subject: Subject) -> bool:
@@ -38,14 +38,12 @@ class JavaReader(ParsedReader[Parsed]):
                 return False
             words = (*start_command(subject.config), *health_command(subject.config), *environment(subject.config))
             return any(_STARTS.search(word) for word in words)
-        if node.kind is NodeKind.SCRIPT or node.language == "shell":
-            return node.language == "shell" and b"java" in data
         if node.kind is not NodeKind.FILE:
             return False
         if is_class(data) or (data.startswith(b"PK\3\4") and is_archive(subject)):
             return True
         if data.startswith(b"#!"):
-            return b"java" in data and (is_shell_script(data) or is_archive(subject))
+            return b"java" in data and is_archive(subject)
         return SERVICES in subject.path
 
     def form(self, subject: Subject) -> str:
@@ -55,7 +53,7 @@ class JavaReader(ParsedReader[Parsed]):
         return PROVIDERS if SERVICES in subject.path else ""
 
     def parse(self, data: bytes, form: str, limits: Limits) -> Parsed:
-        """What a class, an archive, a start script or a list of providers names."""
+        """What a class, an archive or a list of providers names."""
         return parse(data, form, limits)
 
     def resolve(self, parsed: Parsed, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
@@ -63,6 +61,12 @@ class JavaReader(ParsedReader[Parsed]):
         from xraydiff.references.readers.java.reading import resolve
 
         return resolve(parsed, subject, context)
+
+    def launched(self, command: Command, context: Context) -> Iterable[Edge | Gap]:
+        """What a command of Java refers to."""
+        from xraydiff.references.readers.java.reading import launched
+
+        return launched(command, context)
 
     def read(self, subject: Subject, context: Context) -> Iterable[Edge | Gap]:
         """Parse and resolve, within what may still be read of all archives of the image."""

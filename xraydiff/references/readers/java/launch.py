@@ -1,39 +1,31 @@
-"""How a start command, a variable or a shell script starts a Java program: options, class path, what is run."""
+"""How a command or a variable starts a Java program: options, class path, what is run."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from xraydiff.commands.start import environment, health_command
 from xraydiff.errors import ImageError, LimitExceeded
 from xraydiff.facts import ConfigField, EdgeKind, FileType, Firing, ImageConfig
 from xraydiff.paths import ImagePath, basename, decoded, join, parent
-from xraydiff.references import Context
+from xraydiff.references import UNKNOWN_PART, Command, Context
 from xraydiff.references.kit.recorder import Recorder
 from xraydiff.references.readers.java.archive import JarError, names_in
 from xraydiff.references.readers.java.facilities import facilities
+from xraydiff.references.readers.java.names import PROGRAMS
 from xraydiff.references.readers.java.runtime import Home, homes
-from xraydiff.references.readers.java.startscript import Assignment, Line, Run, unquoted
 from xraydiff.tree import glob
 
-__all__ = ["JavaLaunch", "class_folders", "note", "of_config", "of_script"]
+__all__ = ["JavaLaunch", "class_folders", "note", "of_command", "of_config"]
 
-_PROGRAMS: Final = frozenset({"java", "javaw"})
 _PATHS: Final = frozenset({"-cp", "-classpath", "--class-path", "-p", "--module-path", "-Xbootclasspath/a"})
 _VALUED: Final = frozenset({"--add-modules", "--add-opens", "--add-exports", "--add-reads", "--limit-modules", "-d"})
 _MODULE: Final = frozenset({"-m", "--module"})
 _JOINED: Final = ("--class-path=", "--module-path=", "-Xbootclasspath/a:", "-Xbootclasspath/p:", "-Djava.class.path=")
 _OPTION_VARIABLES: Final = re.compile(r"[A-Z][A-Z0-9_]{0,60}_(?:OPTS|OPTIONS|ARGS|TOOL_OPTIONS)\Z")
-_HOLE: Final = "\0"
-_VARIABLE = re.compile(r"\$\{([A-Za-z_]\w{0,60})(?::?[-=]([^{}$\n]{0,500}))?\}|\$([A-Za-z_]\w{0,60})", re.ASCII)
-_COMPUTED = re.compile(r"\$\([^()\n]{0,500}\)|`[^`\n]{0,500}`")
-_NESTED: Final = 4
-"""Command substitutions inside each other: `$(cd "$(dirname "$0")" && pwd)` has two."""
-_MAX_VALUE_LENGTH: Final = 65_536
-"""Characters of a variable that are kept: a generated class path of 500 jars has 30,000."""
 _ENTRIES: Final = 2_000
 """Entries of a class path."""
 
@@ -54,7 +46,6 @@ class JavaLaunch:
     """Whether a virtual machine is started, rather than options given to one."""
     bases: tuple[ImagePath, ...] = ()
     """Directories that a relative or computed entry may count from."""
-    line: int = 0
 
 
 @dataclass(slots=True)
@@ -87,23 +78,33 @@ def _of_words(
 ) -> Iterator[JavaLaunch]:
     """From the word `java` on; or from the first option that only Java knows, which a script hands on to it."""
     for at, (word, where) in enumerate(words):
-        program = basename(word) in _PROGRAMS
-        if not program and not (
-            at and (word in ("-jar", "-cp", "-classpath", "--class-path") or word.startswith(_JOINED))
-        ):
+        program = basename(word) in PROGRAMS
+        if not program and not (at and _only_java(word)):
             continue
-        read = _read([one for one, _ in words[at + program :]])
-        class_path = read.class_path or ([] if read.jar else env.get("CLASSPATH", ".").split(":"))
-        yield JavaLaunch(
-            options=tuple(read.options),
-            class_path=tuple(class_path[:_ENTRIES]),
-            jar=read.jar,
-            main=read.main,
-            detail=where.value,
-            field=where,
-            bases=(context.cwd,),
-        )
+        given = [one for one, _ in words[at + program :]]
+        yield replace(_launch(given, env, detail=where.value, firing=Firing.LOAD, bases=(context.cwd,)), field=where)
         return
+
+
+def _only_java(word: str) -> bool:
+    """Whether a word is an option of no other program."""
+    return word in ("-jar", "-cp", "-classpath", "--class-path") or word.startswith(_JOINED)
+
+
+def _launch(
+    words: Sequence[str], env: Mapping[str, str], *, detail: str, firing: Firing, bases: tuple[ImagePath, ...]
+) -> JavaLaunch:
+    read = _read(words)
+    class_path = read.class_path or ([] if read.jar else env.get("CLASSPATH", ".").split(":"))
+    return JavaLaunch(
+        options=tuple(read.options),
+        class_path=tuple(class_path[:_ENTRIES]),
+        jar=read.jar,
+        main=read.main,
+        detail=detail,
+        firing=firing,
+        bases=bases,
+    )
 
 
 def _read(words: Sequence[str]) -> _Words:
@@ -128,54 +129,25 @@ def _read(words: Sequence[str]) -> _Words:
             at += 1
         elif word.startswith("-"):
             found.options.append(word)
-        elif _HOLE not in word and word:
+        elif UNKNOWN_PART not in word and word:
             found.main = word
             break
         at += 1
     return found
 
 
-def of_script(lines: Iterable[Line], path: ImagePath, context: Context, *, firing: Firing) -> Iterator[JavaLaunch]:
-    """The launches of a shell script. Its assignments are followed from top to bottom, its branches are not."""
-    bases = tuple(dict.fromkeys((parent(path), parent(parent(path)), context.cwd)))
-    values = dict(context.env)
-    for line in lines:
-        if isinstance(line, Assignment):
-            values[line.name] = _expanded(line.value, values)
-        else:
-            yield _launch(line, values, bases, firing)
-
-
-def _launch(run: Run, values: Mapping[str, str], bases: tuple[ImagePath, ...], firing: Firing) -> JavaLaunch:
-    words: list[str] = []
-    for token in run.words:
-        text = _expanded(unquoted(token), values)
-        # An unquoted variable is split: JAVA_OPTS holds several options.
-        words += [text] if token.startswith(('"', "'")) else text.split()
-    read = _read(words)
-    return JavaLaunch(
-        options=tuple(read.options),
-        class_path=tuple(read.class_path[:_ENTRIES]),
-        jar=read.jar,
-        main=read.main,
-        detail=run.detail,
-        firing=firing,
-        bases=bases,
+def of_command(command: Command, context: Context) -> Iterator[JavaLaunch]:
+    """The launch by a command of a script. What it computes may count from the script's own directory."""
+    if not command.program and not any(map(_only_java, command.words[1:])):
+        return
+    near = parent(ImagePath(command.source.path))
+    yield _launch(
+        command.words[1:],
+        {**context.env, **command.env},
+        detail=command.detail,
+        firing=command.firing,
+        bases=tuple(dict.fromkeys((near, parent(near), command.cwd))),
     )
-
-
-def _expanded(text: str, values: Mapping[str, str]) -> str:
-    """Variables by their values, what is computed by a hole; never longer than is kept."""
-
-    def value(match: re.Match[str]) -> str:
-        return values.get(match[1] or match[3]) or match[2] or _HOLE
-
-    text = text[:_MAX_VALUE_LENGTH]
-    for _ in range(_NESTED):
-        if "$(" not in text and "`" not in text:
-            break
-        text = _COMPUTED.sub(_HOLE, text)
-    return _VARIABLE.sub(value, text)[:_MAX_VALUE_LENGTH] if "$" in text else text
 
 
 # --- references of a launch -----------------------------------------------------------------------------------------
@@ -235,6 +207,7 @@ def class_path(launch: JavaLaunch, context: Context) -> Iterator[tuple[ImagePath
         for path in _class_path_entry(entry, launch, context):
             file = context.original.resolve(path).file
             left -= 1
+            context.budget.spend()
             if left < 0:
                 return
             if file is not None and file.type in (FileType.FILE, FileType.DIRECTORY) and path != "/":
@@ -262,9 +235,9 @@ def _resolved(text: str, launch: JavaLaunch, context: Context) -> Iterator[Image
     if not text or len(text) > context.limits.path:
         return
     text = text.removeprefix("file:")
-    if text.startswith(_HOLE):
-        text = text.lstrip(_HOLE).lstrip("/")
-    if _HOLE in text or not text:
+    if text.startswith(UNKNOWN_PART):
+        text = text.lstrip(UNKNOWN_PART).lstrip("/")
+    if UNKNOWN_PART in text or not text:
         return
     for base in launch.bases:
         path = join(base, text)

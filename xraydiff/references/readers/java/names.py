@@ -1,12 +1,16 @@
-"""Names and first bytes that tell files of Java."""
+"""Names and first bytes that tell files and programs of Java."""
 
 from __future__ import annotations
 
 from xraydiff.references import Subject
 
-__all__ = ["ARCHIVE", "LANGUAGE", "PROVIDERS", "SERVICES", "is_archive", "is_class"]
+__all__ = ["ARCHIVE", "CLAIMS", "LANGUAGE", "PROGRAMS", "PROVIDERS", "SERVICES", "is_archive", "is_class"]
 
 LANGUAGE = "java"
+PROGRAMS = frozenset({"java", "javaw"})
+"""Programs whose arguments are understood."""
+CLAIMS = PROGRAMS | {""}
+"""And those that only a run knows: `"$JAVACMD" -jar app.jar` of a start script tells by its options."""
 SERVICES = "/META-INF/services/"
 ARCHIVE = "archive"
 PROVIDERS = "providers"

@@ -1,4 +1,4 @@
-"""From the bytes of a class, an archive, a start script or a list of providers to what they name."""
+"""From the bytes of a class, an archive or a list of providers to what they name."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from typing import Final
 
 from xraydiff.limits import Limits
 from xraydiff.paths import decoded
-from xraydiff.references.kit.outline import uncommented
 from xraydiff.references.kit.recorder import Lost
 from xraydiff.references.readers.java.archive import Archive, Budget, Cost, JarError
 from xraydiff.references.readers.java.bytecode import command_words, starts_programs
 from xraydiff.references.readers.java.classfile import ClassError, read_class
-from xraydiff.references.readers.java.names import ARCHIVE, PROVIDERS, is_class
-from xraydiff.references.readers.java.startscript import Line, lines_of
+from xraydiff.references.readers.java.names import ARCHIVE, is_class
 
 __all__ = ["Class", "Parsed", "parse"]
 
@@ -70,8 +68,6 @@ class Parsed:
     paths: tuple[tuple[str, str], ...] = ()
     """Entries of an archive that hold settings, and absolute paths in them."""
     providers: tuple[str, ...] = ()
-    script: tuple[Line, ...] = ()
-    """Assignments and commands of a start script."""
     in_archive: bool = False
     cost: Cost = Cost()  # noqa: RUF009  frozen
     lost: tuple[Lost, ...] = ()
@@ -83,12 +79,9 @@ def parse(data: bytes, form: str, limits: Limits) -> Parsed:
         return _class_file(data, limits)
     if data.startswith(b"PK\3\4") or form == ARCHIVE:
         return _Jar(data, limits).parsed()
-    most = limits.script if form == PROVIDERS else limits.script_scan
-    if len(data) > most:
+    if len(data) > limits.script:
         return Parsed(lost=(Lost("too-large", f"{len(data)} bytes"),))
-    if form == PROVIDERS:
-        return Parsed(providers=tuple(match[1] for match in _PROVIDER.finditer(decoded(data))))
-    return Parsed(script=lines_of(uncommented(data)))
+    return Parsed(providers=tuple(match[1] for match in _PROVIDER.finditer(decoded(data))))
 
 
 def _class_file(data: bytes, limits: Limits) -> Parsed:

@@ -1,4 +1,4 @@
-"""What the names in a class, an archive, a start script or a list of providers refer to."""
+"""What the names in a class, an archive, a command or a list of providers refer to."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 from xraydiff.facts import Edge, EdgeKind, FileType, Firing
 from xraydiff.paths import image_path, join, parent
-from xraydiff.references import Context, Gap, Subject
+from xraydiff.references import Command, Context, Gap, Subject
 from xraydiff.references.kit.recorder import Recorder
 from xraydiff.references.readers.java.classes import ClassReferences, budget_of, class_root
-from xraydiff.references.readers.java.launch import JavaLaunch, class_folders, note, of_config, of_script
+from xraydiff.references.readers.java.launch import JavaLaunch, class_folders, note, of_command, of_config
 from xraydiff.references.readers.java.names import SERVICES
 from xraydiff.references.readers.java.parsing import Parsed
 from xraydiff.references.readers.java.runtime import homes
 
-__all__ = ["resolve"]
+__all__ = ["launched", "resolve"]
 
 
 def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge | Gap]:
@@ -28,8 +28,18 @@ def resolve(parsed: Parsed, subject: Subject, context: Context) -> Iterator[Edge
         _classes(parsed, subject, context, seen)
         _paths(parsed, context, seen)
         _providers(parsed, subject, context, seen)
-        _launches(of_script(parsed.script, subject.path, context, firing=Firing.GUARDED), context, seen)
     seen.lost(parsed.lost)
+    yield from seen.all()
+
+
+def launched(command: Command, context: Context) -> Iterator[Edge | Gap]:
+    """What a command of a script refers to. Of a config this reader looks at all words itself: a script may hand them
+    on to Java.
+    """  # noqa: D205  two sentences that belong together
+    if command.field is not None:
+        return
+    seen = Recorder.launched(command, "java", context.limits)
+    _launches(of_command(command, context), context, seen)
     yield from seen.all()
 
 

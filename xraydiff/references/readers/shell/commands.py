@@ -174,8 +174,9 @@ class Commands:
         self.ran(text, [])
         for path in found:
             self._seen.file(path, EdgeKind.EXECUTES, weakened(firing), self._source(word))
-        if basename(text) and UNKNOWN not in basename(text):
-            self._hand_on(basename(text), [Word(Value((text,)), word.node), *words[1:]], self._weaker(call))
+        if text:
+            name = "" if UNKNOWN in basename(text) else basename(text)
+            self._hand_on(name, [Word(Value((text,)), word.node), *words[1:]], self._weaker(call))
         if not found and not self._enter_like(text, weakened(firing)):
             self._seen.gap("computed-name", self._source(word))
 
