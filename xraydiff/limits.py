@@ -205,8 +205,8 @@ class Limits:
     script_depth: int = 1_000
     """Nesting of a syntax tree."""
     script_expressions: int = 200_000
-    """Expressions of one script of JavaScript or PHP that are kept to be evaluated, at 1 KB each: bundles of 256 KiB
-    have 20,000."""
+    """Expressions of one script of JavaScript or PHP that are kept to be evaluated, at 1 KB each: a library of
+    254 KB has 7,000."""
     evaluated_expressions: int = 200_000
     """Expressions of one script of JavaScript or PHP that are evaluated: each name may have several values."""
     reference_detail: int = 200
