@@ -48,3 +48,12 @@ def test_the_example_goes_that_way() -> None:
 
 def test_the_page_has_a_way() -> None:
     assert len(ROWS) > 15
+
+
+def test_the_files_of_the_four_rooms_are_named() -> None:
+    section = PAGE.partition("Inside four rooms")[2].partition("## The idea")[0]
+    for room in re.findall(r"^- `([a-z]+)/`", section, re.MULTILINE):
+        text = section.partition(f"- `{room}/`")[2].partition("\n- `")[0]
+        named = {name for name in re.findall(r"`([a-z_]+\.py)`", text) if name != "__init__.py"}
+        folder = ROOT / "xraydiff" / room / ("kit" if room == "references" else "")
+        assert named == {path.name for path in folder.glob("*.py")} - {"__init__.py"}

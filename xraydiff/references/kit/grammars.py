@@ -1,4 +1,4 @@
-"""How scripts become syntax trees: parsers that are kept, bounds on what parsing costs, a walk without recursion.
+"""How scripts become syntax trees: parsers that are kept, and bounds on what parsing costs.
 
 The grammars of tree-sitter are made for what people type. Text made to hurt them costs up to 1 KB of memory a byte, for
 some kinds of error the square of their number in time (8 KB of `}+}+` take eight seconds), and for each level of
@@ -23,13 +23,12 @@ from xraydiff.references import Command, Context, Gap, ParsedReader, Subject
 
 if TYPE_CHECKING:
     from tree_sitter import Node as Syntax
-    from tree_sitter import Parser, Tree, TreeCursor
+    from tree_sitter import Parser, Tree
 
 __all__ = [
     "Allowance",
     "GrammarReader",
     "Refused",
-    "Walked",
     "Worked",
     "comments",
     "first_error",
@@ -37,7 +36,6 @@ __all__ = [
     "parser_allowance",
     "text_of",
     "unclosed",
-    "walk",
 ]
 
 T = TypeVar("T")
@@ -85,14 +83,6 @@ class Refused:
 
     reason: str
     detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Walked:
-    """How a walk ended."""
-
-    nodes: int
-    too_deep: bool
 
 
 @cache
@@ -292,28 +282,6 @@ def _in_a_deep_stack(call: Callable[[], T]) -> T:
         finally:
             threading.stack_size(before)
         return future.result()
-
-
-def walk(tree: Tree, state: T, enter: Callable[[TreeCursor, T], T | None], *, levels: int) -> Walked:
-    """Visit a tree in the order of the text. `enter` gets each node with its parent's state and gives its own, or None
-    to leave out what is below it; nodes deeper than `levels` are not visited.
-    """  # noqa: D205  two sentences that belong together
-    cursor = tree.walk()
-    states = [state]
-    nodes, too_deep = 0, False
-    while True:
-        nodes += 1
-        inner = enter(cursor, states[-1])
-        if inner is not None and cursor.goto_first_child():
-            if len(states) <= levels:
-                states.append(inner)
-                continue
-            too_deep = True
-            cursor.goto_parent()
-        while not cursor.goto_next_sibling():
-            if not cursor.goto_parent():
-                return Walked(nodes=nodes, too_deep=too_deep)
-            states.pop()
 
 
 def first_error(root: Syntax) -> int:

@@ -20,7 +20,6 @@ from xraydiff.references.kit.grammars import (
     parse,
     text_of,
     unclosed,
-    walk,
 )
 from xraydiff.testing import ImageBuilder
 
@@ -110,14 +109,6 @@ def test_a_refused_script_leaves_nothing_to_the_next() -> None:
         tree = parse(data, language, limits=limits, allowance=fresh(limits))
         assert not isinstance(tree, Refused)
         assert tree.root_node.end_byte == len(data)
-
-
-def test_depth_of_a_walk() -> None:
-    tree = parse(b"[" * 50 + b"]" * 50, "javascript", limits=Limits(), allowance=fresh())
-    assert not isinstance(tree, Refused)
-    walked = walk(tree, 0, lambda _, level: level + 1, levels=10)
-    assert walked.too_deep
-    assert not walk(tree, 0, lambda _, level: level + 1, levels=100).too_deep
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from xraydiff.facts import Firing
 from xraydiff.limits import Limits
-from xraydiff.references.kit.gathering import Gatherer, Shapes
 from xraydiff.references.kit.grammars import text_of
 from xraydiff.references.kit.plain import Lowering
+from xraydiff.references.kit.traversal import Handler, Parts, Shapes, Walker
 from xraydiff.references.readers.node.literals import EXPRESSIVE, may_be_path
 from xraydiff.references.readers.node.names import Names, literal, module_name, values_of
 from xraydiff.references.readers.node.script import Import, NodeScript, NodeUse
@@ -45,16 +45,12 @@ _SHAPES: Final = Shapes(
         }
     ),
     branches=_BRANCHES,
-    later={"field_definition": frozenset({"value"})},
     operations=frozenset({"binary_expression", "augmented_assignment_expression"}),
     short_circuits=frozenset({"&&", "||", "??", "&&=", "||=", "??="}),
-    joint="+",
+    joints=frozenset({"+"}),
     texts=frozenset({"template_string"}),
     ends_text=frozenset({"field_definition", *_BRANCHES} - {"binary_expression"}),
-    literals=frozenset({"string"}),
-    leaves=frozenset(
-        {"identifier", "property_identifier", "number", "comment", *"()[]{};,.=:?+", "=>", "return", "const"}
-    ),
+    leaves=frozenset({"string", "identifier", "property_identifier", "number", "comment"}),
 )
 _SHORT: Final = 1_000
 """Bytes of a literal that may be a path, its escapes included."""
@@ -62,15 +58,17 @@ _SHORT: Final = 1_000
 
 def gather(tree: Tree, data: bytes, limits: Limits) -> tuple[NodeScript, bool, bool]:
     """What a script says; whether some of it lay too deep, and whether it was too much."""
-    gatherer = _Gatherer(data, _SHAPES)
-    too_deep = gatherer.gather(tree, levels=limits.script_depth)
+    gatherer = _Gatherer(data, limits)
+    too_deep = gatherer.walk(tree.root_node, Firing.LOAD)
     script, too_much = gatherer.script(limits.script_expressions)
     return script, too_deep, too_much
 
 
-class _Gatherer(Gatherer):
-    def __init__(self, data: bytes, shapes: Shapes) -> None:
-        super().__init__(data, shapes)
+class _Gatherer(Walker):
+    shapes = _SHAPES
+
+    def __init__(self, data: bytes, limits: Limits) -> None:
+        super().__init__(data, limits)
         self._names = Names(data)
         self._imports: list[Import] = []
         self._sources: set[int] = set()
@@ -79,7 +77,7 @@ class _Gatherer(Gatherer):
         self._options: list[tuple[Syntax, Firing]] = []
         self._texts: list[tuple[Syntax, Firing]] = []
 
-    def _handled(self) -> Mapping[str, Callable[[Syntax, Firing], None]]:
+    def _handled(self) -> Mapping[str, Handler]:
         return {
             "import_statement": self._import,
             "export_statement": self._import,
@@ -92,6 +90,7 @@ class _Gatherer(Gatherer):
             "template_string": self._text,
             "binary_expression": self._concatenation,
             "pair": self._pair,
+            "field_definition": self._field,
         }
 
     def _text_of(self, node: Syntax) -> str:
@@ -148,7 +147,7 @@ class _Gatherer(Gatherer):
             self._callbacks.update(one.id for one in values_of(node) if self._is_function(one))
 
     def _is_function(self, node: Syntax) -> bool:
-        return node.type in self._shapes.functions
+        return node.type in self.shapes.functions
 
     def _loops(self, node: Syntax, array: Syntax) -> None:
         """`array.forEach(name => ...)`."""
@@ -196,6 +195,13 @@ class _Gatherer(Gatherer):
         key, value = node.child_by_field_name("key"), node.child_by_field_name("value")
         if key is not None and value is not None and self._text_of(key) in NAMING_KEYS:
             self._options.append((value, firing))
+
+    def _field(self, node: Syntax, firing: Firing) -> Parts | None:
+        """What a field of objects is given is evaluated when they are made."""
+        if any(child.type == "static" for child in node.children[:8]):
+            return None
+        value = node.child_by_field_name("value")
+        return [(child, Firing.DEFERRED if child == value else firing) for child in node.named_children]
 
     # --- what is kept ------------------------------------------------------------------------------------------------
 

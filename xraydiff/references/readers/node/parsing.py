@@ -73,12 +73,12 @@ class _Parser(ScriptParser[NodeScript]):
     def _lexed(self, data: bytes) -> Lexed:
         return lex(data)
 
-    def _outline(self, lexed: Lexed, parses: Sound, wanted: Callable[[int], bool]) -> Outline:
+    def _lexed_outline(self, lexed: Lexed, parses: Sound, wanted: Callable[[int], bool]) -> Outline:
         return outline(lexed, self._limits, parses, wanted)
 
     def _unread(self) -> None:
         """The plain imports of a bundle that is too large to parse."""
-        for specifier in _plain_specifiers(self._data):
+        for specifier in _plain_specifiers(self._whole):
             if len(self.specifiers) >= _SPECIFIERS and specifier not in self.specifiers:
                 self.lost.append(Lost("too-many-references"))
                 return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -11,9 +12,9 @@ from xraydiff.facts import Firing
 from xraydiff.limits import Limits
 from xraydiff.paths import decoded
 from xraydiff.references.kit.expressions import Shape
-from xraydiff.references.kit.outline import Form
 from xraydiff.references.kit.recorder import weakened
-from xraydiff.references.kit.traversal import Handler, Statements
+from xraydiff.references.kit.statements import Statements
+from xraydiff.references.kit.traversal import Handler, Part, Parts, Shapes, parts
 from xraydiff.references.readers.perl.lowering import PerlLowering
 from xraydiff.references.readers.perl.parsing import FORM, code_of, refusal
 from xraydiff.references.readers.perl.values import SPECIAL
@@ -56,13 +57,31 @@ _NAME: Final = 100
 """Bytes of a name."""
 
 
+_CONDITIONAL: Final = (
+    *("conditional_statement", "elsif", "postfix_conditional_expression", "conditional_expression"),
+    *("loop_statement", "postfix_loop_expression"),
+)
+_SHAPES: Final = Shapes(
+    functions=frozenset({"anonymous_subroutine_expression"}),
+    branches=dict.fromkeys(("lowprec_logical_expression", "binary_expression"), frozenset({"right"})),
+    conditions=dict.fromkeys(_CONDITIONAL, "condition"),
+    guarded=frozenset({"else", "cstyle_for_statement", "try_statement", "defer_statement", "eval_expression", "ERROR"}),
+    operations=frozenset({"lowprec_logical_expression", "binary_expression"}),
+    short_circuits=frozenset({"&&", "||", "//", "and", "or", "xor"}),
+    leaves=LEAVES,
+)
+
+
 class PerlScript(Statements):
     """One program."""
 
+    language = "perl"
+    shapes = _SHAPES
+    form = FORM
     lowering: PerlLowering
 
     def __init__(self, data: bytes, limits: Limits) -> None:
-        super().__init__(code_of(data.removeprefix(b"\xef\xbb\xbf")), "perl", limits)
+        super().__init__(code_of(data.removeprefix(b"\xef\xbb\xbf")), limits)
         self.lowering = PerlLowering(self._spend)
 
     def _handled(self) -> Mapping[str, Handler]:
@@ -73,21 +92,9 @@ class PerlScript(Statements):
             "phaser_statement": self._phaser,
             "subroutine_declaration_statement": self._sub,
             "method_declaration_statement": self._sub,
-            "anonymous_subroutine_expression": self._later,
-            "conditional_statement": self._branches,
-            "elsif": self._branches,
-            "else": self._guarded,
-            "postfix_conditional_expression": self._branches,
-            "conditional_expression": self._branches,
-            "loop_statement": self._branches,
-            "postfix_loop_expression": self._branches,
-            "cstyle_for_statement": self._guarded,
+            **dict.fromkeys(_CONDITIONAL, self._branches),
             "for_statement": self._for,
             "postfix_for_expression": self._for,
-            "lowprec_logical_expression": self._logical,
-            "binary_expression": self._logical,
-            "try_statement": self._guarded,
-            "defer_statement": self._guarded,
             "package_statement": self._package,
             "assignment_expression": self._assignment,
             "function_call_expression": self._call,
@@ -103,14 +110,7 @@ class PerlScript(Statements):
             "match_regexp": self._string,
             "substitution_regexp": self._string,
             "quoted_regexp": self._string,
-            "ERROR": self._guarded,
         }
-
-    def _leaves(self) -> frozenset[str]:
-        return LEAVES
-
-    def _form(self) -> Form:
-        return FORM
 
     def _refusal(self, data: bytes) -> str:
         return refusal(data, self._limits)
@@ -121,9 +121,9 @@ class PerlScript(Statements):
     def _finish(self) -> None:
         self._add(Kind.END, Firing.LOAD)
 
-    def _plainly(self) -> None:
+    def _unread(self) -> None:
         """The modules that lines of a program name of which not even the outline can be read."""
-        for match in _PLAIN.finditer(self._data):
+        for match in _PLAIN.finditer(self._whole):
             self._spend(4)
             self._add(Kind.MODULE, Firing.GUARDED, name=decoded(match[1]))
 
@@ -133,42 +133,38 @@ class PerlScript(Statements):
 
     # --- statements ---------------------------------------------------------------------------------------------------
 
-    def _guarded(self, node: Syntax, firing: Firing, depth: int) -> None:
-        self._all(node.named_children, weakened(firing), depth)
-
-    def _later(self, node: Syntax, _firing: Firing, depth: int) -> None:
-        self._all(node.named_children, Firing.DEFERRED, depth)
-
-    def _sub(self, node: Syntax, _firing: Firing, depth: int) -> None:
+    def _sub(self, node: Syntax, _firing: Firing) -> Parts:
         """A subroutine; `use` itself calls `import`, and may not where the list is empty."""
         called = self._text(node.child_by_field_name("name")) in ("import", "unimport")
-        self._all(node.named_children, Firing.GUARDED if called else Firing.DEFERRED, depth)
+        return parts(node, Firing.GUARDED if called else Firing.DEFERRED)
 
-    def _phaser(self, node: Syntax, firing: Firing, depth: int) -> None:
+    def _phaser(self, node: Syntax, firing: Firing) -> Parts:
         late = self._data.startswith(b"END", node.start_byte)
-        self._all(node.named_children, Firing.DEFERRED if late else firing, depth)
+        return parts(node, Firing.DEFERRED if late else firing)
 
-    def _package(self, node: Syntax, firing: Firing, depth: int) -> None:
+    def _package(self, node: Syntax, firing: Firing) -> None:
         name = node.child_by_field_name("name")
         if name is not None:
             self._add(Kind.PACKAGE, firing, name=self.lowering.text(name))
-        self._all(node.named_children, firing, depth)
 
-    def _branches(self, node: Syntax, firing: Firing, depth: int) -> None:
-        """A condition, then what depends on it: nothing where it is true of another system or an older perl alone."""
+    def _branches(self, node: Syntax, firing: Firing) -> Parts | None:
+        """What depends on a condition that is true of another system is left out; of an older perl, it is a region."""
         condition = node.child_by_field_name("condition")
         text = self._condition(node, condition) if condition is not None else ""
         older = _OLDER.match(text)
         never = _SYSTEM.match(text) is not None and "||" not in text
-        for child in reversed(node.named_children):
-            if condition is not None and child.start_byte == condition.start_byte:
-                self._push(self._visit, child, firing, depth)
-            elif child.type in ("elsif", "else") or not (older or never):
-                self._push(self._visit, child, weakened(firing), depth)
+        if not (older or never):
+            return None
+        visited: list[Part] = []
+        for child in node.named_children:
+            if child == condition:
+                visited.append((child, firing))
+            elif child.type in ("elsif", "else"):
+                visited.append((child, weakened(firing)))
             elif older:
-                self._push(self._add, Kind.CLOSE, firing)
-                self._push(self._visit, child, weakened(firing), depth)
-                self._push(self._open_older, older[1][:5])
+                begin = partial(self._add, Kind.OLDER, Firing.LOAD, name=older[1][:5])
+                visited += (begin, (child, weakened(firing)), partial(self._add, Kind.CLOSE, firing))
+        return visited
 
     def _condition(self, node: Syntax, condition: Syntax) -> str:
         """The source of a short condition that has to hold."""
@@ -176,36 +172,20 @@ class PerlScript(Statements):
         before = max(node.start_byte, node.end_byte - len(text) - 40)
         return text if b"unless" not in self._data[before : node.end_byte] else ""
 
-    def _open_older(self, version: str) -> None:
-        self._add(Kind.OLDER, Firing.LOAD, name=version)
-
-    def _logical(self, node: Syntax, firing: Firing, depth: int) -> None:
-        """`a && b`, `a or b`: the first runs, the second may."""
-        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-        if left is None or right is None:
-            self._all(node.named_children, firing, depth)
-            return
-        sign = self._data[left.end_byte : right.start_byte][:64].strip()
-        guarded = weakened(firing) if sign in (b"&&", b"||", b"//", b"and", b"or", b"xor") else firing
-        self._push(self._visit, right, guarded, depth)
-        self._push(self._visit, left, firing, depth)
-
-    def _for(self, node: Syntax, firing: Firing, depth: int) -> None:
+    def _for(self, node: Syntax, firing: Firing) -> Parts:
         """A loop over a list: its variable takes every text of it."""
         items = self.lowering.of(node.child_by_field_name("list"))
         if self._opaque(items):
-            self._all(node.named_children, weakened(firing), depth)
-            return
+            return parts(node, weakened(firing))
         variable = node.child_by_field_name("variable")
         name = self.lowering.text(variable) if variable is not None else "$_"
         self._add(Kind.LOOP, firing, (items,), name=name.removeprefix("my "))
-        self._push(self._add, Kind.CLOSE, firing)
-        self._all(node.named_children, firing, depth)
+        return [*parts(node, firing), partial(self._add, Kind.CLOSE, firing)]
 
     def _opaque(self, index: int) -> bool:
         return self.lowering.made[index].shape is Shape.OPAQUE
 
-    def _assignment(self, node: Syntax, firing: Firing, depth: int) -> None:
+    def _assignment(self, node: Syntax, firing: Firing) -> None:
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
         if left is not None and right is not None:
             inner = left.child_by_field_name("variable") if left.type == "variable_declaration" else left
@@ -217,43 +197,39 @@ class PerlScript(Statements):
                 self._add(Kind.ASSIGNMENT, firing, (value,), name=name)
             if not self._opaque(value):
                 self._add(Kind.PATHS, firing, (value,))
-        self._all(node.named_children, firing, depth)
 
     # --- what is loaded -----------------------------------------------------------------------------------------------
 
-    def _used(self, node: Syntax, firing: Firing, depth: int) -> None:
+    def _used(self, node: Syntax, firing: Firing) -> Parts:
         """`use` happens when the program is compiled, wherever it stands."""
         module = node.child_by_field_name("module")
         if module is None:
-            return
+            return ()
         rest = [child for child in node.named_children if child.start_byte > module.end_byte]
         words = [child for child in rest if child.type not in ("number", "version")]
         self._add(Kind.USE, firing, self.lowering.all(words[:_ITEMS]), name=self.lowering.text(module))
-        self._all(rest, Firing.GUARDED if firing is Firing.GUARDED else Firing.LOAD, depth)
+        return [(child, Firing.GUARDED if firing is Firing.GUARDED else Firing.LOAD) for child in rest]
 
-    def _require(self, node: Syntax, firing: Firing, depth: int) -> None:
+    def _require(self, node: Syntax, firing: Firing) -> None:
         for child in node.named_children[:1]:
             if child.type == "bareword":
                 self._add(Kind.REQUIRE, firing, name=self.lowering.text(child))
             elif child.type not in ("number", "version"):
                 self._add(Kind.REQUIRE_FILE, firing, (self.lowering.of(child),))
-        self._all(node.named_children, firing, depth)
 
-    def _eval(self, node: Syntax, firing: Firing, depth: int) -> None:
+    def _eval(self, node: Syntax, firing: Firing) -> None:
         """`eval BLOCK`, whose errors go no further; `eval STRING`, a program of its own; `do FILE`."""
         for child in node.named_children[:1]:
             if child.type == "filename":
                 self._add(Kind.DO, firing, self.lowering.all(child.named_children[:1]))
             elif child.type != "block":
                 self._add(Kind.EVALUATE, weakened(firing), (self.lowering.of(child),))
-        self._all(node.named_children, weakened(firing), depth)
 
     # --- calls --------------------------------------------------------------------------------------------------------
 
-    def _call(self, node: Syntax, firing: Firing, depth: int) -> None:
+    def _call(self, node: Syntax, firing: Firing) -> None:
         name, arguments = self.lowering.called(node)
         self._function(name, arguments, firing)
-        self._all(node.named_children, firing, depth)
 
     def _function(self, name: str, nodes: list[Syntax], firing: Firing) -> None:
         short, lower = name.rpartition("::")[2], self.lowering.all
@@ -303,7 +279,7 @@ class PerlScript(Statements):
         if short in LOADERS or short in PREFIXED:
             self._add(Kind.LOADER, firing, self.lowering.all(nodes[:2]), name=short)
 
-    def _method(self, node: Syntax, firing: Firing, depth: int) -> None:
+    def _method(self, node: Syntax, firing: Firing) -> None:
         method, invocant = node.child_by_field_name("method"), node.child_by_field_name("invocant")
         name = self.lowering.text(method) if method is not None else ""
         nodes = self.lowering.arguments(node)
@@ -323,7 +299,6 @@ class PerlScript(Statements):
         elif name == "new":
             self._keyed(nodes, firing)
         self._loads(self._text(invocant), name, nodes, firing)
-        self._all(node.named_children, firing, depth)
 
     def _keyed(self, nodes: list[Syntax], firing: Firing) -> None:
         """`filename => "x"` among the arguments of a constructor."""
@@ -342,28 +317,25 @@ class PerlScript(Statements):
 
     # --- what says something by itself --------------------------------------------------------------------------------
 
-    def _attribute(self, node: Syntax, firing: Firing, _depth: int) -> None:
+    def _attribute(self, node: Syntax, firing: Firing) -> None:
         """An attribute that perl does not know itself is asked of `attributes` when it is compiled (attributes(3))."""
         if self.lowering.text(node).partition("(")[0] not in _ATTRIBUTES:
             self._add(Kind.COMPILED, firing, name="attributes")
 
-    def _backticks(self, node: Syntax, firing: Firing, depth: int) -> None:
+    def _backticks(self, node: Syntax, firing: Firing) -> None:
         self._add(Kind.COMMAND_LINE, firing, (self.lowering.of(node),))
-        self._all(node.named_children, firing, depth)
 
-    def _fileglob(self, node: Syntax, firing: Firing, depth: int) -> None:
+    def _fileglob(self, _node: Syntax, firing: Firing) -> None:
         self._add(Kind.COMPILED, firing, name="File::Glob")
-        self._all(node.named_children, firing, depth)
 
-    def _element(self, node: Syntax, firing: Firing, depth: int) -> None:
+    def _element(self, node: Syntax, firing: Firing) -> None:
         name = self._text(node.child_by_field_name("hash"))
         if name in _MAGIC:
             self._add(Kind.COMPILED, firing, name=_MAGIC[name])
         elif name in ("$Config", "$Config::Config"):
             self._add(Kind.CONFIG, firing, (self.lowering.of(node.child_by_field_name("key")),))
-        self._all(node.named_children, firing, depth)
 
-    def _string(self, node: Syntax, firing: Firing, depth: int) -> None:
+    def _string(self, node: Syntax, firing: Firing) -> None:
         """A string or pattern: properties and names of characters, an address, the name of a data source."""
         if node.end_byte - node.start_byte < _STRING:
             raw = self._data[node.start_byte : node.end_byte]
@@ -376,4 +348,3 @@ class PerlScript(Statements):
             if raw[1:5] in (b"dbi:", b"DBI:"):
                 later = Firing.DEFERRED if firing is Firing.LOAD else firing
                 self._add(Kind.DRIVER, later, (self.lowering.literal(decoded(raw[1:-1])),))
-        self._all(node.named_children, firing, depth)

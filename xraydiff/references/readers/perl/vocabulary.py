@@ -129,6 +129,6 @@ LEAVES: Final = frozenset(
     """
     comment pod bareword number string_content escape_sequence function method package autoquoted_bareword
     heredoc_end heredoc_token regexp_content data_section eof_marker filehandle quoted_word_list prototype
-    attrlist version
+    attrlist attribute version
     """.split()
 )

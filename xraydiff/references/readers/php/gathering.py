@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from xraydiff.facts import Firing
 from xraydiff.limits import Limits
-from xraydiff.references.kit.gathering import Gatherer, Shapes
 from xraydiff.references.kit.grammars import text_of
 from xraydiff.references.kit.plain import Lowering
+from xraydiff.references.kit.traversal import Handler, Shapes, Walker
 from xraydiff.references.readers.php.literals import EXPRESSIVE, called, may_tell, unquoted
 from xraydiff.references.readers.php.names import REFERRING
 from xraydiff.references.readers.php.script import ClassUse, PhpScript, PhpUse
@@ -41,12 +41,9 @@ _SHAPES: Final = Shapes(
     guarded=frozenset({"case_statement", "default_statement"}),
     operations=frozenset({"binary_expression", "augmented_assignment_expression"}),
     short_circuits=frozenset({"&&", "||", "and", "or", "??", "??="}),
-    joint=".",
+    joints=frozenset({"."}),
     texts=frozenset({"string", "encapsed_string", "heredoc", "nowdoc"}),
-    literals=frozenset({"string"}),
-    leaves=frozenset(
-        {"name", "variable_name", "integer", "comment", "text", "php_tag", *"()[]{};,.=:?$", "->", "=>", "::"}
-    ),
+    leaves=frozenset({"string", "name", "variable_name", "integer", "comment", "text", "php_tag"}),
 )
 _INSTANT: Final = frozenset({"array_map", "array_walk", "array_filter", "usort", "call_user_func"})
 _VALUES: Final = 16
@@ -60,15 +57,17 @@ def gather(tree: Tree, data: bytes, limits: Limits, *, is_map: bool) -> tuple[Ph
 
     Of a map of the autoloader only what it includes counts.
     """
-    gatherer = _Gatherer(data, _SHAPES)
-    too_deep = gatherer.gather(tree, levels=limits.script_depth)
+    gatherer = _Gatherer(data, limits)
+    too_deep = gatherer.walk(tree.root_node, Firing.LOAD)
     script, too_much = gatherer.script(limits.script_expressions, is_map=is_map)
     return script, too_deep, too_much
 
 
-class _Gatherer(Gatherer):
-    def __init__(self, data: bytes, shapes: Shapes) -> None:
-        super().__init__(data, shapes)
+class _Gatherer(Walker):
+    shapes = _SHAPES
+
+    def __init__(self, data: bytes, limits: Limits) -> None:
+        super().__init__(data, limits)
         self._namespace = ""
         self._aliases: dict[str, str] = {}
         self._values: dict[str, list[Syntax]] = {}
@@ -79,7 +78,7 @@ class _Gatherer(Gatherer):
         self._calls: list[tuple[Syntax, Firing]] = []
         self._texts: list[tuple[Syntax, Firing]] = []
 
-    def _handled(self) -> Mapping[str, Callable[[Syntax, Firing], None]]:
+    def _handled(self) -> Mapping[str, Handler]:
         return {
             "namespace_definition": self._define_namespace,
             "namespace_use_declaration": self._use,
@@ -186,11 +185,11 @@ class _Gatherer(Gatherer):
         if function is None:
             return
         if function.type == "parenthesized_expression" and function.named_children:
-            self._now.update(one.id for one in function.named_children if one.type in self._shapes.functions)
+            self._now.update(one.id for one in function.named_children if one.type in self.shapes.functions)
         name = text_of(function, self._data, most=200).lstrip("\\")
         if name in _INSTANT and given is not None:
             for argument in given.named_children[:2]:
-                self._now.update(one.id for one in argument.named_children if one.type in self._shapes.functions)
+                self._now.update(one.id for one in argument.named_children if one.type in self.shapes.functions)
         if name == "define" and given is not None and len(given.named_children) > 1:
             first, second = given.named_children[:2]
             if second.named_children:

@@ -74,5 +74,5 @@ class _Parser(ScriptParser[PhpScript]):
     def _lexed(self, data: bytes) -> Lexed:
         return lex(data)
 
-    def _outline(self, lexed: Lexed, parses: Sound, wanted: Callable[[int], bool]) -> Outline:
+    def _lexed_outline(self, lexed: Lexed, parses: Sound, wanted: Callable[[int], bool]) -> Outline:
         return outline(lexed, self._limits, parses, wanted)

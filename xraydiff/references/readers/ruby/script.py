@@ -10,9 +10,9 @@ from xraydiff.facts import Firing
 from xraydiff.limits import Limits
 from xraydiff.paths import decoded
 from xraydiff.references.kit.expressions import Shape
-from xraydiff.references.kit.outline import Form
 from xraydiff.references.kit.recorder import weakened
-from xraydiff.references.kit.traversal import Handler, Statements
+from xraydiff.references.kit.statements import Statements
+from xraydiff.references.kit.traversal import Handler, Parts, Shapes
 from xraydiff.references.readers.ruby.lowering import RubyLowering
 from xraydiff.references.readers.ruby.parsing import FORM, refusal
 from xraydiff.references.readers.ruby.vocabulary import (
@@ -59,7 +59,6 @@ _LOADS: Final = {
 _RUBIES: Final = ("RbConfig.ruby", "Gem.ruby")
 _TEMPLATES: Final = frozenset(("template", "partial", "layout", "action", "locals_template"))
 _FOLDERS: Final = frozenset(("views", "public_folder", "public_dir"))
-_CONDITIONS: Final = ("if", "elsif", "if_modifier")
 _VARIABLES: Final = ("identifier", "constant", "instance_variable", "class_variable", "global_variable")
 _ADDS: Final = ("unshift", "push", "prepend", "append", "concat", "insert")
 _STRING: Final = 4_096
@@ -70,13 +69,31 @@ _OWNER: Final = 100
 """Bytes of a receiver that may be a name."""
 
 
+_SHAPES: Final = Shapes(
+    functions=frozenset({"method", "singleton_method", "lambda", "end_block"}),
+    branches={"binary": frozenset({"right"})},
+    conditions={
+        **dict.fromkeys(("if", "unless", "elsif", "if_modifier", "unless_modifier", "conditional"), "condition"),
+        **dict.fromkeys(("while", "until", "while_modifier", "until_modifier"), "condition"),
+        **dict.fromkeys(("case", "case_match", "for"), "value"),
+    },
+    guarded=frozenset({"rescue", "rescue_modifier", "ERROR"}),
+    operations=frozenset({"binary"}),
+    short_circuits=frozenset({"&&", "||", "and", "or"}),
+    leaves=LEAVES,
+)
+
+
 class RubyScript(Statements):
     """One program."""
 
+    language = "ruby"
+    shapes = _SHAPES
+    form = FORM
     lowering: RubyLowering
 
     def __init__(self, data: bytes, limits: Limits) -> None:
-        super().__init__(data, "ruby", limits)
+        super().__init__(data, limits)
         self.lowering = RubyLowering(self._spend)
         self._client: tuple[int, Firing, str] | None = None
         """Where the program first names something that may speak TLS."""
@@ -87,26 +104,10 @@ class RubyScript(Statements):
             "begin": self._body,
             "body_statement": self._body,
             "block_body": self._body,
-            "rescue": self._guarded,
-            "rescue_modifier": self._guarded,
-            "if": self._branches,
-            "unless": self._branches,
-            "elsif": self._branches,
-            "if_modifier": self._branches,
-            "unless_modifier": self._branches,
-            "while": self._branches,
-            "until": self._branches,
-            "while_modifier": self._branches,
-            "until_modifier": self._branches,
-            "conditional": self._branches,
-            "case": self._branches,
-            "case_match": self._branches,
-            "for": self._branches,
+            "if": self._if,
+            "elsif": self._if,
+            "if_modifier": self._if,
             "binary": self._binary,
-            "method": self._method,
-            "singleton_method": self._method,
-            "lambda": self._method,
-            "end_block": self._method,
             "class": self._class,
             "assignment": self._assignment,
             "operator_assignment": self._assignment,
@@ -115,21 +116,14 @@ class RubyScript(Statements):
             "constant": self._constant,
             "scope_resolution": self._constant,
             "call": self._call,
-            "ERROR": self._guarded,
         }
-
-    def _leaves(self) -> frozenset[str]:
-        return LEAVES
-
-    def _form(self) -> Form:
-        return FORM
 
     def _refusal(self, data: bytes) -> str:
         return refusal(data, self._limits)
 
     def _begin(self) -> None:
         self._add(Kind.START, Firing.LOAD)
-        match = _ENCODING.match(self._data)
+        match = _ENCODING.match(self._whole)
         if match:
             self._add(Kind.ENCODING, Firing.LOAD, self._literals(decoded(match[1])))
 
@@ -140,10 +134,10 @@ class RubyScript(Statements):
             self._add(Kind.TLS, Firing.DEFERRED if firing is Firing.LOAD else firing, name=name)
         self._add(Kind.END, Firing.LOAD)
 
-    def _plainly(self) -> None:
+    def _unread(self) -> None:
         """The features that lines of a program name of which not even the outline can be read."""
         self._line = 0
-        for match in _PLAIN.finditer(self._data):
+        for match in _PLAIN.finditer(self._whole):
             self._spend(4)
             kind = Kind.REQUIRE if match[1] == b"require" else Kind.REQUIRE_RELATIVE
             self._add(kind, Firing.GUARDED, self._literals(decoded(match[2])))
@@ -157,52 +151,36 @@ class RubyScript(Statements):
 
     # --- statements ---------------------------------------------------------------------------------------------------
 
-    def _body(self, node: Syntax, firing: Firing, depth: int) -> None:
+    def _body(self, node: Syntax, firing: Firing) -> Parts | None:
         """Statements; those before a `rescue` may fail and be given up."""
         children = node.named_children
-        rescued = any(child.type == "rescue" for child in children)
-        for child in reversed(children):
-            guarded = rescued and child.type != "ensure"
-            self._push(self._visit, child, weakened(firing) if guarded else firing, depth)
+        if not any(child.type == "rescue" for child in children):
+            return None
+        return [(child, firing if child.type == "ensure" else weakened(firing)) for child in children]
 
-    def _branches(self, node: Syntax, firing: Firing, depth: int) -> None:
-        """A condition, then what depends on it."""
-        condition = node.child_by_field_name("condition") or node.child_by_field_name("value")
-        start = condition.start_byte if condition is not None else -1
-        foreign = node.type in _CONDITIONS and _FOREIGN.match(self._text(condition, 200).lstrip("(")) is not None
+    def _if(self, node: Syntax, firing: Firing) -> Parts | None:
+        """What depends on a condition that never holds is left out."""
+        condition = node.child_by_field_name("condition")
+        if _FOREIGN.match(self._text(condition, 200).lstrip("(")) is None:
+            return None
         yes = node.child_by_field_name("body" if node.type == "if_modifier" else "consequence")
-        for child in reversed(node.named_children):
-            if child.start_byte == start:
-                self._push(self._visit, child, firing, depth)
-            elif not (foreign and yes is not None and child.start_byte == yes.start_byte):
-                self._push(self._visit, child, weakened(firing), depth)
+        others = [child for child in node.named_children if child != yes]
+        return [(child, firing if child == condition else weakened(firing)) for child in others]
 
-    def _binary(self, node: Syntax, firing: Firing, depth: int) -> None:
+    def _binary(self, node: Syntax, firing: Firing) -> None:
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
         sign = self._text(node.child_by_field_name("operator"), 10)
         if sign == "<<" and right is not None and self._text(left, _OWNER) in LOAD_PATHS:
             self._add(Kind.LOAD_PATH, firing, (self.lowering.of(right),))
-        guarded = weakened(firing) if sign in ("&&", "||", "and", "or") else firing
-        if right is not None:
-            self._push(self._visit, right, guarded, depth)
-        if left is not None:
-            self._push(self._visit, left, firing, depth)
 
-    def _method(self, node: Syntax, _firing: Firing, depth: int) -> None:
-        self._all(node.named_children, Firing.DEFERRED, depth)
-
-    def _guarded(self, node: Syntax, firing: Firing, depth: int) -> None:
-        self._all(node.named_children, weakened(firing), depth)
-
-    def _class(self, node: Syntax, firing: Firing, depth: int) -> None:
+    def _class(self, node: Syntax, firing: Firing) -> None:
         above = self._text(node.child_by_field_name("superclass"), _OWNER).lstrip("< ").removeprefix("::")
         if above.startswith("Sinatra::"):
             self._add(Kind.SINATRA, firing)
         elif above == "Rails::Application":
             self._add(Kind.RAILS, firing)
-        self._all(node.named_children, firing, depth)
 
-    def _assignment(self, node: Syntax, firing: Firing, depth: int) -> None:
+    def _assignment(self, node: Syntax, firing: Firing) -> Parts:
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
         if left is not None and right is not None:
             name = self._text(left, _OWNER)
@@ -212,22 +190,18 @@ class RubyScript(Statements):
             elif left.type in _VARIABLES:
                 self._add(Kind.ASSIGNMENT, firing, (value,), name=name)
             self._add(Kind.PATHS, firing, (value,))
-        if left is not None and left.type == "call":
-            self._push(self._visit, left, firing, depth)
-        if right is not None:
-            self._push(self._visit, right, firing, depth)
+        visited = (right, left if left is not None and left.type == "call" else None)
+        return [(part, firing) for part in visited if part is not None]
 
-    def _subshell(self, node: Syntax, firing: Firing, depth: int) -> None:
+    def _subshell(self, node: Syntax, firing: Firing) -> None:
         self._add(Kind.COMMAND_LINE, firing, (self.lowering.of(node),))
-        self._all(node.named_children, firing, depth)
 
-    def _string(self, node: Syntax, firing: Firing, depth: int) -> None:
+    def _string(self, node: Syntax, _firing: Firing) -> None:
         """One that begins with `https` makes a client of HTTP one of TLS."""
         if node.end_byte - node.start_byte < _STRING:
             self._secure = self._secure or self._data.startswith(b"https", node.start_byte + 1)
-        self._all(node.named_children, firing, depth)
 
-    def _constant(self, node: Syntax, firing: Firing, _depth: int) -> None:
+    def _constant(self, node: Syntax, firing: Firing) -> None:
         """A class that speaks TLS, one of Digest, or `Encoding::EUC_JP`."""
         name = self._text(node, 200).removeprefix("::")
         if name.startswith("Encoding::"):
@@ -241,7 +215,7 @@ class RubyScript(Statements):
 
     # --- calls --------------------------------------------------------------------------------------------------------
 
-    def _call(self, node: Syntax, firing: Firing, depth: int) -> None:
+    def _call(self, node: Syntax, firing: Firing) -> Parts | None:
         method, receiver = node.child_by_field_name("method"), node.child_by_field_name("receiver")
         name = self.lowering.text(method) if method is not None else ""
         owner = (self._text(receiver, _OWNER) or "?") if receiver is not None else ""
@@ -253,25 +227,24 @@ class RubyScript(Statements):
         else:
             self._other(node, owner, name, arguments, firing)
         block = node.child_by_field_name("block")
-        if block is not None:
-            self._block(block, receiver, name, firing, depth)
-        for child in reversed(node.named_children):
-            if block is None or child.start_byte != block.start_byte:
-                self._push(self._visit, child, firing, depth)
+        if block is None:
+            return None
+        others = [(child, firing) for child in node.named_children if child != block]
+        return [*others, (block, self._block(block, receiver, name, firing))]
 
     def _load(self, kind: Kind, arguments: Sequence[Syntax], firing: Firing) -> None:
         if kind is Kind.AUTOLOAD:
             arguments, firing = arguments[1:], Firing.DEFERRED
         self._add(kind, firing, self.lowering.all(arguments[:1]))
 
-    def _block(self, block: Syntax, receiver: Syntax | None, name: str, firing: Firing, depth: int) -> None:
-        """A block; of one that goes through a list, the first parameter takes every text of it."""
+    def _block(self, block: Syntax, receiver: Syntax | None, name: str, firing: Firing) -> Firing:
+        """When a block runs; of one that goes through a list, the first parameter takes every text of it."""
         now = name in RUNS_NOW
         parameters = block.child_by_field_name("parameters")
         if now and receiver is not None and parameters is not None and parameters.named_children:
             first = self.lowering.text(parameters.named_children[0])
             self._add(Kind.EACH, firing, (self.lowering.of(receiver),), name=first)
-        self._push(self._visit, block, firing if now else Firing.DEFERRED, depth)
+        return firing if now else Firing.DEFERRED
 
     def _command(self, arguments: Sequence[Syntax], firing: Firing) -> None:
         """`system("line")`, `system("word", ...)`, `IO.popen(["word", ...])`; a leading hash is the environment."""

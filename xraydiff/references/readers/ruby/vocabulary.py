@@ -126,8 +126,8 @@ NEEDS_SHELL: Final = re.compile(
 """process.c, rb_exec_fillarg: a sign, an assignment before the command, or a word of the shell's own."""
 LEAVES: Final = frozenset(
     """
-    comment identifier instance_variable class_variable global_variable simple_symbol string_content
-    escape_sequence integer float true false nil self uninterpreted heredoc_content heredoc_end
+    comment identifier constant scope_resolution instance_variable class_variable global_variable simple_symbol
+    string_content escape_sequence integer float true false nil self uninterpreted heredoc_content heredoc_end
     heredoc_beginning regex operator
     """.split()
 )
