@@ -22,8 +22,9 @@ class Patterns:
         self.config = CONFIG in patterns
         """Whether the image config is among them."""
         places = [pattern for pattern in patterns if pattern != CONFIG]
-        # A path that was copied from a report stands for itself, brackets and stars in its name included.
-        self._exact = {image_path(path) for pattern in places for path in (pattern, unquoted(pattern)) if path}
+        # A path that was copied from a report stands for itself, brackets and stars in its name included; one whose
+        # every star is quoted (`/[*]`) names the path with the star, and not a file that is called like the quotes.
+        self._exact = {image_path(unquoted(pattern) or pattern) for pattern in places}
         self._globs: dict[str, list[str]] = {}
         for pattern in filter(is_glob, places):
             self._globs.setdefault(_directory(pattern), []).append(pattern)

@@ -43,7 +43,7 @@ def test_what_a_pattern_covers(pattern: str, path: str, covered: bool) -> None:
 @given(st.lists(PLACES, max_size=4), PLACES)
 def test_the_index_by_directory_forgets_no_glob(patterns: list[str], path: str) -> None:
     canonical = image_path(path)
-    spelled = {image_path(one) for pattern in patterns for one in (pattern, unquoted(pattern)) if one is not None}
+    spelled = {image_path(unquoted(pattern) or pattern) for pattern in patterns}
     assert Patterns(patterns).covers(canonical) is (
         canonical in spelled or any(matches(canonical, one) for one in patterns)
     )
@@ -56,6 +56,15 @@ def test_a_quoted_path_covers_itself_alone(path: str, other: str) -> None:
     assert unquoted(quoted(one)) == one
     assert matches(one, quoted(one))
     assert Patterns((quoted(one),)).covers(two) is (one == two)
+
+
+def test_a_quoted_star_is_not_the_name_of_its_quotes() -> None:
+    patterns = Patterns(("/x/[*]", "/app/[id].js"))
+    assert [path for path in ("/x/*", "/x/[*]", "/app/[id].js", "/app/i.js") if patterns.covers(path)] == [
+        "/x/*",
+        "/app/[id].js",
+        "/app/i.js",
+    ]
 
 
 def test_many_globs_are_cheap_where_they_lie_elsewhere() -> None:
