@@ -15,7 +15,7 @@ from xraydiff.references.readers.shell import ShellReader
 from xraydiff.testing import ImageBuilder
 from xraydiff.tree import FileTree
 
-SECONDS = 2.0
+SECONDS = 3.0
 MANY = 100_000
 
 

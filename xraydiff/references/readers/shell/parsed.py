@@ -45,14 +45,17 @@ class Tree:
 
     def __post_init__(self) -> None:
         """Refuse rows in another order: no tree could be made of them."""
-        if not all(0 <= child < index for index, row in enumerate(self.rows) for child in row.children):
+        holders = ((index, row.children) for index, row in enumerate(self.rows) if row.children)
+        if not all(min(children) >= 0 and max(children) < index for index, children in holders):
             raise ValueError("a statement whose parts do not come before it")
 
     def root(self) -> Syntax:
         """The program, in nodes of its own: a walk marks them."""
         nodes: list[Syntax] = []
         for row in self.rows:
-            node = Syntax(row.kind, row.start, row.end, [nodes[child] for child in row.children], row.word)
+            # Most rows are words, which hold nothing: a script of two megabytes has half a million.
+            children = [nodes[child] for child in row.children] if row.children else []
+            node = Syntax(row.kind, row.start, row.end, children, row.word)
             node.negated, node.background = row.negated, row.background
             nodes.append(node)
         return nodes[-1] if nodes else Syntax("program", 0, 0, [])
@@ -122,7 +125,7 @@ def _rows(root: Syntax) -> tuple[Row, ...]:
             node.start,
             node.end,
             node.word,
-            tuple([index[id(child)] for child in node.children]),
+            tuple([index[id(child)] for child in node.children]) if node.children else (),
             node.negated,
             node.background,
         )
