@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+import xraydiff
 from xraydiff import Certainty, Outlook, compare, suggest
 from xraydiff.testing import ImageBuilder, elf
 
 ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = Path(xraydiff.__file__).parent
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 ROWS = re.findall(r"^\| \d+ \| `([^`]+)` `([^`]+)` \|(.*)\|$", PAGE, re.MULTILINE)
 PLACES = [(module, name) for module, name, _ in ROWS]
@@ -20,7 +22,7 @@ PLACES += [place for *_, text in ROWS for place in re.findall(r"`([a-z_/]+\.py)`
 
 @pytest.mark.parametrize(("module", "name"), sorted(set(PLACES)))
 def test_a_place_on_the_way_is_there(module: str, name: str) -> None:
-    tree = ast.parse((ROOT / "xraydiff" / module).read_text("utf-8"))
+    tree = ast.parse((PACKAGE / module).read_text("utf-8"))
     defined = {node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
     imported = {alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert name in defined or name in imported
@@ -55,5 +57,5 @@ def test_the_files_of_the_four_rooms_are_named() -> None:
     for room in re.findall(r"^- `([a-z]+)/`", section, re.MULTILINE):
         text = section.partition(f"- `{room}/`")[2].partition("\n- `")[0]
         named = {name for name in re.findall(r"`([a-z_]+\.py)`", text) if name != "__init__.py"}
-        folder = ROOT / "xraydiff" / room / ("kit" if room == "references" else "")
+        folder = PACKAGE / room / ("kit" if room == "references" else "")
         assert named == {path.name for path in folder.glob("*.py")} - {"__init__.py"}
