@@ -143,7 +143,9 @@ class DirectoryFiles:
             if file.type is FileType.DIRECTORY and not self._presence.kept(path) and not self._original.children(path):
                 owner = self._owners.owner(path)
                 own = owner.kind is OwnerKind.APPLICATION
-                if path in SYSTEM_ROOTS or engine_provides(path) or not (own or owner.package in packages):
+                # useradd(8) makes a home for every account; of those of images nobody needed one that was empty.
+                usual = path in SYSTEM_ROOTS or parent(path) == "/home" or engine_provides(path)
+                if usual or not (own or owner.package in packages):
                     continue
                 special = (file.uid, file.gid) != (0, 0) or bool(file.mode & _OTHERS_WRITE)
                 if special or (own and path not in made_anew):

@@ -143,6 +143,7 @@ def state(original: ImageBuilder, *packaged: str, active: tuple[str, ...] = ()) 
 
 def test_empty_directories_of_the_application_are_state() -> None:
     builder = ImageBuilder().directory("/var/spool/jobs").directory("/srv").directory("/run/x").file("/opt/app/data/x")
+    builder.directory("/home/app")
     assert state(builder.directory("/opt/app/in/new")) == ["/opt/app/in/new", "/run/x", "/var/spool/jobs"]
 
 
