@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 
@@ -113,20 +114,12 @@ class Extraction:
                 yield replace(edge, line=0)
 
     def _accepted_edges(self, reader: Reader, subject: Subject) -> list[Edge]:
-        try:
+        with _named(reader, subject):
             return self._run(reader, subject) if reader.accepts(subject) else []
-        except XraydiffError:
-            raise
-        except Exception as error:
-            raise _plugin_error(reader, subject, error) from error
 
     def _accepts(self, reader: Reader, subject: Subject) -> bool:
-        try:
+        with _named(reader, subject):
             return reader.accepts(subject)
-        except XraydiffError:
-            raise
-        except Exception as error:
-            raise _plugin_error(reader, subject, error) from error
 
     def _run(self, reader: Reader, subject: Subject) -> list[Edge]:
         self._reached[reader.name] += 1
@@ -136,11 +129,9 @@ class Extraction:
         self._context.budget.spend(self._cost(reader, subject))
         edges: list[Edge] = []
         gaps: list[Gap] = []
-        for item in reader.read(subject, self._context):
+        for item in self._items(reader, subject):
             if isinstance(item, Gap):
                 gaps.append(item)
-            elif isinstance(item, Command):
-                edges += self._launched(item, subject)
             elif len(edges) < self._context.limits.edges_per_file:
                 edges.append(item if item.by else replace(item, by=reader.name))
             else:
@@ -154,16 +145,23 @@ class Extraction:
         self._failed[reader.name] += any(gap.reason not in NOTED for gap in gaps)
         return edges
 
+    def _items(self, reader: Reader, subject: Subject) -> Iterator[Edge | Gap]:
+        """What a reader says of a file, and in the place of a command what the readers of its program say."""
+        for item in reader.read(subject, self._context):
+            if isinstance(item, Command):
+                yield from self._launched(item, subject)
+            else:
+                yield item
+
     def _launched(self, command: Command, subject: Subject) -> Iterator[Edge]:
-        """References that the readers of a program find in its arguments."""
+        """References that the readers of a program find in its arguments; a gap there is that reader's."""
+        most = self._context.limits.edges_per_file
         for reader in self._readers:
             if isinstance(reader, Launcher) and command.program in reader.claims:
-                try:
-                    found = list(islice(reader.launched(command, self._context), self._context.limits.edges_per_file))
-                except XraydiffError:
-                    raise
-                except Exception as error:
-                    raise _plugin_error(reader, subject, error) from error
+                with _named(reader, subject):
+                    found = list(islice(reader.launched(command, self._context), most + 1))
+                if len(found) > most:
+                    found[most] = Gap(node=subject.node, reason="too-many-references")
                 for item in found:
                     if isinstance(item, Edge):
                         yield replace(item, by=item.by or reader.name)
@@ -218,6 +216,13 @@ _SHARED = 8 << 10
 """Bytes that two pieces of a large file share, twice as many as the longest path has."""
 
 
-def _plugin_error(reader: Reader, subject: Subject, error: Exception) -> PluginError:
-    message = f"reader {reader.name} raised {type(error).__name__}: {error}"
-    return PluginError(message, path=escaped(subject.path))
+@contextmanager
+def _named(reader: Reader, subject: Subject) -> Iterator[None]:
+    """Whatever a reader raises besides our own errors becomes a `PluginError` that names it and the file."""
+    try:
+        yield
+    except XraydiffError:
+        raise
+    except Exception as error:
+        message = f"reader {reader.name} raised {type(error).__name__}: {error}"
+        raise PluginError(message, path=escaped(subject.path)) from error

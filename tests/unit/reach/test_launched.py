@@ -9,6 +9,7 @@ import pytest
 from xraydiff.commands.start import environment, search_path, working_directory
 from xraydiff.errors import PluginError
 from xraydiff.facts import Edge, EdgeKind, Node
+from xraydiff.limits import Limits
 from xraydiff.owners import find_owners
 from xraydiff.paths import join
 from xraydiff.reach import Reach
@@ -33,6 +34,15 @@ class Server:
     def launched(self, command: Command, _context: Context) -> Iterable[Edge | Gap]:
         if command.words[1] == "raise":
             raise ValueError(command.words)
+        if command.words[1] == "many":
+            for number in range(Limits().edges_per_file + 1):
+                yield Edge(
+                    source=command.source,
+                    target=Node(path=f"/srv/{number}"),
+                    kind=EdgeKind.IMPORTS,
+                    firing=command.firing,
+                )
+            return
         yield Edge(
             source=command.source,
             target=Node(path=join(command.cwd, f"{command.words[-1]}.mod")),
@@ -77,3 +87,8 @@ def test_other_programs_are_nobody_s() -> None:
 def test_a_reader_that_raises_stops_the_run() -> None:
     with pytest.raises(PluginError, match="server raised ValueError"):
         _walked("server", "raise")
+
+
+def test_more_references_than_are_followed_are_a_gap_and_no_silence() -> None:
+    reach = _walked("server", "many")
+    assert "too-many-references" in {one.reason for one in reach.unread}
